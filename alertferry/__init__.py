@@ -1,0 +1,2 @@
+"""Alertferry."""
+from alertferry._version import __version__ as __version__

@@ -1,0 +1,1 @@
+"""What a job is, how it becomes a Spark script, and what that script calls."""

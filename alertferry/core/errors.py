@@ -1,0 +1,68 @@
+"""Every error a user can meet, split by what the caller can do about it.
+
+A message says what is wrong, where, and what to do. The command line prints it without a traceback and
+exits with the class's ``exit_code``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+class AlertferryError(Exception):
+    """Something outside the user's control failed; the message says what and where."""
+
+    exit_code = 1
+
+
+class UsageError(AlertferryError):
+    """The request cannot be carried out as written; change it and try again."""
+
+    exit_code = 2
+
+
+class IncompleteError(AlertferryError):
+    """Part of the work is done and safe; running the same command again continues."""
+
+    exit_code = 3
+
+
+class DamagedError(AlertferryError):
+    """Data was found that cannot be read or does not match its receipt."""
+
+    exit_code = 4
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a job file: where, and what to do."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class JobError(UsageError):
+    """A job cannot be run; ``problems`` holds everything that is wrong with it."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def did_you_mean(word: str, known: Iterable[str], limit: int = 3) -> str:
+    """Return ``"; did you mean 'a' or 'b'?"``, or an empty string when nothing is near.
+
+    Names are compared without regard to case, and a bare leaf (``psfFlux``) also finds the dotted names
+    that end with it.
+    """
+    names = list(dict.fromkeys(known))
+    lowered = {name.lower(): name for name in names}
+    ends = [name for name in names if name.lower().endswith("." + word.lower())]
+    near = [lowered[match] for match in get_close_matches(word.lower(), lowered, n=limit, cutoff=0.6)]
+    found = list(dict.fromkeys([*ends, *near]))[:limit]
+    return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""

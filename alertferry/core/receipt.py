@@ -1,0 +1,132 @@
+"""The two records that make delivery provable: the manifest of a job and the receipt of its result.
+
+Both travel as JSON in the values of the companion topic ``<topic>_schema`` (keys hold the Avro schema) and,
+for files, in ``_receipt.json``. This module imports neither Spark nor plugins: the consumer uses it too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import xxhash
+from pydantic import BaseModel, ConfigDict, Field
+
+DIGEST_SEED = 42
+"""Spark's own seed of ``xxhash64``, so that both sides compute the same number."""
+
+SCHEMA_SUFFIX = "_schema"
+MANIFEST_FORMAT = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class StepCount(_Record):
+    """How many alerts were left after one named step."""
+
+    name: str
+    alerts: int
+
+
+class Nights(_Record):
+    """Which nights of the request the lake held, and which fields some of them lacked.
+
+    ``lacking`` maps a night (``YYYY-MM-DD``) to the dotted fields that other nights have and it has not;
+    these are null in its alerts.
+    """
+
+    found: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    lacking: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+
+class Receipt(_Record):
+    """What was selected and what the destination holds.
+
+    ``digest`` is the order-free digest of the alert ids (see `ids_digest`), 16 hex digits. ``partitions``
+    maps a Kafka partition to its end offset: the offset after the last record of the job.
+    """
+
+    alerts: int
+    bytes: int
+    digest: str
+    schema_fingerprint: str
+    job_hash: str
+    partitions: dict[int, int] = Field(default_factory=dict)
+    steps: tuple[StepCount, ...] = ()
+    nights: Nights = Nights()
+    versions: dict[str, str] = Field(default_factory=dict)
+    seconds: float = 0.0
+    timings: dict[str, float] = Field(default_factory=dict)
+
+    @property
+    def records(self) -> int:
+        """Number of records in the topic; more than ``alerts`` when a retried task sent some twice."""
+        return sum(self.partitions.values())
+
+
+class Manifest(_Record):
+    """What a topic or a folder of files contains, and where its job stands.
+
+    ``alert_id`` and ``time`` name columns of the packet (dotted paths of the Avro record), or are null when the
+    packet has none. ``time_scale`` is ``jd-utc`` or ``mjd-tai``.
+    """
+
+    format: int = MANIFEST_FORMAT
+    state: Literal["publishing", "complete", "failed", "cancelled"] = "publishing"
+    topic: str
+    survey: str
+    job: dict[str, Any]
+    job_hash: str
+    schema_fingerprint: str
+    alert_id: str | None = None
+    time: str | None = None
+    time_scale: str | None = None
+    created: str
+    reason: str | None = None
+    receipt: Receipt | None = None
+
+    def to_json(self) -> str:
+        """Return the canonical JSON text."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Manifest | None:
+        """Read a manifest; None when the text is not one (the peer publishes other values)."""
+        try:
+            return cls.model_validate_json(text)
+        except ValueError:
+            return None
+
+
+def schema_fingerprint(schema_json: str) -> str:
+    """Return the SHA-256 of an Avro schema with insignificant white space removed, as hex."""
+    canonical = json.dumps(json.loads(schema_json), separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def job_hash(job: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a job's canonical JSON, as hex."""
+    canonical = json.dumps(job, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def ids_digest(ids: Iterable[bytes], start: int = 0) -> int:
+    """Return the order-free digest of alert ids: the sum of XXH64(id, seed 42), modulo 2^64.
+
+    Ids are the bytes of the Kafka keys (the alert id as decimal text). Equal to Spark's
+    ``sum(xxhash64(key))`` with wrapping long arithmetic; digests of disjoint parts add up.
+    """
+    total = start
+    for key in ids:
+        total += xxhash.xxh64_intdigest(key, DIGEST_SEED)
+    return total & 0xFFFFFFFFFFFFFFFF
+
+
+def format_digest(value: int) -> str:
+    """Return a digest as 16 hex digits; negative numbers are Spark's signed longs."""
+    return f"{value & 0xFFFFFFFFFFFFFFFF:016x}"

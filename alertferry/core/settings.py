@@ -1,0 +1,151 @@
+"""Settings of an installation: where lakes and brokers are, and the secrets that no job may hold.
+
+From weakest to strongest: defaults, ``alertferry.toml`` in the user's configuration folder, the file named by
+``ALERTFERRY_CONFIG``, environment variables ``ALERTFERRY_*``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from alertferry.core.errors import UsageError, did_you_mean
+
+SPARK_PACKAGES = (
+    "org.apache.spark:spark-avro_2.13:4.0.0",
+    "org.apache.spark:spark-sql-kafka-0-10_2.13:4.0.0",
+)
+
+_SECRET_WORDS = ("password", "secret", "token", "jaas", "key.pem")
+
+
+class Settings(BaseModel):
+    """Everything that belongs to the machine or the site, never to a job.
+
+    ``lakes`` maps a survey to the path or URL of its datalake. ``kafka`` holds client options under their Kafka
+    names (``security.protocol``). ``spark_conf`` is added to every job's Spark configuration.
+    ``topic_retention_days`` counts days; ``schema_copies`` is the number of copies of the schema record.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("alertferry")))
+    bootstrap_servers: str | None = None
+    lakes: dict[str, str] = Field(default_factory=dict)
+    launcher: str = "local"
+    spark_conf: dict[str, str] = Field(default_factory=dict)
+    spark_packages: tuple[str, ...] = SPARK_PACKAGES
+    kafka: dict[str, str] = Field(default_factory=dict, repr=False)
+    topic_partitions: int = Field(default=10, ge=1, le=1000)
+    topic_replication: int = Field(default=1, ge=1)
+    topic_retention_days: float = Field(default=7, gt=0)
+    schema_copies: int = Field(default=100, ge=1, le=10_000)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the values that must never be printed."""
+        return tuple(
+            value
+            for name, value in self.kafka.items()
+            if value and any(word in name.lower() for word in _SECRET_WORDS)
+        )
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` with every secret value replaced by ``***``."""
+        for value in self.secrets():
+            text = text.replace(value, "***")
+        return text
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings of this process.
+
+    Raises `UsageError` naming the file or the variable at fault.
+    """
+    env = os.environ if environ is None else environ
+    merged: dict[str, Any] = {}
+    for path, required in _files(env):
+        _merge(merged, _read(path, required))
+    _merge(merged, _from_environment(env))
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise UsageError("\n".join(_describe(item) for item in error.errors())) from None
+
+
+def _describe(item: Any) -> str:
+    name = ".".join(map(str, item["loc"]))
+    if item["type"] == "extra_forbidden":
+        return f"settings: no setting {name!r}{did_you_mean(name, Settings.model_fields)}"
+    return f"settings: {name}: {item['msg']}, got {item['input']!r}"
+
+
+def _files(env: Mapping[str, str]) -> list[tuple[Path, bool]]:
+    base = env.get("XDG_CONFIG_HOME")
+    folder = Path(base) / "alertferry" if base else Path(platformdirs.user_config_dir("alertferry"))
+    files = [(folder / "alertferry.toml", False)]
+    if env.get("ALERTFERRY_CONFIG"):
+        files.append((Path(env["ALERTFERRY_CONFIG"]), True))
+    return files
+
+
+def _read(path: Path, required: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        if required:
+            raise UsageError(f"ALERTFERRY_CONFIG names {path}, which does not exist") from None
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"cannot read the settings file {path}: {error}") from None
+
+
+def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for key, value in more.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            into[key] = {**into[key], **value}
+        else:
+            into[key] = value
+
+
+def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {"lakes": {}, "kafka": {}}
+    plain = {"HOME": "home", "BOOTSTRAP_SERVERS": "bootstrap_servers", "LAUNCHER": "launcher"}
+    plain |= {
+        name.upper(): name
+        for name in ("topic_partitions", "topic_replication", "topic_retention_days", "schema_copies")
+    }
+    for variable, value in env.items():
+        if not variable.startswith("ALERTFERRY_") or not value:
+            continue
+        name = variable.removeprefix("ALERTFERRY_")
+        if name in plain:
+            found[plain[name]] = value
+        elif name == "SPARK_CONF":
+            found["spark_conf"] = _pairs(variable, value)
+        elif name == "SPARK_PACKAGES":
+            found["spark_packages"] = [item.strip() for item in value.split(",") if item.strip()]
+        elif name.startswith("LAKE_"):
+            found["lakes"][name.removeprefix("LAKE_").lower()] = value
+        elif name.startswith("KAFKA_"):
+            found["kafka"][name.removeprefix("KAFKA_").lower().replace("_", ".")] = value
+    return found
+
+
+def _pairs(variable: str, text: str) -> dict[str, str]:
+    """Read ``{"a": "b"}`` or ``a=b;c=d``."""
+    if text.lstrip().startswith("{"):
+        try:
+            return {str(key): str(value) for key, value in json.loads(text).items()}
+        except ValueError as error:
+            raise UsageError(f"{variable} is not valid JSON: {error}") from None
+    pairs = [item.partition("=") for item in text.split(";") if item.strip()]
+    if any(not separator for _, separator, _ in pairs):
+        raise UsageError(f"{variable} must be JSON or 'name=value;name=value', got {text!r}")
+    return {name.strip(): value.strip() for name, _, value in pairs}

@@ -1,0 +1,1 @@
+"""Destinations of the selected alerts."""

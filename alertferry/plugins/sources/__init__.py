@@ -1,0 +1,1 @@
+"""Surveys: lake layout, column roles, packets."""
