@@ -18,6 +18,7 @@ DIGEST_SEED = 42
 """Spark's own seed of ``xxhash64``, so that both sides compute the same number."""
 
 SCHEMA_SUFFIX = "_schema"
+RECEIPT_FILE = "_receipt.json"
 MANIFEST_FORMAT = 1
 
 

@@ -47,13 +47,12 @@ class Settings(BaseModel):
     topic_replication: int = Field(default=1, ge=1)
     topic_retention_days: float = Field(default=7, gt=0)
     schema_copies: int = Field(default=100, ge=1, le=10_000)
+    max_message_bytes: int = Field(default=10 * 1024 * 1024, ge=1024)
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be printed."""
         return tuple(
-            value
-            for name, value in self.kafka.items()
-            if value and any(word in name.lower() for word in _SECRET_WORDS)
+            value for name, value in self.kafka.items() if value and any(word in name.lower() for word in _SECRET_WORDS)
         )
 
     def redact(self, text: str) -> str:
@@ -119,7 +118,13 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
     plain = {"HOME": "home", "BOOTSTRAP_SERVERS": "bootstrap_servers", "LAUNCHER": "launcher"}
     plain |= {
         name.upper(): name
-        for name in ("topic_partitions", "topic_replication", "topic_retention_days", "schema_copies")
+        for name in (
+            "topic_partitions",
+            "topic_replication",
+            "topic_retention_days",
+            "schema_copies",
+            "max_message_bytes",
+        )
     }
     for variable, value in env.items():
         if not variable.startswith("ALERTFERRY_") or not value:

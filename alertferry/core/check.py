@@ -1,0 +1,48 @@
+"""Everything that can be said about a job without a JVM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alertferry.core.errors import DamagedError, Problem, UsageError
+from alertferry.core.job import Job
+from alertferry.core.registry import Registry
+from alertferry.core.schema import Field, Primitive, Struct
+from alertferry.core.settings import Settings
+from alertferry.core.survey import PARTITION_COLUMNS
+
+
+def check_job(job: Job, registry: Registry, settings: Settings) -> list[Problem]:
+    """Return every problem of a well-formed job: nights, fields, conditions, and what the site objects to.
+
+    Fields are looked up in the lake where it is on this machine, else in the survey's documentation.
+    """
+    problems: list[Problem] = []
+    schema = job.source.survey.documented
+    try:
+        glance = job.source.glance(settings)
+        schema = glance.schema if glance and glance.schema else schema
+    except (UsageError, DamagedError) as error:
+        problems.append(Problem("source", str(error)))
+    problems += _steps(job, _with_partitions(schema))
+    problems += registry.check_job(job)
+    return problems
+
+
+def _with_partitions(schema: Struct) -> Struct:
+    extra = tuple(Field(name, Primitive("int")) for name in PARTITION_COLUMNS if not schema.get(name))
+    return Struct(schema.fields + extra)
+
+
+def _steps(job: Job, schema: Struct) -> Iterator[Problem]:
+    survey, added = job.source.survey, list[str]()
+    for index, step in enumerate(job.filters):
+        yield from _below(f"filters[{index}]", step.problems(survey, schema))
+        schema = Struct(schema.fields + step.adds())
+        added += [field.name for field in step.adds()]
+    yield from _below("output", job.output.problems(survey, schema, added))
+
+
+def _below(prefix: str, problems: object) -> Iterator[Problem]:
+    for problem in problems:  # type: ignore[attr-defined]
+        yield Problem(f"{prefix}.{problem.path}" if problem.path else prefix, problem.message)

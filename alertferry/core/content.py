@@ -1,0 +1,115 @@
+"""What a packet contains: exact paths of the schema, never expressions, each with the name it gets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from alertferry.core.errors import Problem, did_you_mean
+from alertferry.core.schema import Field as SchemaField
+from alertferry.core.schema import Struct, find, paths
+from alertferry.core.steps import Output
+from alertferry.core.survey import Survey
+
+
+@dataclass(frozen=True)
+class Content:
+    """One column of the packet: where it comes from and how it is called there."""
+
+    path: str
+    name: str
+
+    @property
+    def root(self) -> str:
+        """Root column it is read from."""
+        return self.path.partition(".")[0]
+
+
+class PacketOutput(Output):
+    """An output of packets: a predefined packet of the survey, or a list of fields."""
+
+    packet: Annotated[str, Field(min_length=1)] | None = None
+    """A predefined packet of the survey, as `alertferry fields SURVEY` lists them."""
+
+    fields: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Root columns, structs, leaves, and leaves of arrays of structs, by dotted path."""
+
+    @model_validator(mode="after")
+    def _one_content(self) -> Self:
+        if (self.packet is None) == (self.fields is None):
+            raise ValueError("choose what a packet contains: either packet: NAME or fields: [...], not both")
+        return self
+
+    def problems(self, survey: Survey, schema: Struct, added: Sequence[str]) -> Iterator[Problem]:
+        """Yield unknown packets and fields, with the nearest names."""
+        if self.packet is not None and self.packet not in survey.packets:
+            names = ", ".join(survey.packets)
+            near = did_you_mean(self.packet, survey.packets)
+            yield Problem("packet", f"{survey.name} has no packet {self.packet!r}{near}; there are: {names}")
+        elif self.fields is not None:
+            yield from field_problems(self.fields, schema, added)
+
+    def content(self, survey: Survey, schema: Struct, added: Sequence[str]) -> tuple[Content, ...]:
+        """Return the columns of the packet in a lake of this schema; columns that filters added come last."""
+        if self.fields is not None:
+            chosen: Sequence[str] = self.fields
+        else:
+            chosen = survey.packets[str(self.packet)].paths(schema)
+        return name_columns(dict.fromkeys([*chosen, *added]))
+
+
+def field_problems(fields: Iterable[str], schema: Struct, added: Sequence[str]) -> Iterator[Problem]:
+    """Yield a problem for each field that the schema has not."""
+    known: list[str] | None = None
+    for index, path in enumerate(fields):
+        if path in added or find(schema, path):
+            continue
+        known = known or [name for name, _ in paths(schema)]
+        yield Problem(f"fields[{index}]", f"no field {path!r}{did_you_mean(path, known)}")
+
+
+def name_columns(chosen: Iterable[str]) -> tuple[Content, ...]:
+    """Name each path by its last part; those that would share a name get their whole path, joined by ``_``.
+
+    Root columns always keep their name. Names are compared without regard to case, as Spark does.
+    """
+    wanted = list(chosen)
+    counts = Counter(path.rpartition(".")[2].lower() for path in wanted)
+    names = []
+    for path in wanted:
+        leaf = path.rpartition(".")[2]
+        alone = counts[leaf.lower()] == 1 or "." not in path
+        names.append(Content(path, leaf if alone else path.replace(".", "_")))
+    return _unique(names)
+
+
+def _unique(contents: list[Content]) -> tuple[Content, ...]:
+    """Lengthen a qualified name that happens to be a column's own, until all differ."""
+    taken: set[str] = {content.name.lower() for content in contents if "." not in content.path}
+    unique = []
+    for content in contents:
+        name = content.name
+        while "." in content.path and name.lower() in taken:
+            name += "_"
+        taken.add(name.lower())
+        unique.append(Content(content.path, name))
+    return tuple(unique)
+
+
+def role_column(contents: Iterable[Content], path: str) -> str | None:
+    """Return where a role's column (``diaSource.ra``) stands in the packet, as a dotted path, or None."""
+    for content in contents:
+        if path == content.path:
+            return content.name
+        if path.startswith(content.path + "."):
+            return content.name + path[len(content.path) :]
+    return None
+
+
+def packet_fields(contents: Iterable[Content], schema: Struct) -> tuple[tuple[Content, SchemaField], ...]:
+    """Return each column with its field in the schema."""
+    return tuple((content, field) for content in contents if (field := find(schema, content.path)))

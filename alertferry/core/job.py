@@ -1,0 +1,152 @@
+"""The job: a source, filters in order, an output. YAML, command line, Python and wizard are faces of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, StringConstraints, ValidationError
+
+from alertferry.core.errors import JobError, Problem, did_you_mean
+from alertferry.core.problems import explain
+from alertferry.core.receipt import job_hash
+from alertferry.core.registry import Registry, default_registry
+from alertferry.core.safe_yaml import dump_mapping, load_mapping
+from alertferry.core.steps import Filter, Output, Source, Step
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[\w .,:+@()-]+$")]
+
+
+class Job(BaseModel):
+    """What to carry: alerts of a source that pass every filter, to an output.
+
+    Build it from steps, from a mapping or from YAML; all three check it completely and raise `JobError` with
+    every problem at once. A job holds no secret and names no machine.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = 1
+    name: Name | None = None
+    source: SerializeAsAny[Source]
+    filters: tuple[SerializeAsAny[Filter], ...] = Field(default=())
+    output: SerializeAsAny[Output]
+
+    @classmethod
+    def from_yaml(cls, text: str | bytes, registry: Registry | None = None) -> Self:
+        """Read a job file (at most 64 KiB, no aliases, no tags, no duplicate keys)."""
+        return cls.from_dict(load_mapping(text), registry)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], registry: Registry | None = None) -> Self:
+        """Read a job from plain data; kinds are looked up in ``registry``."""
+        reader = _Reader(registry or default_registry())
+        parts = reader.parts(data)
+        if reader.problems:
+            raise JobError(reader.problems)
+        try:
+            return cls(**parts)
+        except ValidationError as error:
+            raise JobError(explain(error, cls)) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the job as plain data, defaults left out."""
+        data: dict[str, Any] = {"version": self.version}
+        if self.name:
+            data["name"] = self.name
+        data["source"] = self.source.to_dict()
+        if self.filters:
+            data["filters"] = [step.to_dict() for step in self.filters]
+        data["output"] = self.output.to_dict()
+        return data
+
+    def to_yaml(self) -> str:
+        """Return the job file; `from_yaml` gives the same job back."""
+        return dump_mapping(self.to_dict())
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical job: equal for equal requests."""
+        return job_hash(self.to_dict())
+
+
+class _Reader:
+    """Turns plain data into step objects and gathers every problem on the way."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.problems: list[Problem] = []
+
+    def parts(self, data: dict[str, Any]) -> dict[str, Any]:
+        known = Job.model_fields
+        for key in data:
+            if key not in known:
+                self._report(key, f"no such key{did_you_mean(key, known)}; a job has {', '.join(known)}")
+        parts = {key: data[key] for key in ("version", "name") if key in data}
+        if data.get("version", 1) != 1:
+            self._report("version", f"must be 1, got {data['version']!r}; this alertferry reads version 1 only")
+        for role in ("source", "output"):
+            if role in data:
+                parts[role] = self.step(role, data[role], role)
+            else:
+                self._report(role, f"is required: {role}: {{kind: ...}}")
+        parts["filters"] = self.steps("filter", data.get("filters") or (), "filters")
+        self._check_name(data.get("name"))
+        return parts
+
+    def _check_name(self, name: Any) -> None:
+        if name is not None:
+            try:
+                _NameOnly(name=name)
+            except ValidationError as error:
+                self.problems.extend(explain(error, _NameOnly))
+
+    def steps(self, role: str, items: Any, path: str) -> tuple[Step, ...]:
+        if not isinstance(items, list | tuple):
+            self._report(path, f"must be a list of steps, got {items!r}")
+            return ()
+        read = [self.step(role, item, f"{path}[{index}]") for index, item in enumerate(items)]
+        return tuple(step for step in read if step is not None)
+
+    def step(self, role: str, data: Any, path: str) -> Step | None:
+        if isinstance(data, Step):
+            return data
+        if not isinstance(data, dict):
+            self._report(path, f"must be a mapping with a kind, got {data!r}")
+            return None
+        if not isinstance(data.get("kind"), str):
+            self._report(f"{path}.kind", f"is required; there are: {self._kinds(role)}")
+            return None
+        known = self.registry.steps[role]
+        if data["kind"] not in known:
+            near = did_you_mean(data["kind"], known) or f"; there are: {self._kinds(role)}"
+            self._report(f"{path}.kind", f"no {role} {data['kind']!r}{near}")
+            return None
+        return self._build(known[data["kind"]].step, data, path)
+
+    def _build(self, step: type[Step], data: dict[str, Any], path: str) -> Step | None:
+        options = {key: value for key, value in data.items() if key != "kind"}
+        before = len(self.problems)
+        for name in step.nested:
+            if isinstance(options.get(name), list | tuple):
+                options[name] = self.steps("filter", options[name], f"{path}.{name}")
+            elif isinstance(options.get(name), dict):
+                options[name] = (self.step("filter", options[name], f"{path}.{name}"),)
+        if len(self.problems) > before:
+            return None
+        try:
+            return step(**options)
+        except ValidationError as error:
+            self.problems.extend(explain(error, step, path))
+        except TypeError as error:
+            self._report(path, f"options must be named by text: {error}")
+        return None
+
+    def _kinds(self, role: str) -> str:
+        return ", ".join(sorted(self.registry.steps[role])) or "none"
+
+    def _report(self, path: str, message: str) -> None:
+        self.problems.append(Problem(path, message))
+
+
+class _NameOnly(BaseModel):
+    name: Name

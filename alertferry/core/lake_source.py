@@ -1,0 +1,163 @@
+"""The source for surveys whose datalake has one folder a night: subclass it and name the survey."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Self
+from urllib.parse import unquote, urlparse
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from alertferry.core.errors import UsageError
+from alertferry.core.nights import NightRange, as_list, expand
+from alertferry.core.receipt import Nights
+from alertferry.core.schema import Struct, from_arrow, merge
+from alertferry.core.steps import Alerts, Glance, Source
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from alertferry.core.settings import Settings
+
+GLANCE_NIGHTS = 16
+"""Footers `check` reads at most: enough to see schema versions, quick enough to stay below a second."""
+
+
+def _time_range(text: str) -> str:
+    first, separator, last = text.partition("..")
+    try:
+        start, stop = datetime.fromisoformat(first.strip()), datetime.fromisoformat(last.strip())
+    except ValueError:
+        raise ValueError(f"must be START..STOP in UTC, as 2026-01-01T03:00..2026-01-01T05:30, got {text!r}") from None
+    if start.tzinfo or stop.tzinfo or not separator:
+        raise ValueError(f"times are UTC and carry no zone, got {text!r}")
+    if stop <= start:
+        raise ValueError(f"must end after it starts, got {text!r}")
+    return f"{start.isoformat()}..{stop.isoformat()}"
+
+
+TimeRange = Annotated[str, AfterValidator(_time_range)]
+"""A half-open range of UTC times of observation, ``START..STOP``."""
+
+
+class LakeSource(Source):
+    """Alerts of a datalake with one folder a night."""
+
+    nights: Annotated[tuple[NightRange, ...], BeforeValidator(as_list)] = ()
+    """Nights to read: dates and inclusive ranges. Nights that the lake has not are named in the receipt."""
+
+    times: Annotated[tuple[TimeRange, ...], BeforeValidator(as_list)] = ()
+    """Times of observation (UTC, START..STOP) to keep; without nights, those around are read."""
+
+    lake: Annotated[str, Field(min_length=1)] | None = None
+    """Path or URL of the lake; overrides the configured one."""
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        if not self.nights and not self.times:
+            raise ValueError("names no nights; give nights: [YYYY-MM-DD, FIRST..LAST] or times: [START..STOP]")
+        return self
+
+    def requested(self) -> tuple[date, ...]:
+        """Return the nights to look for: those named, or all that may hold the times asked for."""
+        return expand(self.nights) if self.nights else _nights_around(self.times)
+
+    def location(self, settings: Settings) -> str:
+        """Return the path or URL of the lake. Raises `UsageError` when none is known."""
+        found = self.lake or settings.lakes.get(self.survey.name)
+        if not found:
+            variable = f"ALERTFERRY_LAKE_{self.survey.name.upper()}"
+            raise UsageError(f"no lake is known for {self.survey.name}: set {variable} or source.lake in the job")
+        return found if urlparse(found).scheme else str(Path(found).expanduser().resolve())
+
+    def read(self, spark: SparkSession, nights: Sequence[date]) -> DataFrame:
+        """Return the alerts of these nights, their schemas united."""
+        from alertferry.core.lake import open_nights, read_nights
+        from alertferry.core.settings import load_settings
+
+        return read_nights(spark, open_nights(spark, self.location(load_settings()), nights))
+
+    def load(self, spark: SparkSession, settings: Settings) -> Alerts:
+        """Find the nights, unite their schemas, keep the times asked for."""
+        from alertferry.core.lake import open_nights, read_nights
+
+        found = open_nights(spark, self.location(settings), self.requested())
+        nights = Nights(
+            found=tuple(map(str, found.found)),
+            absent=tuple(map(str, found.absent if self.nights else ())),
+            lacking=found.lacking(),
+        )
+        alerts = Alerts(read_nights(spark, found), self.survey, nights, count=found.alerts, root_bytes=found.root_bytes)
+        return alerts.where(self._within()) if self.times else alerts
+
+    def _within(self) -> Any:
+        """Return the condition on the survey's time column, bounds converted to its scale."""
+        from functools import reduce
+
+        from pyspark.sql import functions as F
+
+        column = F.col(self.survey.time)
+        bounds = [_bounds(text, self.survey.time_scale) for text in self.times]
+        return reduce(lambda one, other: one | other, ((column >= low) & (column < high) for low, high in bounds))
+
+    def glance(self, settings: Settings) -> Glance | None:
+        """Look at a lake on a local disk; None for other filesystems or when no lake is configured."""
+        if not (self.lake or settings.lakes.get(self.survey.name)):
+            return None
+        url = urlparse(self.location(settings))
+        if url.scheme not in ("", "file"):
+            return None
+        root, nights = Path(unquote(url.path)), self.requested()
+        if not root.is_dir():
+            raise UsageError(f"the lake {root} is not a folder; set source.lake or ALERTFERRY_LAKE_<SURVEY>")
+        files = {night: _night_files(root, night) for night in nights}
+        found = tuple(night for night in nights if files[night])
+        if not found:
+            raise UsageError(
+                f"the lake {root} has none of the {len(nights)} nights asked for, {nights[0]}..{nights[-1]}"
+            )
+        absent = tuple(night for night in nights if not files[night]) if self.nights else ()
+        step = max(1, len(found) // GLANCE_NIGHTS)
+        schema = _glance_schema([files[night][0] for night in (*found[::step], found[-1])])
+        return Glance(str(root), found, absent, schema)
+
+
+def _nights_around(times: Sequence[str]) -> tuple[date, ...]:
+    """Return the nights whose folders may hold the times: a folder can hold the UTC date before or after it."""
+    nights: set[date] = set()
+    for text in times:
+        start, stop = (datetime.fromisoformat(part) for part in text.split(".."))
+        first, last = start.date() - timedelta(days=1), stop.date() + timedelta(days=1)
+        nights.update(expand([f"{first}..{last}"]))
+    return tuple(sorted(nights))
+
+
+def _bounds(text: str, scale: str) -> tuple[float, float]:
+    from astropy.time import Time
+
+    start, stop = (Time(part, format="isot", scale="utc") for part in text.split(".."))
+    return (start.jd, stop.jd) if scale == "jd-utc" else (start.tai.mjd, stop.tai.mjd)
+
+
+def _night_files(root: Path, night: date) -> list[Path]:
+    names = {(f"{night.month:02d}", f"{night.day:02d}"), (str(night.month), str(night.day))}
+    names |= {(f"{night.month:02d}", str(night.day)), (str(night.month), f"{night.day:02d}")}
+    files = []
+    for month, day in sorted(names):
+        folder = root / f"year={night.year:04d}" / f"month={month}" / f"day={day}"
+        if folder.is_dir():
+            files += [Path(item) for item in os.scandir(folder) if item.is_file() and item.name[0] not in "._"]
+    return sorted(files)
+
+
+def _glance_schema(files: Sequence[Path]) -> Struct | None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return merge(from_arrow(pq.read_schema(file)) for file in files)
+    except (OSError, pa.ArrowException, ValueError):
+        return None  # the run names the damaged file or the contradicting types; a glance only helps early

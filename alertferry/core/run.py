@@ -1,0 +1,157 @@
+"""What a rendered job calls: read, filter, write, with progress and a receipt.
+
+A `Run` lives for one job in one Spark session.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import and_
+from typing import TYPE_CHECKING, Any
+
+from alertferry.core.errors import JobError, Problem
+from alertferry.core.job import Job
+from alertferry.core.progress import Progress
+from alertferry.core.receipt import StepCount
+from alertferry.core.settings import Settings, load_settings
+from alertferry.core.steps import Alerts, Filter, Output, Predicate, Report, Source
+from alertferry.core.topics import new_topic
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, SparkSession
+
+SESSION = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",  # a value that cannot be cast is null, as users of the peer expect
+    "spark.sql.runSQLOnFiles": "false",
+    "spark.sql.codegen.maxFields": "10000",  # wide alerts read in batches too
+    "spark.sql.caseSensitive": "false",
+    # Kafka by the V2 sink: only there do observed metrics arrive with the write itself
+    "spark.sql.sources.useV1SourceList": "avro,csv,json,orc,parquet,text",
+}
+"""Session settings that every job runs with."""
+
+
+@dataclass(frozen=True)
+class _Applied:
+    """A filter as it was applied: its name, its condition if it is a predicate, the alerts before it."""
+
+    name: str
+    condition: Column | None
+    before: Alerts
+
+
+class Run:
+    """One job under way in a Spark session."""
+
+    def __init__(self, spark: SparkSession, name: str | None = None, topic: str | None = None) -> None:
+        self.spark = spark
+        self.name = name
+        self.settings: Settings = load_settings()
+        self.progress = Progress.of(spark)
+        self.timings: dict[str, float] = {}
+        self._topic = topic or spark.conf.get("spark.alertferry.topic", None)
+        self._started = time.monotonic()
+        self._source: Source | None = None
+        self._first: Alerts | None = None
+        self._filters: list[Filter] = []
+        self._applied: list[_Applied] = []
+        for key, value in SESSION.items():
+            spark.conf.set(key, value)
+
+    def read(self, source: Source) -> Alerts:
+        """Find the nights and return their alerts, unread. Raises `UsageError` when there is none."""
+        started = time.monotonic()
+        self._source = source
+        alerts = source.load(self.spark, self.settings)
+        self._first = alerts
+        self.timings["look_at_lake"] = time.monotonic() - started
+        self.progress.total = alerts.count
+        self.progress.step(source.kind, alerts.count, nights=alerts.nights.model_dump(mode="json"))
+        return alerts
+
+    def filter(self, alerts: Alerts, step: Filter) -> Alerts:
+        """Select. Raises `JobError` before Spark starts a job when the filter does not fit the alerts."""
+        position = f"filters[{len(self._filters)}]"
+        _refuse(step.problems(alerts.survey, alerts.schema), position)
+        self._filters.append(step)
+        condition = step.bound(alerts) if isinstance(step, Predicate) else None
+        after = alerts.where(condition) if condition is not None else step.apply(alerts)
+        self._applied.append(_Applied(self._step_name(step), condition, alerts))
+        return replace(after, added=tuple(dict.fromkeys([*alerts.added, *(field.name for field in step.adds())])))
+
+    def write(self, alerts: Alerts, output: Output) -> Report:
+        """Write the alerts and return the report with the receipt, after the last alert is safe."""
+        _refuse(output.problems(alerts.survey, alerts.schema, alerts.added), "output")
+        self._output = output
+        with self.progress.watching(self.spark):
+            report = output.write(alerts, self)
+        self.progress.result(report, self.seconds)
+        return report
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the job began."""
+        return time.monotonic() - self._started
+
+    @property
+    def job(self) -> Job:
+        """The job as it was rendered."""
+        assert self._source is not None
+        return Job(name=self.name, source=self._source, filters=tuple(self._filters), output=self._output)
+
+    @property
+    def topic(self) -> str:
+        """The topic of this job, chosen once."""
+        assert self._source is not None
+        if self._topic is None:
+            kinds = [step.kind for step in self._filters]
+            self._topic = new_topic(self._source.survey.name, kinds)
+        return self._topic
+
+    def _step_name(self, step: Filter) -> str:
+        same = sum(applied.name.partition("-")[0] == step.kind for applied in self._applied)
+        return f"{step.kind}-{same + 1}" if same else step.kind
+
+    def funnel(self, selected: int) -> tuple[StepCount, ...]:
+        """Return how many alerts each step left, given the exact number that was selected in the end.
+
+        What the source read is known from the footers and the last step from the write itself; steps between
+        are counted together in one pass that reads only the columns they need.
+        """
+        assert self._source is not None
+        assert self._first is not None
+        names = [self._source.kind, *(applied.name for applied in self._applied)]
+        counts: list[int | None] = [self._first.count, *([None] * len(self._applied))]
+        counts[-1] = selected
+        missing = [index for index, count in enumerate(counts) if count is None]
+        if missing:
+            counts = self._count(counts, missing)
+        return tuple(StepCount(name=name, alerts=int(count or 0)) for name, count in zip(names, counts, strict=True))
+
+    def _count(self, counts: list[int | None], missing: list[int]) -> list[int | None]:
+        from pyspark.sql import functions as F
+
+        assert self._first is not None
+        conditions = [applied.condition for applied in self._applied]
+        sums = []
+        for index in missing:
+            passed = [condition for condition in conditions[:index] if condition is not None]
+            sums.append(F.count_if(reduce(and_, passed, F.lit(True))).alias(str(index)))
+        row = self._first.frame.agg(*sums).first()
+        assert row is not None
+        for index in missing:
+            counts[index] = row[str(index)]
+        return counts
+
+    def event(self, event: str, /, **details: Any) -> None:
+        """Print one event line."""
+        self.progress.event(event, **details)
+
+
+def _refuse(problems: Any, prefix: str) -> None:
+    found = [Problem(f"{prefix}.{item.path}" if item.path else prefix, item.message) for item in problems]
+    if found:
+        raise JobError(found)

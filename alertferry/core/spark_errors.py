@@ -1,0 +1,103 @@
+"""Turning what Spark, Java and Kafka throw into sentences a user can act on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from alertferry.core.errors import AlertferryError, DamagedError, UsageError
+
+OVERSIZE = "alertferry: oversize packet"
+"""Start of the message a task raises for a packet that no broker would take."""
+
+_FILE = re.compile(r"(?:file|hdfs|s3a?|abfss?|gs|wasbs?|viewfs|oss|cosn):[^\s,;\"'\]\)]+?\.parquet")
+
+
+def from_spark_error(error: BaseException) -> AlertferryError:
+    """Return the error to show for whatever a job raised; ours are returned as they are."""
+    if isinstance(error, AlertferryError):
+        return error
+    text = _full_text(error)
+    for pattern, build in _KNOWN:
+        match = re.search(pattern, text, re.S)
+        if match:
+            return build(match, text)
+    return AlertferryError(f"the job failed: {_first_line(error)}; the log has the whole story")
+
+
+def _full_text(error: BaseException) -> str:
+    """Return the message and those of all causes, Java's included."""
+    java = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
+    parts = [str(error)]
+    while java is not None and len(parts) < 20 and hasattr(java, "getCause"):
+        parts.append(f"{java.getClass().getName()}: {java.getMessage()}")
+        java = java.getCause()
+    if error.__cause__ is not None:
+        parts.append(_full_text(error.__cause__))
+    return "\n".join(parts)
+
+
+def _first_line(error: BaseException) -> str:
+    java = getattr(error, "java_exception", None)
+    text = str(java.getMessage()) if java is not None else str(error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:500]}" if lines else type(error).__name__
+
+
+def _oversize(match: re.Match[str], _: str) -> AlertferryError:
+    return AlertferryError(
+        f"alert {match['id']} makes a packet of {match['size']} bytes, and the topic takes at most {match['limit']}; "
+        "choose a smaller packet (without cutouts or history), or raise ALERTFERRY_MAX_MESSAGE_BYTES"
+    )
+
+
+def _too_large(_: re.Match[str], __: str) -> AlertferryError:
+    return AlertferryError(
+        "the broker refused a packet as too large; choose a smaller packet (without cutouts or history), or raise "
+        "the broker's message.max.bytes"
+    )
+
+
+def _damaged(_: re.Match[str], text: str) -> AlertferryError:
+    named = _FILE.search(text)
+    where = named[0] if named else "a file of the lake"
+    return DamagedError(f"{where} cannot be read: it is damaged or incomplete; write it again or remove it")
+
+
+def _unreachable(_: re.Match[str], __: str) -> AlertferryError:
+    return AlertferryError(
+        "the Kafka broker stopped answering while alerts were published; the topic is incomplete and says so. "
+        "Check the broker and run the job again: it gets a new topic"
+    )
+
+
+def _memory(_: re.Match[str], __: str) -> AlertferryError:
+    return AlertferryError(
+        "Spark ran out of memory; give it more with ALERTFERRY_SPARK_CONF='spark.driver.memory=8g', or choose a "
+        "smaller packet"
+    )
+
+
+def _disk(_: re.Match[str], __: str) -> AlertferryError:
+    return AlertferryError("no space left on the disk that Spark or the output uses; free some and run again")
+
+
+def _cancelled(_: re.Match[str], __: str) -> AlertferryError:
+    return UsageError("the job was cancelled")
+
+
+_KNOWN: tuple[tuple[str, Callable[[re.Match[str], str], AlertferryError]], ...] = (
+    (rf"{OVERSIZE} id=(?P<id>\S*) size=(?P<size>\d+) limit=(?P<limit>\d+)", _oversize),
+    (r"RecordTooLargeException", _too_large),
+    (
+        r"FAILED_READ_FILE|is not a Parquet file|ParquetDecodingException|CorruptStatistics|could not read page",
+        _damaged,
+    ),
+    (
+        r"org\.apache\.kafka\.common\.errors\.(TimeoutException|NetworkException|DisconnectException)",
+        _unreachable,
+    ),
+    (r"OutOfMemoryError", _memory),
+    (r"No space left on device", _disk),
+    (r"cancelled because|SparkContext was shut down", _cancelled),
+)

@@ -1,0 +1,227 @@
+"""The four kinds of steps that plugins provide: source, filter, output, launcher.
+
+A step is a frozen pydantic model: its fields are its options in a job file, on the command line and in Python.
+Subclass one of these, give it a ``kind`` and return the class from a ``register_...`` hook.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from alertferry.core.errors import Problem
+from alertferry.core.receipt import Nights, Receipt
+from alertferry.core.schema import Field, Struct, from_spark
+from alertferry.core.survey import Survey
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+    from alertferry.core.job import Job
+    from alertferry.core.run import Run
+    from alertferry.core.settings import Settings
+
+
+class Step(BaseModel):
+    """One step of a job: a kind and its options."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    kind: ClassVar[str]
+    """How job files call this step."""
+
+    nested: ClassVar[tuple[str, ...]] = ()
+    """Options that hold further filters (``of`` of ``any`` and ``not``)."""
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults, as plain JSON-like values."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the step as a job file holds it."""
+        return {"kind": self.kind, **self.options()}
+
+    @classmethod
+    def examples(cls) -> tuple[Self, ...]:
+        """Return working examples; they feed the documentation, golden files and contract tests."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """A lazy set of alerts on its way through a job.
+
+    ``added`` names the root columns that filters added (``xmatch``); ``nights`` is what the source found;
+    ``count`` is the number of alerts where it is known without reading them. ``root_bytes`` maps a root column to
+    its uncompressed bytes an alert in the lake.
+    """
+
+    frame: DataFrame
+    survey: Survey
+    nights: Nights = field(default_factory=Nights)
+    count: int | None = None
+    root_bytes: Mapping[str, float] = field(default_factory=dict)
+    added: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> Struct:
+        """Schema of the frame."""
+        found = from_spark(self.frame.schema.jsonValue())
+        assert isinstance(found, Struct)
+        return found
+
+    def where(self, condition: Column) -> Alerts:
+        """Keep the alerts for which ``condition`` is true; null counts as false."""
+        return replace(self, frame=self.frame.where(condition), count=None)
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What can be seen of a lake without Spark: its nights and the union of their schemas."""
+
+    location: str
+    found: tuple[date, ...]
+    absent: tuple[date, ...]
+    schema: Struct | None
+
+
+class Source(Step, ABC):
+    """Where alerts come from: a survey and a way to read its nights."""
+
+    survey: ClassVar[Survey]
+
+    @abstractmethod
+    def read(self, spark: SparkSession, nights: Sequence[date]) -> DataFrame:
+        """Return the alerts of exactly these nights, with one schema."""
+
+    @abstractmethod
+    def requested(self) -> tuple[date, ...]:
+        """Return the nights asked for, in order."""
+
+    def load(self, spark: SparkSession, settings: Settings) -> Alerts:  # noqa: ARG002 - for subclasses
+        """Find the nights that exist and read them. Raises `UsageError` when there is none."""
+        nights = self.requested()
+        found = Nights(found=tuple(night.isoformat() for night in nights))
+        return Alerts(self.read(spark, nights), self.survey, found)
+
+    def glance(self, settings: Settings) -> Glance | None:  # noqa: ARG002 - for subclasses
+        """Look at the data without Spark, where that is cheap; None where it is not."""
+        return None
+
+
+class Filter(Step, ABC):
+    """A selection of alerts."""
+
+    cost: ClassVar[int] = 0
+    """0 for native Spark expressions; higher for joins and Python functions, which run after these."""
+
+    def problems(self, survey: Survey, schema: Struct) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
+        """Yield what is wrong with this filter on alerts of this schema; needs no Spark."""
+        return ()
+
+    @abstractmethod
+    def apply(self, alerts: Alerts) -> Alerts:
+        """Return the selected alerts, with columns added where the filter says so."""
+
+    def adds(self) -> tuple[Field, ...]:
+        """Return the root columns that this filter adds."""
+        return ()
+
+
+class Predicate(Filter):
+    """A filter that only decides, alert by alert."""
+
+    @abstractmethod
+    def condition(self, survey: Survey) -> Column:
+        """Return the boolean expression that selected alerts fulfil; null counts as false."""
+
+    def bound(self, alerts: Alerts) -> Column:
+        """Return the condition for these alerts, never null.
+
+        Override it when the condition must be checked against the schema.
+        """
+        from pyspark.sql import functions as F
+
+        return F.coalesce(self.condition(alerts.survey), F.lit(False))
+
+    def apply(self, alerts: Alerts) -> Alerts:
+        """Keep the alerts that fulfil the condition."""
+        return alerts.where(self.bound(alerts))
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an output did: where the alerts are and the receipt that proves it."""
+
+    destination: str
+    receipt: Receipt
+    topic: str | None = None
+
+
+class Output(Step, ABC):
+    """Where selected alerts go, and what each packet contains."""
+
+    def problems(self, survey: Survey, schema: Struct, added: Sequence[str]) -> Iterable[Problem]:  # noqa: ARG002
+        """Yield what is wrong with this output for alerts of this schema; needs no Spark."""
+        return ()
+
+    @abstractmethod
+    def write(self, alerts: Alerts, run: Run) -> Report:
+        """Write the alerts; return only when they are safely there."""
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A submitted job: enough to ask for its state from another process."""
+
+    id: str
+    launcher: str
+    folder: Path
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Status:
+    """State of a submitted job: ``queued``, ``running``, ``complete``, ``failed`` or ``cancelled``.
+
+    ``result`` is the result line of the script once there is one; ``reason`` says why a job failed.
+    """
+
+    state: str
+    result: dict[str, Any] | None = None
+    reason: str | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether the state is final."""
+        return self.state in {"complete", "failed", "cancelled"}
+
+
+class Launcher(Step, ABC):
+    """A way to run a rendered job."""
+
+    @abstractmethod
+    def submit(self, job: Job, settings: Settings) -> Handle:
+        """Start the job and return at once."""
+
+    @abstractmethod
+    def status(self, handle: Handle) -> Status:
+        """Return the state of the job."""
+
+    @abstractmethod
+    def events(self, handle: Handle) -> Iterator[dict[str, Any]]:
+        """Yield the script's events as they come, until the job is over."""
+
+    @abstractmethod
+    def log(self, handle: Handle) -> str:
+        """Return the log of the job so far."""
+
+    @abstractmethod
+    def cancel(self, handle: Handle) -> None:
+        """Stop the job; return when nothing of it runs any more."""

@@ -1,0 +1,85 @@
+"""What a survey is: the roles of its columns, its packets, its field documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from alertferry.core.schema import Struct, find
+
+PARTITION_COLUMNS = ("year", "month", "day")
+"""Columns that come from the folder names; in a packet only when asked for by name."""
+
+TimeScale = Literal["jd-utc", "mjd-tai"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packet:
+    """A predefined content: dotted ``fields`` in order, and/or all root columns but some.
+
+    ``roots`` adds every root column of the lake except those named in ``without`` (an entry ending with ``*``
+    excludes all that start with it), after ``fields``. Fields that the lake lacks are left out.
+    """
+
+    description: str
+    fields: tuple[str, ...] = ()
+    roots: bool = False
+    without: tuple[str, ...] = ()
+
+    def paths(self, schema: Struct) -> tuple[str, ...]:
+        """Return the dotted paths of this packet in a lake of this schema."""
+        named = [path for path in self.fields if find(schema, path)]
+        rest = [name for name in schema.names if self.roots and not self._excludes(name)]
+        return tuple(dict.fromkeys([*named, *rest]))
+
+    def _excludes(self, name: str) -> bool:
+        if name in PARTITION_COLUMNS:
+            return True
+        return any(name == item or (item.endswith("*") and name.startswith(item[:-1])) for item in self.without)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """A survey: which column plays which role, and which packets can be asked for.
+
+    Attributes
+    ----------
+    name
+        As in ``kind:`` of the source, in topic names and in ``ALERTFERRY_LAKE_<NAME>``.
+    alert_id, object_id, ra, dec, time
+        Dotted columns. Positions are ICRS degrees; ``time`` is the time of observation in ``time_scale``.
+    packets
+        Predefined contents by name.
+    history
+        Root columns that repeat earlier alerts of the same object.
+    field_table
+        Package and file name of the field documentation (see `alertferry.core.field_table`).
+    """
+
+    name: str
+    title: str
+    alert_id: str
+    object_id: str
+    ra: str
+    dec: str
+    time: str
+    time_scale: TimeScale
+    packets: Mapping[str, Packet]
+    history: tuple[str, ...] = ()
+    field_table: tuple[str, str] | None = None
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    @property
+    def documented(self) -> Struct:
+        """The documented schema: what `check` knows when no lake can be looked at."""
+        from alertferry.core.documented import documented_schema
+
+        return documented_schema(*self.field_table) if self.field_table else Struct(())
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Role to dotted column."""
+        return {role: getattr(self, role) for role in ("alert_id", "object_id", "ra", "dec", "time")}

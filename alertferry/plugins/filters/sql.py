@@ -1,0 +1,86 @@
+"""Conditions in Spark SQL, through the gate of `alertferry.core.conditions`: users' text is never trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from operator import and_
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from pydantic import BeforeValidator, Field
+
+from alertferry.core.conditions import ConditionError, lint, split_lines
+from alertferry.core.errors import JobError, Problem
+from alertferry.core.hooks import hookimpl
+from alertferry.core.schema import Struct, paths
+from alertferry.core.steps import Alerts, Filter, Predicate
+from alertferry.core.survey import Survey
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class Sql(Predicate):
+    """Keep alerts that fulfil every condition, in Spark's expression language.
+
+    Structs by dots (``diaSource.psfFlux > 13500``), arrays by ``exists(prvDiaSources, x -> x.psfFlux > 10)``, maps by
+    ``mangrove['lum_dist'] > 0``. A condition that is null counts as false.
+    """
+
+    kind: ClassVar[str] = "sql"
+
+    where: Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1)]
+    """Conditions that must all hold; one entry may hold several, separated by ``;``."""
+
+    @classmethod
+    def examples(cls) -> tuple[Self, ...]:
+        """Return conditions that any survey can answer."""
+        return (cls(where=("year >= 2019", "month BETWEEN 1 AND 12")),)
+
+    def problems(self, survey: Survey, schema: Struct) -> Iterator[Problem]:  # noqa: ARG002
+        """Yield what can be seen without Spark: refused text, unknown functions and fields."""
+        known = {path: str(field.type) for path, field in paths(schema)}
+        for index, text in enumerate(self.where):
+            for problem in lint(text, known):
+                where = f"where[{index}]"
+                yield Problem(where, f"line {problem.line}, column {problem.column}: {problem.message}")
+
+    def condition(self, survey: Survey) -> Column:  # noqa: ARG002
+        """Return all conditions joined by AND, checked by Spark's parser but against no schema."""
+        from pyspark.sql import SparkSession
+
+        from alertferry.core.conditions import parse_condition
+
+        spark = SparkSession.active()
+        return reduce(and_, (parse_condition(spark, part) for _, part in self._parts()))
+
+    def bound(self, alerts: Alerts) -> Column:
+        """Return all conditions joined by AND, checked against the alerts' schema; null is false."""
+        from pyspark.sql import functions as F
+
+        from alertferry.core.conditions import compile_condition
+
+        compiled, problems = [], []
+        for index, part in self._parts():
+            try:
+                compiled.append(F.coalesce(compile_condition(alerts.frame, part), F.lit(False)))
+            except ConditionError as error:
+                problems.append(Problem(f"filters.sql.where[{index}]", str(error)))
+        if problems:
+            raise JobError(problems)
+        return reduce(and_, compiled)
+
+    def _parts(self) -> Iterator[tuple[int, str]]:
+        for index, text in enumerate(self.where):
+            for part in split_lines(text):
+                yield index, part
+
+
+@hookimpl
+def register_filters() -> Sequence[type[Filter]]:
+    """Offer ``kind: sql``."""
+    return [Sql]

@@ -1,0 +1,108 @@
+"""What outputs share: the packet's columns, its Avro schema, and the measures that go into the receipt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import alertferry
+from alertferry.core.content import Content, PacketOutput, role_column
+from alertferry.core.projection import project, quote
+from alertferry.core.receipt import Manifest, Receipt, format_digest, schema_fingerprint
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, Observation
+
+    from alertferry.core.run import Run
+    from alertferry.core.steps import Alerts
+
+BATCH_BYTES = 8 * 1024 * 1024
+"""Aim for the size of one batch of Spark's parquet reader: wide alerts in small batches, or memory runs out."""
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How alerts become packets of one schema."""
+
+    contents: tuple[Content, ...]
+    columns: list[Column]
+    key: Column
+    avro_schema: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the Avro schema."""
+        return schema_fingerprint(self.avro_schema)
+
+
+def pack(output: PacketOutput, alerts: Alerts, run: Run) -> Packing:
+    """Choose and name the packet's columns and ask Spark for its own Avro schema of them."""
+    from pyspark.sql import functions as F
+
+    contents = output.content(alerts.survey, alerts.schema, alerts.added)
+    columns = project(alerts, contents)
+    key = F.col(quote(alerts.survey.alert_id)).cast("string").cast("binary")
+    _size_batches(alerts, contents, run)
+    schema = alerts.frame.select(*columns).schema.json()
+    return Packing(contents, columns, key, _avro_schema(run, schema))
+
+
+def _avro_schema(run: Run, schema: str) -> str:
+    """Return the schema that `to_avro` writes: Spark's own converter, so that it cannot differ from the data."""
+    jvm = run.spark._jvm
+    assert jvm is not None
+    converter = jvm.org.apache.spark.sql.avro.SchemaConverters
+    spark_type = jvm.org.apache.spark.sql.types.DataType.fromJson(schema)
+    return str(converter.toAvroType(spark_type, False, "topLevelRecord", "").toString())
+
+
+def _size_batches(alerts: Alerts, contents: tuple[Content, ...], run: Run) -> None:
+    roots = {content.root for content in contents}
+    wide = sum(size for root, size in alerts.root_bytes.items() if root in roots)
+    rows = int(BATCH_BYTES / wide) if wide else 4096
+    run.spark.conf.set("spark.sql.parquet.columnarReaderBatchSize", str(max(16, min(4096, rows))))
+
+
+def observed(frame: DataFrame, key: Column, size: Column) -> tuple[DataFrame, Observation]:
+    """Measure alerts, bytes and the digest of ids while they are written."""
+    from pyspark.sql import Observation
+    from pyspark.sql import functions as F
+
+    seen = Observation()
+    measures = F.count(F.lit(1)).alias("alerts"), F.sum(F.xxhash64(key)).alias("digest"), F.sum(size).alias("bytes")
+    return frame.observe(seen, *measures), seen
+
+
+def manifest(run: Run, alerts: Alerts, packing: Packing, destination: str, created: str) -> Manifest:
+    """Return the manifest that goes before the data."""
+    job = run.job
+    return Manifest(
+        topic=destination,
+        survey=alerts.survey.name,
+        job=job.to_dict(),
+        job_hash=job.hash,
+        schema_fingerprint=packing.fingerprint,
+        alert_id=role_column(packing.contents, alerts.survey.alert_id),
+        time=role_column(packing.contents, alerts.survey.time),
+        time_scale=alerts.survey.time_scale,
+        created=created,
+    )
+
+
+def receipt(run: Run, alerts: Alerts, packing: Packing, seen: Observation, partitions: dict[int, int]) -> Receipt:
+    """Return the receipt of what was written."""
+    measured = seen.get
+    selected = int(measured["alerts"])
+    return Receipt(
+        alerts=selected,
+        bytes=int(measured["bytes"] or 0),
+        digest=format_digest(int(measured["digest"] or 0)),
+        schema_fingerprint=packing.fingerprint,
+        job_hash=run.job.hash,
+        partitions=partitions,
+        steps=run.funnel(selected),
+        nights=alerts.nights,
+        versions={"alertferry": alertferry.__version__, "spark": run.spark.version},
+        seconds=round(run.seconds, 3),
+        timings={name: round(seconds, 3) for name, seconds in run.timings.items()},
+    )

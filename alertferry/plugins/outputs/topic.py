@@ -1,0 +1,100 @@
+"""The topic pair of a job: data, and its companion with schema, manifest and receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.kafka_client import client_options, reachable_servers
+from alertferry.core.receipt import SCHEMA_SUFFIX
+from alertferry.core.settings import Settings
+
+WAIT_SECONDS = 15.0
+
+
+class TopicPair:
+    """Creates and writes the two topics of a job. Everything raised names the topic and the remedy."""
+
+    def __init__(self, topic: str, settings: Settings) -> None:
+        from confluent_kafka.admin import AdminClient
+
+        self.topic = topic
+        self.companion = topic + SCHEMA_SUFFIX
+        self._settings = settings
+        reachable_servers(settings)
+        self._admin = AdminClient(client_options(settings))
+
+    def create(self, partitions: int) -> None:
+        """Create both topics with retention and sizes from the settings."""
+        from confluent_kafka.admin import NewTopic
+
+        config = {
+            "retention.ms": str(int(self._settings.topic_retention_days * 86_400_000)),
+            "max.message.bytes": str(self._settings.max_message_bytes),
+            "cleanup.policy": "delete",
+        }
+        replication = self._settings.topic_replication
+        pair = [NewTopic(self.topic, partitions, replication, config=config)]
+        pair.append(NewTopic(self.companion, 1, replication, config=config))
+        for name, future in self._admin.create_topics(pair, request_timeout=WAIT_SECONDS).items():
+            _wait(future.result, f"the topic {name} cannot be created")
+
+    def publish_schema(self, schema: str, manifest: str, copies: int) -> None:
+        """Write ``copies`` records: key the Avro schema, value the manifest."""
+        from confluent_kafka import Producer
+
+        refused: list[str] = []
+        producer = Producer(
+            client_options(self._settings) | {"linger.ms": 5, "compression.type": "zstd", "acks": "all"}
+        )
+        for _ in range(copies):
+            producer.produce(
+                self.companion,
+                key=schema.encode(),
+                value=manifest.encode(),
+                partition=0,
+                on_delivery=lambda error, _: error and refused.append(str(error)),
+            )
+        left = producer.flush(WAIT_SECONDS)
+        if left or refused:
+            said = refused[0] if refused else f"no answer within {WAIT_SECONDS:.0f} s"
+            raise AlertferryError(f"the schema cannot be written to {self.companion}: {said}")
+
+    def end_offsets(self) -> dict[int, int]:
+        """Return the end offset of every partition of the data topic."""
+        from confluent_kafka import TopicPartition
+        from confluent_kafka.admin import OffsetSpec
+
+        found = self._admin.list_topics(self.topic, timeout=WAIT_SECONDS).topics[self.topic].partitions
+        wanted: dict[Any, Any] = {TopicPartition(self.topic, number): OffsetSpec.latest() for number in found}
+        answers = self._admin.list_offsets(wanted, request_timeout=WAIT_SECONDS)
+        return {
+            part.partition: int(_wait(future.result, f"the offsets of {self.topic} cannot be read").offset)
+            for part, future in sorted(answers.items(), key=lambda item: item[0].partition)
+        }
+
+    def published(self) -> int | None:
+        """Return the number of records so far; None when the broker does not answer now."""
+        from confluent_kafka import KafkaException
+
+        try:
+            return sum(self.end_offsets().values())
+        except (AlertferryError, KafkaException):
+            return None  # progress only: the next look may succeed, and the write itself reports failures
+
+
+def _wait(result: Callable[[], Any], what: str) -> Any:
+    from confluent_kafka import KafkaError, KafkaException
+
+    try:
+        return result()
+    except KafkaException as error:
+        reason = error.args[0]
+        if reason.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            raise UsageError(f"{what}: it exists already; leave the name to alertferry") from None
+        if reason.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED):
+            raise AlertferryError(
+                f"{what}: this user may not ({reason.str()}); ask for the right on ftransfer_*"
+            ) from None
+        raise AlertferryError(f"{what}: {reason.str()}") from None
