@@ -81,7 +81,7 @@ class _Reader:
         for key in data:
             if key not in known:
                 self._report(key, f"no such key{did_you_mean(key, known)}; a job has {', '.join(known)}")
-        parts = {key: data[key] for key in ("version", "name") if key in data}
+        parts: dict[str, Any] = {key: data[key] for key in ("version", "name") if key in data}
         if data.get("version", 1) != 1:
             self._report("version", f"must be 1, got {data['version']!r}; this alertferry reads version 1 only")
         for role in ("source", "output"):

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
-from urllib.parse import unquote, urlparse
+from urllib.parse import urlparse
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from alertferry.core.errors import UsageError
-from alertferry.core.nights import NightRange, as_list, expand
+from alertferry.core.local_lake import local_path, night_files, united_schema
+from alertferry.core.nights import NightRange, as_list, expand, summarise
 from alertferry.core.receipt import Nights
-from alertferry.core.schema import Struct, from_arrow, merge
 from alertferry.core.steps import Alerts, Glance, Source
 
 if TYPE_CHECKING:
@@ -107,21 +106,17 @@ class LakeSource(Source):
         """Look at a lake on a local disk; None for other filesystems or when no lake is configured."""
         if not (self.lake or settings.lakes.get(self.survey.name)):
             return None
-        url = urlparse(self.location(settings))
-        if url.scheme not in ("", "file"):
+        root, nights = local_path(self.location(settings)), self.requested()
+        if root is None:
             return None
-        root, nights = Path(unquote(url.path)), self.requested()
-        if not root.is_dir():
-            raise UsageError(f"the lake {root} is not a folder; set source.lake or ALERTFERRY_LAKE_<SURVEY>")
-        files = {night: _night_files(root, night) for night in nights}
+        files = {night: night_files(root, night) for night in nights}
         found = tuple(night for night in nights if files[night])
         if not found:
-            raise UsageError(
-                f"the lake {root} has none of the {len(nights)} nights asked for, {nights[0]}..{nights[-1]}"
-            )
+            asked = ", ".join(summarise(nights)[:5])
+            raise UsageError(f"the lake {root} has none of the {len(nights)} nights asked for: {asked}")
         absent = tuple(night for night in nights if not files[night]) if self.nights else ()
         step = max(1, len(found) // GLANCE_NIGHTS)
-        schema = _glance_schema([files[night][0] for night in (*found[::step], found[-1])])
+        schema = united_schema([files[night][0] for night in (*found[::step], found[-1])])
         return Glance(str(root), found, absent, schema)
 
 
@@ -140,24 +135,3 @@ def _bounds(text: str, scale: str) -> tuple[float, float]:
 
     start, stop = (Time(part, format="isot", scale="utc") for part in text.split(".."))
     return (start.jd, stop.jd) if scale == "jd-utc" else (start.tai.mjd, stop.tai.mjd)
-
-
-def _night_files(root: Path, night: date) -> list[Path]:
-    names = {(f"{night.month:02d}", f"{night.day:02d}"), (str(night.month), str(night.day))}
-    names |= {(f"{night.month:02d}", str(night.day)), (str(night.month), f"{night.day:02d}")}
-    files = []
-    for month, day in sorted(names):
-        folder = root / f"year={night.year:04d}" / f"month={month}" / f"day={day}"
-        if folder.is_dir():
-            files += [Path(item) for item in os.scandir(folder) if item.is_file() and item.name[0] not in "._"]
-    return sorted(files)
-
-
-def _glance_schema(files: Sequence[Path]) -> Struct | None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return merge(from_arrow(pq.read_schema(file)) for file in files)
-    except (OSError, pa.ArrowException, ValueError):
-        return None  # the run names the damaged file or the contradicting types; a glance only helps early

@@ -70,7 +70,7 @@ class Registry:
         """
         points = list(entry_points(group=GROUP) if found is None else found)
         wanted = (os.environ if environ is None else environ).get("ALERTFERRY_PLUGINS")
-        plugins = tuple(_load(point) for point in _narrow(points, wanted))
+        plugins = tuple(_load(point) for point in sorted(_narrow(points, wanted), key=_order))
         registry = cls(_manager(plugins), plugins)
         for role, (hook, parent) in KINDS.items():
             registry.steps[role] = _collect(plugins, role, hook, parent)
@@ -102,6 +102,12 @@ class Registry:
 def default_registry() -> Registry:
     """Return the registry of this process, loaded once."""
     return Registry.load()
+
+
+def _order(point: EntryPoint) -> tuple[bool, str, str]:
+    """Sort our own first, then by distribution and name, so that lists and messages are always the same."""
+    distribution = point.dist.name if point.dist else ""
+    return distribution != "alertferry", distribution, point.name
 
 
 def _narrow(points: list[EntryPoint], wanted: str | None) -> list[EntryPoint]:

@@ -112,6 +112,15 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    """Quote text that a plain scalar would not carry unchanged: control characters and odd line ends."""
+    style = None if text.isprintable() or text.isascii() else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
 def dump_mapping(data: dict[str, Any]) -> str:
     """Write a mapping so that `load_mapping` gives it back: keys in order, short lists on one line."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=110)

@@ -45,9 +45,12 @@ class Sql(Predicate):
         """Yield what can be seen without Spark: refused text, unknown functions and fields."""
         known = {path: str(field.type) for path, field in paths(schema)}
         for index, text in enumerate(self.where):
-            for problem in lint(text, known):
-                where = f"where[{index}]"
-                yield Problem(where, f"line {problem.line}, column {problem.column}: {problem.message}")
+            try:
+                found = [problem for part in split_lines(text) for problem in lint(part, known)]
+            except ConditionError as error:
+                found = [error.problem]
+            for problem in found:
+                yield Problem(f"where[{index}]", f"line {problem.line}, column {problem.column}: {problem.message}")
 
     def condition(self, survey: Survey) -> Column:  # noqa: ARG002
         """Return all conditions joined by AND, checked by Spark's parser but against no schema."""

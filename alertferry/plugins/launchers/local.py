@@ -20,7 +20,6 @@ from alertferry.core.errors import UsageError
 from alertferry.core.hooks import hookimpl
 from alertferry.core.jars import fetch_jars
 from alertferry.core.job import Job
-from alertferry.core.render import render
 from alertferry.core.settings import Settings
 from alertferry.core.steps import Handle, Launcher, Status
 
@@ -43,6 +42,8 @@ class Local(Launcher):
 
     def submit(self, job: Job, settings: Settings) -> Handle:
         """Render the job into a folder of its own and start ``spark-submit``."""
+        from alertferry.core.render import render
+
         folder = settings.home / "jobs" / secrets.token_hex(16)
         folder.mkdir(parents=True, mode=0o700)
         (folder / "job.yml").write_text(job.to_yaml())
@@ -195,7 +196,7 @@ def _alive(handle: Handle) -> bool:
         return child.poll() is None
     try:
         process = psutil.Process(handle.details["pid"])
-        return process.create_time() == handle.details["started"] and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.create_time() == handle.details["started"] and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

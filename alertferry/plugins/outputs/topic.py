@@ -54,7 +54,7 @@ class TopicPair:
                 key=schema.encode(),
                 value=manifest.encode(),
                 partition=0,
-                on_delivery=lambda error, _: error and refused.append(str(error)),
+                on_delivery=lambda error, _: refused.append(str(error)) if error else None,
             )
         left = producer.flush(WAIT_SECONDS)
         if left or refused:

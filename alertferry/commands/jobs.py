@@ -1,0 +1,141 @@
+"""`check`, `render` and `run`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from alertferry.commands.output import MODE, Json, answer, err, note, say, size_text
+from alertferry.core.errors import JobError, Problem
+
+JobFile = Annotated[Path, typer.Argument(metavar="JOB.yml", help="The job file; - reads standard input.")]
+
+
+def check(job: JobFile, json: Json = False) -> None:  # noqa: ARG001 - read by its callback
+    """Say everything that is wrong with a job file, without starting Spark."""
+    from alertferry import service
+
+    try:
+        problems = service.problems_of(service.read_job(job))
+    except JobError as error:
+        problems = list(error.problems)
+    answer({"ok": not problems, "problems": [vars(problem) for problem in problems]})
+    if problems:
+        _list(problems)
+        raise typer.Exit(2)
+    say(f"{job}: no problem found")
+
+
+def _list(problems: list[Problem]) -> None:
+    for problem in problems:
+        note(str(problem))
+
+
+def render(job: JobFile) -> None:
+    """Print the Spark script of a job."""
+    from alertferry import service
+    from alertferry.core.render import render as rendered
+
+    sys.stdout.write(rendered(service.read_job(job)))
+
+
+def run(
+    job: JobFile,
+    launcher: Annotated[str | None, typer.Option(help="How to run it: local, or a plugin's.")] = None,
+    json: Json = False,  # noqa: ARG001 - read by its callback
+) -> None:
+    """Run a job: read the lake, select, publish, and show the receipt."""
+    from alertferry import service
+
+    request = service.read_job(job)
+    with _Follower() as follower:
+        outcome = service.run(request, launcher, follower.on_event)
+    receipt = outcome.receipt
+    answer(
+        {
+            "state": outcome.state,
+            "topic": outcome.topic,
+            "destination": outcome.destination,
+            "alerts": outcome.alerts,
+            "bytes": outcome.bytes,
+            "seconds": outcome.seconds,
+            "steps": list(outcome.steps),
+            "receipt": receipt.model_dump(mode="json") if receipt else None,
+        }
+    )
+    _tell(outcome)
+
+
+def _tell(outcome: Any) -> None:
+    verb = "published to topic" if outcome.topic else "written to"
+    size, seconds = size_text(outcome.bytes), outcome.seconds
+    say(f"{outcome.alerts:,} alerts ({size}) {verb} {outcome.destination} in {seconds:.1f} s")
+    for step in outcome.steps:
+        say(f"  {step['name']:<20} {step['alerts']:>12,} alerts left")
+    _tell_nights(outcome.receipt.nights)
+    if outcome.alerts == 0:
+        say("No alert passed every filter: the topic and its schema exist, and are empty." if outcome.topic else "")
+    if outcome.topic:
+        say(f"\nFetch them with:\n  alertferry consume {outcome.topic} --outdir {outcome.topic}")
+
+
+def _tell_nights(nights: Any) -> None:
+    from datetime import date
+
+    from alertferry.core.nights import summarise
+
+    if nights.absent:
+        absent = summarise(date.fromisoformat(night) for night in nights.absent)
+        say(f"  not in the lake: {', '.join(absent)}")
+    for night, fields in nights.lacking.items():
+        shown = ", ".join(fields[:4]) + (f" and {len(fields) - 4} more" if len(fields) > 4 else "")
+        say(f"  {night} lacks {len(fields)} fields of other nights (null there): {shown}")
+
+
+class _Follower:
+    """Shows the events of a running job as one moving line."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[counts]}"),
+            TimeElapsedColumn(),
+            console=err,
+            disable=MODE.json or not err.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task("starting Spark", total=None, counts="")
+
+    def __enter__(self) -> _Follower:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def on_event(self, event: dict[str, Any]) -> None:
+        match event["event"]:
+            case "step":
+                count = "" if event["alerts"] is None else f"{event['alerts']:,} alerts in the nights asked for"
+                self._bar.update(self._task, description=event["name"], counts=count)
+            case "topic":
+                note(f"topic {event['topic']}: you can consume it from now on")
+            case "progress":
+                self._progress(event)
+
+    def _progress(self, event: dict[str, Any]) -> None:
+        parts = [f"{event['alerts_read']:,} read"]
+        if event["alerts_published"] is not None:
+            parts.append(f"{event['alerts_published']:,} published")
+        parts.append(f"{event['rate']:,.0f} alerts/s")
+        if event["eta_seconds"] is not None:
+            parts.append(f"about {event['eta_seconds']:.0f} s left")
+        total, done = event["alerts_total"], event["alerts_read"]
+        self._bar.update(self._task, description=event["stage"], total=total, completed=done, counts=", ".join(parts))

@@ -1,0 +1,121 @@
+"""`broker`, `lake` and `plugins`: what runs and is installed on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from alertferry.commands.output import Json, answer, err, note, say, size_text
+
+broker = typer.Typer(no_args_is_help=True, help="A real Apache Kafka on this machine, for laptops and tests.")
+lake = typer.Typer(no_args_is_help=True, help="Datalakes.")
+
+
+@broker.command("start")
+def broker_start(
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port; a free one when left out.")] = None,
+    json: Json = False,  # noqa: ARG001 - read by its callback
+) -> None:
+    """Start the broker, or say where it runs already."""
+    from alertferry.broker import start
+    from alertferry.core.settings import load_settings
+
+    with err.status("starting Apache Kafka (the first time, its jars are fetched)"):
+        info = start(load_settings().home, port)
+    _tell(info)
+
+
+@broker.command("stop")
+def broker_stop(json: Json = False) -> None:  # noqa: ARG001 - read by its callback
+    """Stop the broker; its topics are kept."""
+    from alertferry.broker import stop
+    from alertferry.core.settings import load_settings
+
+    stopped = stop(load_settings().home)
+    answer({"running": False, "stopped": stopped})
+    say("stopped; its topics are kept" if stopped else "no broker was running")
+
+
+@broker.command("status")
+def broker_status(json: Json = False) -> None:  # noqa: ARG001 - read by its callback
+    """Say whether the broker runs, and where."""
+    from alertferry.broker import status
+    from alertferry.core.settings import load_settings
+
+    info = status(load_settings().home)
+    if info is None:
+        answer({"running": False})
+        say("not running; start it with `alertferry broker start`")
+    else:
+        _tell(info)
+
+
+def _tell(info: Any) -> None:
+    answer(
+        {"running": True, "bootstrap_servers": info.bootstrap_servers, "pid": info.pid, "port": info.port}
+        | {"folder": str(info.folder), "log": str(info.log)}
+    )
+    say(f"Apache Kafka runs at {info.bootstrap_servers} (process {info.pid}); topics in {info.folder}, log {info.log}")
+
+
+@lake.command("simulate")
+def simulate(
+    survey: Annotated[str, typer.Argument(metavar="SURVEY", help="ztf or lsst.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the lake.")],
+    nights: Annotated[str, typer.Option(help="Nights: dates and ranges, separated by commas.")],
+    alerts_per_night: Annotated[int, typer.Option(min=0, help="Number of alerts in each night.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Same seed, same lake.")] = 0,
+    version: Annotated[str | None, typer.Option(help="Schema version; the newest when left out.")] = None,
+    cutouts: Annotated[bool, typer.Option(help="With image stamps.")] = True,
+    history: Annotated[bool, typer.Option(help="With earlier alerts of the same objects.")] = True,
+    source: Annotated[Path | None, typer.Option("--from", help="Amplify this real lake instead.")] = None,
+    json: Json = False,  # noqa: ARG001 - read by its callback
+) -> None:
+    """Write a lake of simulated alerts in the survey's true schema, or amplify a real one."""
+    from alertferry.commands.bars import counting
+    from alertferry.commands.ranges import read_nights
+    from alertferry.testing.simulator import amplify, simulate
+
+    wanted = read_nights(nights)
+    with counting("writing", len(wanted) * alerts_per_night) as progress:
+        if source is None:
+            options = {"version": version, "cutouts": cutouts, "history": history}
+            made = simulate(survey, folder, wanted, alerts_per_night, seed=seed, progress=progress, **options)
+        else:
+            made = amplify(survey, source, folder, wanted, alerts_per_night, seed=seed, progress=progress)
+    answer(
+        {"folder": str(made.folder), "nights": list(map(str, made.nights)), "alerts": made.alerts, "bytes": made.bytes}
+    )
+    say(f"{made.alerts:,} alerts in {len(made.nights)} nights ({size_text(made.bytes)}) in {made.folder}")
+
+
+def plugins(json: Json = False) -> None:  # noqa: ARG001 - read by its callback
+    """List every plugin and what it offers."""
+    from alertferry.core.registry import default_registry
+
+    registry = default_registry()
+    found = [entry for steps in registry.steps.values() for entry in steps.values()]
+    answer(
+        {
+            "plugins": [
+                {
+                    "role": entry.role,
+                    "kind": entry.kind,
+                    "plugin": entry.plugin,
+                    "distribution": entry.distribution,
+                    "version": entry.version,
+                    "summary": _summary(entry.step),
+                }
+                for entry in found
+            ]
+        }
+    )
+    for entry in found:
+        say(f"{entry.role:<9} {entry.kind:<12} {entry.distribution} {entry.version:<8} {_summary(entry.step)}")
+    note(f"{len(found)} steps of {len(registry.plugins)} plugins")
+
+
+def _summary(step: type) -> str:
+    return (step.__doc__ or "").strip().splitlines()[0] if step.__doc__ else ""

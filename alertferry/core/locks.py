@@ -1,0 +1,29 @@
+"""One process at a time in a folder."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alertferry.core.errors import UsageError
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` (made when absent) against other processes, waiting while one of them holds it.
+
+    The lock ends with the process that holds it, however that ends. Raises `UsageError` when the folder
+    cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to {folder}: {error.strerror}; set ALERTFERRY_HOME to a folder of yours"
+        ) from None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,60 @@
+import pytest
+
+from alertferry.core.errors import UsageError
+from alertferry.core.settings import load_settings
+
+
+def read(tmp_path, text="", **environ):
+    folder = tmp_path / "alertferry"
+    folder.mkdir(exist_ok=True)
+    (folder / "alertferry.toml").write_text(text)
+    return load_settings({"XDG_CONFIG_HOME": str(tmp_path), **environ})
+
+
+def test_later_places_win(tmp_path):
+    named = tmp_path / "named.toml"
+    named.write_text('launcher = "cluster"\nbootstrap_servers = "b:1"\n[lakes]\nlsst = "/named"')
+    settings = read(
+        tmp_path,
+        'launcher = "x"\ntopic_partitions = 3\n[lakes]\nztf = "/file"\nlsst = "/file"',
+        ALERTFERRY_CONFIG=str(named),
+        ALERTFERRY_BOOTSTRAP_SERVERS="c:1",
+    )
+    assert (settings.launcher, settings.bootstrap_servers, settings.topic_partitions) == ("cluster", "c:1", 3)
+    assert settings.lakes == {"ztf": "/file", "lsst": "/named"}
+
+
+def test_environment_names(tmp_path):
+    settings = read(
+        tmp_path,
+        ALERTFERRY_HOME="/h",
+        ALERTFERRY_LAKE_MYSURVEY="s3a://lake",
+        ALERTFERRY_KAFKA_SECURITY_PROTOCOL="SASL_SSL",
+        ALERTFERRY_SPARK_CONF="a.b=1; c.d=x=y",
+    )
+    assert str(settings.home) == "/h"
+    assert settings.lakes == {"mysurvey": "s3a://lake"}
+    assert settings.kafka == {"security.protocol": "SASL_SSL"}
+    assert settings.spark_conf == {"a.b": "1", "c.d": "x=y"}
+
+
+def test_secrets_do_not_show(tmp_path):
+    settings = read(tmp_path, ALERTFERRY_KAFKA_SASL_PASSWORD="canary-7", ALERTFERRY_KAFKA_SASL_USERNAME="me")
+    assert "canary-7" not in repr(settings)
+    assert settings.redact("login me canary-7 failed") == "login me *** failed"
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "message"),
+    [
+        ("launchr = 'x'", {}, "no setting 'launchr'; did you mean 'launcher'?"),
+        ("a = ", {}, "cannot read the settings file"),
+        ("", {"ALERTFERRY_CONFIG": "/nowhere.toml"}, "ALERTFERRY_CONFIG names /nowhere.toml, which does not exist"),
+        ("", {"ALERTFERRY_SPARK_CONF": "oops"}, "ALERTFERRY_SPARK_CONF must be JSON or 'name=value;name=value'"),
+        ("", {"ALERTFERRY_TOPIC_PARTITIONS": "0"}, "topic_partitions"),
+    ],
+)
+def test_mistakes_are_named(tmp_path, text, environ, message):
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, text, **environ)
+    assert message in str(caught.value)
