@@ -13,6 +13,7 @@ import pytest
 from alertferry.broker import BrokerInfo, running_broker
 from alertferry.core.jars import fetch_jars
 from alertferry.core.settings import SPARK_PACKAGES, load_settings
+from tests.commands import Shell
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that rewrites golden files."""
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files; review the difference")
+
+
+@pytest.fixture
+def alertferry(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """Return a function that calls the command line in this process."""
+    return Shell(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

@@ -84,7 +84,7 @@ def simulate(
             options = {"version": version, "cutouts": cutouts, "history": history}
             made = simulate(survey, folder, wanted, alerts_per_night, seed=seed, progress=progress, **options)
         else:
-            made = amplify(survey, source, folder, wanted, alerts_per_night, seed=seed, progress=progress)
+            made = amplify(source, folder, wanted, alerts_per_night, seed=seed, progress=progress)
     answer(
         {"folder": str(made.folder), "nights": list(map(str, made.nights)), "alerts": made.alerts, "bytes": made.bytes}
     )

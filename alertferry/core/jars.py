@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -21,6 +22,8 @@ from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.locks import folder_lock
 
 _COORDINATE = re.compile(r"([\w.-]+):([\w.-]+):([\w.-]+)", re.ASCII)
+_log = logging.getLogger(__name__)
+
 _CONTENTS = "contents.json"
 _FETCH_SECONDS = 1800
 
@@ -191,6 +194,7 @@ def _run_ivy(work: Path, cache: Path, settings: Path, coordinates: Sequence[str]
         *("-retrieve", str(pattern), "-warn"),
     ]
     names = ", ".join(coordinates)
+    _log.info("fetching %s (once)", names)
     try:
         done = subprocess.run(
             command,

@@ -1,0 +1,170 @@
+"""The Kafka broker as the consumer sees it: topics, offsets, and errors in words that say what to check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.kafka_client import CONNECT_SECONDS, client_options
+from alertferry.core.settings import Settings
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, KafkaError
+
+GROUP = "alertferry"
+
+FETCHING: dict[str, Any] = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "enable.partition.eof": True,
+    "auto.offset.reset": "error",
+    "isolation.level": "read_committed",
+    "allow.auto.create.topics": False,
+    "check.crcs": True,
+    "fetch.queue.backoff.ms": 20,
+    "fetch.wait.max.ms": 20,
+    "fetch.message.max.bytes": 4 << 20,
+    "queued.min.messages": 100_000,
+    "queued.max.messages.kbytes": 64 << 10,
+}
+"""What exactly-once delivery needs, and what keeps a reader fast with at most 64 MiB waiting in memory.
+
+A fetch that finds nothing would otherwise hold up every other partition of that broker for half a second, and a full
+queue would be looked at once a second.
+"""
+
+
+@dataclass(frozen=True)
+class Offsets:
+    """Lowest offset still held and end offset of every partition."""
+
+    low: dict[int, int]
+    high: dict[int, int]
+
+
+class Broker:
+    """A connection for questions; `consumer` makes the ones that carry alerts."""
+
+    def __init__(self, settings: Settings) -> None:
+        from confluent_kafka.admin import AdminClient
+
+        self._settings = settings
+        self._said: list[str] = []
+        self._admin = _make(AdminClient, self._options(), settings)
+
+    def _options(self) -> dict[str, Any]:
+        options = client_options(self._settings)
+        return options | {"error_cb": lambda error: self._said.append(error.str())}
+
+    def topics(self) -> dict[str, list[int]]:
+        """Return the partitions of every topic this user may see. Raises `AlertferryError` after ten seconds."""
+        from confluent_kafka import KafkaException
+
+        self._said.clear()
+        try:
+            # naming a topic here could create it on brokers that make topics on demand
+            found = self._admin.list_topics(timeout=CONNECT_SECONDS).topics
+        except KafkaException as error:
+            self._admin.poll(0)
+            raise self._unreachable(error.args[0]) from None
+        return {name: sorted(topic.partitions) for name, topic in found.items()}
+
+    def topic_id(self, topic: str) -> str | None:
+        """Return the id that a topic keeps for life; None where the broker does not tell."""
+        from confluent_kafka import KafkaException, TopicCollection
+
+        future = self._admin.describe_topics(TopicCollection([topic]), request_timeout=CONNECT_SECONDS)[topic]
+        try:
+            return str(future.result().topic_id)
+        except KafkaException:
+            return None
+
+    def offsets(self, topic: str, partitions: Iterable[int]) -> Offsets:
+        """Return where each partition begins and ends now. Raises `AlertferryError`."""
+        from confluent_kafka.admin import OffsetSpec
+
+        numbers = list(partitions)
+        return Offsets(
+            self._offsets(topic, numbers, OffsetSpec.earliest()), self._offsets(topic, numbers, OffsetSpec.latest())
+        )
+
+    def _offsets(self, topic: str, partitions: list[int], spec: Any) -> dict[int, int]:
+        from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+
+        wanted = {TopicPartition(topic, number): spec for number in partitions}
+        if not wanted:
+            return {}
+        asked = self._admin.list_offsets(
+            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=CONNECT_SECONDS
+        )
+        try:
+            return {part.partition: int(future.result().offset) for part, future in asked.items()}
+        except KafkaException as error:
+            raise self._failed(error.args[0], f"the offsets of the topic {topic} cannot be read") from None
+
+    def consumer(self, group: str = GROUP, **more: Any) -> Consumer:
+        """Return a consumer that fetches what it is assigned and never moves by itself."""
+        return open_consumer(self._settings, group, **more)
+
+    def _unreachable(self, error: KafkaError) -> AlertferryError:
+        servers = self._settings.bootstrap_servers
+        said = self._settings.redact(next(iter(self._said), error.str()))
+        if _is_login(said):
+            return AlertferryError(
+                f"the Kafka broker at {servers} refuses this user ({said}); check ALERTFERRY_KAFKA_SASL_USERNAME, "
+                "ALERTFERRY_KAFKA_SASL_PASSWORD, ALERTFERRY_KAFKA_SASL_MECHANISM and ALERTFERRY_KAFKA_SECURITY_PROTOCOL"
+            )
+        return AlertferryError(
+            f"no Kafka broker answers at {servers} within {CONNECT_SECONDS:.0f} s ({said}); check the address "
+            "(ALERTFERRY_BOOTSTRAP_SERVERS), that the broker runs, and that this network reaches it"
+        )
+
+    def _failed(self, error: KafkaError, what: str) -> AlertferryError:
+        from confluent_kafka import KafkaError as Codes
+
+        if error.code() in (Codes._TRANSPORT, Codes._TIMED_OUT, Codes._ALL_BROKERS_DOWN, Codes.REQUEST_TIMED_OUT):
+            return Unavailable(f"{what}: {self._settings.redact(error.str())}")
+        return kafka_failure(error, what, self._settings)
+
+
+class Unavailable(AlertferryError):
+    """The broker does not answer now; asking again may help."""
+
+
+def kafka_failure(error: KafkaError, what: str, settings: Settings) -> AlertferryError:
+    """Return an error that says what failed, in the broker's words, and the remedy where it is known."""
+    from confluent_kafka import KafkaError as Codes
+
+    said = settings.redact(error.str())
+    if error.code() in (Codes.TOPIC_AUTHORIZATION_FAILED, Codes.GROUP_AUTHORIZATION_FAILED):
+        return AlertferryError(f"{what}: this user may not read it ({said}); ask the broker's operator for access")
+    if error.code() in (Codes.UNKNOWN_TOPIC_OR_PART, Codes._UNKNOWN_TOPIC, Codes._UNKNOWN_PARTITION):
+        return AlertferryError(f"{what}: the topic was deleted ({said}); what is on disk stays")
+    return AlertferryError(f"{what}: {said}")
+
+
+def open_consumer(settings: Settings, group: str = GROUP, **more: Any) -> Consumer:
+    """Return a consumer with the options of exactly-once delivery; a user's options cannot weaken them."""
+    from confluent_kafka import Consumer
+
+    options = {"group.id": group} | client_options(settings) | FETCHING | more
+    return _make(Consumer, options, settings)
+
+
+def _make(client: Callable[[dict[str, Any]], Any], options: dict[str, Any], settings: Settings) -> Any:
+    from confluent_kafka import KafkaException
+
+    try:
+        return client(options)
+    except KafkaException as error:
+        said = settings.redact(error.args[0].str())
+        raise UsageError(
+            f"the Kafka client refuses its options: {said}; correct the ALERTFERRY_KAFKA_* variable or the [kafka] "
+            "table of the settings file (names are those of librdkafka, for example sasl.username, ssl.ca.location)"
+        ) from None
+
+
+def _is_login(said: str) -> bool:
+    return "authentication" in said.lower() or "SASL" in said

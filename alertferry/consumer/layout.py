@@ -1,0 +1,55 @@
+"""Names in a delivery folder. Names that begin with ``_`` or ``.`` are skipped by readers of parquet folders."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from alertferry.consumer.spans import Span
+
+JOB_FILE = "_job.json"
+LOCK_FILE = "_lock"
+RECEIPT_FILE = "_receipt.json"
+COMMITS_FOLDER = "_commits"
+BAD_FOLDER = "_bad"
+SCHEMAS_FOLDER = "_schemas"
+EMPTY_STEM = "empty"
+FORMATS = ("parquet", "avro")
+
+_STEM = re.compile(r"p(\d{2,6})-(\d{12})-(\d{12})")
+
+
+def stem(span: Span) -> str:
+    """Return the name of a span's files: partition, first and last offset (``p03-000000012000-000000023999``)."""
+    return f"p{span.partition:02d}-{span.start:012d}-{span.end - 1:012d}"
+
+
+def parse_stem(text: str) -> Span | None:
+    """Return the span that a file's stem names; None for any other name."""
+    match = _STEM.fullmatch(text)
+    if match is None:
+        return None
+    partition, first, last = map(int, match.groups())
+    span = Span(partition, first, last + 1)
+    return span if span.size > 0 and stem(span) == text else None
+
+
+def message_stem(partition: int, offset: int) -> str:
+    """Return the name of a message that is set aside (``p03-000000012345``)."""
+    return f"p{partition:02d}-{offset:012d}"
+
+
+def temporary(path: Path) -> Path:
+    """Return the name under which ``path`` is written before it is complete."""
+    return path.with_name(f".{path.name}.tmp")
+
+
+def is_hidden(path: Path, folder: Path) -> bool:
+    """Tell whether readers of ``folder`` skip ``path``."""
+    return any(part.startswith(("_", ".")) for part in path.relative_to(folder).parts)
+
+
+def data_files(folder: Path) -> list[Path]:
+    """Return the parquet and Avro files that a reader of ``folder`` would find, sorted."""
+    found = (path for suffix in FORMATS for path in folder.rglob(f"*.{suffix}"))
+    return sorted(path for path in found if path.is_file() and not is_hidden(path, folder))

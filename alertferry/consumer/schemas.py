@@ -1,0 +1,231 @@
+"""From the Avro schema of a topic to the Arrow schema of its files: decided once, never by a batch of data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from alertferry.core.errors import DamagedError, UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Avro = Any
+"""A parsed Avro schema: text, list or mapping, as the specification writes it."""
+
+_KEPT = ("type", "name", "namespace", "items", "values", "symbols", "size")
+_PRIMITIVES = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
+_LOGICAL = {
+    ("int", "date"),
+    ("int", "time-millis"),
+    ("long", "time-micros"),
+    *(
+        ("long", f"{kind}timestamp-{unit}")
+        for kind in ("", "local-")
+        for unit in ("millis", "micros", "nanos")
+    ),
+}
+
+
+class UnsupportedSchemaError(UsageError):
+    """A schema has no exact counterpart in parquet."""
+
+
+def parse_schema(schema_json: str | bytes) -> dict[str, Any]:
+    """Read the schema of a topic, which is one record.
+
+    Raises `DamagedError` when the text is not an Avro record schema.
+    """
+    try:
+        schema = json.loads(schema_json)
+    except ValueError as error:
+        raise DamagedError(f"the topic's schema is not JSON: {error}") from None
+    if not isinstance(schema, dict) or schema.get("type") != "record":
+        raise DamagedError("the topic's schema is not an Avro record; ask who published the topic")
+    return schema
+
+
+def is_decimal(schema: Mapping[str, Any]) -> bool:
+    """Tell whether a bytes or fixed schema is a valid decimal; the specification ignores invalid ones."""
+    if schema.get("logicalType") != "decimal" or schema.get("type") not in ("bytes", "fixed"):
+        return False
+    precision, scale = schema.get("precision"), schema.get("scale", 0)
+    return isinstance(precision, int) and isinstance(scale, int) and 0 <= scale <= precision <= 76
+
+
+def storage_schema(schema: Avro) -> Avro:
+    """Return what decoding needs of a schema: no texts, defaults or aliases, decimals as only logical type.
+
+    Dates and times are decoded as the integers they are stored as, and become dates and times by one exact cast.
+    """
+    if isinstance(schema, str):
+        return schema
+    if isinstance(schema, list):
+        return [storage_schema(branch) for branch in schema]
+    kept: dict[str, Any] = {key: schema[key] for key in _KEPT if key in schema}
+    if is_decimal(schema):
+        kept |= {key: schema[key] for key in ("logicalType", "precision", "scale") if key in schema}
+    for key in ("items", "values"):
+        if key in kept:
+            kept[key] = storage_schema(kept[key])
+    if "fields" in schema:
+        kept["fields"] = [
+            {"name": field["name"], "type": storage_schema(field["type"])} for field in schema["fields"]
+        ]
+    elif isinstance(kept["type"], (dict, list)):
+        return storage_schema(kept["type"])
+    return kept
+
+
+def arrow_schema(schema: str | bytes | dict[str, Any]) -> pa.Schema:
+    """Return the Arrow schema of the parquet files for an Avro record schema.
+
+    Unions with null are nullable fields and nothing else is; maps are maps, enums are strings, dates and times keep
+    their unit. Raises `UnsupportedSchemaError` for unions of several types and for recursive records.
+    """
+    import pyarrow as pa
+
+    record = parse_schema(schema) if isinstance(schema, (str, bytes)) else schema
+    return pa.schema(list(arrow_type(record)))
+
+
+def arrow_type(schema: Avro, *, storage: bool = False, dictionary: bool = False) -> pa.DataType:
+    """Return the Arrow type of an Avro type.
+
+    With ``storage``, dates and times stay integers; with ``dictionary``, enums are dictionaries, not strings.
+    """
+    builder = _Builder(names={}, open_names=(), path="", storage=storage, dictionary=dictionary)
+    return builder.field("", schema, "").type
+
+
+@dataclass(frozen=True)
+class _Builder:
+    """One place in a schema: the names known there, the records around it, and its path for messages."""
+
+    names: dict[str, Avro]
+    open_names: tuple[str, ...]
+    path: str
+    storage: bool
+    dictionary: bool
+
+    def field(self, name: str, schema: Avro, namespace: str) -> pa.Field:
+        import pyarrow as pa
+
+        below = replace(self, path=f"{self.path}.{name}".strip("."))
+        if isinstance(schema, list):
+            branches = [branch for branch in schema if branch != "null"]
+            if len(branches) > 1:
+                below.refuse("is a union of several types")
+            inner = branches[0] if branches else "null"
+            nullable = len(branches) < len(schema)
+            return pa.field(name, below.type(inner, namespace), nullable)
+        return pa.field(name, below.type(schema, namespace), schema == "null")
+
+    def refuse(self, why: str) -> None:
+        raise UnsupportedSchemaError(
+            f"the field {self.path or '(record)'!r} {why}, which parquet cannot hold exactly; "
+            "use `--format avro`, which keeps the messages as they are"
+        )
+
+    def type(self, schema: Avro, namespace: str) -> pa.DataType:
+        if isinstance(schema, str):
+            return _primitive(schema) if schema in _PRIMITIVES else self.named(schema, namespace)
+        if isinstance(schema, list):
+            return self.field("", schema, namespace).type
+        kind = schema["type"]
+        if isinstance(kind, (dict, list)):
+            return self.type(kind, namespace)
+        if not self.storage and (kind, schema.get("logicalType")) in _LOGICAL:
+            return _logical(schema["logicalType"])
+        compound: dict[str, Callable[[Avro, str], pa.DataType]] = {
+            "record": self.record,
+            "array": self.array,
+            "map": self.map,
+            "enum": self.enum,
+            "fixed": self.fixed,
+        }
+        if kind in compound:
+            return compound[kind](schema, namespace)
+        return _decimal(schema) if is_decimal(schema) else self.type(kind, namespace)
+
+    def named(self, name: str, namespace: str) -> pa.DataType:
+        full = name if "." in name or not namespace else f"{namespace}.{name}"
+        full = full if full in self.names else name
+        if full in self.open_names:
+            self.refuse("contains itself")
+        if full not in self.names:
+            raise DamagedError(f"the topic's schema uses the type {name!r} but does not define it")
+        definition, at = self.names[full]
+        return self.type(definition, at)
+
+    def define(self, schema: Avro, namespace: str) -> tuple[str, str]:
+        name = schema["name"]
+        space = name.rpartition(".")[0] if "." in name else schema.get("namespace", namespace)
+        full = name if "." in name or not space else f"{space}.{name}"
+        self.names[full] = (schema, namespace)
+        return full, space
+
+    def record(self, schema: Avro, namespace: str) -> pa.DataType:
+        import pyarrow as pa
+
+        full, space = self.define(schema, namespace)
+        inside = replace(self, open_names=(*self.open_names, full))
+        return pa.struct([inside.field(field["name"], field["type"], space) for field in schema["fields"]])
+
+    def array(self, schema: Avro, namespace: str) -> pa.DataType:
+        import pyarrow as pa
+
+        return pa.list_(self.field("item", schema["items"], namespace))
+
+    def map(self, schema: Avro, namespace: str) -> pa.DataType:
+        import pyarrow as pa
+
+        return pa.map_(pa.string(), self.field("value", schema["values"], namespace))
+
+    def enum(self, schema: Avro, namespace: str) -> pa.DataType:
+        import pyarrow as pa
+
+        self.define(schema, namespace)
+        return pa.dictionary(pa.int32(), pa.string()) if self.dictionary else pa.string()
+
+    def fixed(self, schema: Avro, namespace: str) -> pa.DataType:
+        import pyarrow as pa
+
+        self.define(schema, namespace)
+        return _decimal(schema) if is_decimal(schema) else pa.binary(schema["size"])
+
+
+def _primitive(name: str) -> pa.DataType:
+    import pyarrow as pa
+
+    types = (
+        pa.null(),
+        pa.bool_(),
+        pa.int32(),
+        pa.int64(),
+        pa.float32(),
+        pa.float64(),
+        pa.binary(),
+        pa.string(),
+    )
+    return dict(zip(_PRIMITIVES, types, strict=True))[name]
+
+
+def _decimal(schema: Mapping[str, Any]) -> pa.DataType:
+    import pyarrow as pa
+
+    precision, scale = schema["precision"], schema.get("scale", 0)
+    return pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
+
+
+def _logical(name: str) -> pa.DataType:
+    import pyarrow as pa
+
+    if name == "date":
+        return pa.date32()
+    if name.startswith("time-"):
+        return pa.time32("ms") if name == "time-millis" else pa.time64("us")
+    unit = {"millis": "ms", "micros": "us", "nanos": "ns"}[name.rpartition("-")[2]]
+    return pa.timestamp(unit, None if name.startswith("local-") else "UTC")

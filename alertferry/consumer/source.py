@@ -1,0 +1,195 @@
+"""A topic to be fetched: its schema, where its job stands, and which offsets it holds now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alertferry.consumer.connection import Broker, Offsets, kafka_failure
+from alertferry.core.errors import IncompleteError, UsageError, did_you_mean
+from alertferry.core.receipt import SCHEMA_SUFFIX, Manifest, Receipt
+from alertferry.core.settings import Settings
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
+
+TAIL_RECORDS = 5
+"""How many of the last records of a companion topic are read to find where the job stands."""
+
+ANSWER_SECONDS = 10.0
+
+_COMPANION: dict[str, Any] = {"fetch.message.max.bytes": 64 << 10, "queued.min.messages": 1}
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """One look at a topic: what its job says, and where each partition begins and ends."""
+
+    manifest: Manifest | None
+    low: Mapping[int, int]
+    high: Mapping[int, int]
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """The proof of what the topic must hold, once the job is complete."""
+        return self.manifest.receipt if self.manifest and self.manifest.state == "complete" else None
+
+    @property
+    def ends(self) -> dict[int, int]:
+        """Where each partition ends: by the receipt, or what it holds so far.
+
+        The receipt of a topic that shrank since asks for more than there is; it is not fetched, only missed.
+        """
+        if self.receipt is None:
+            return dict(self.high)
+        return {number: min(end, self.high.get(number, 0)) for number, end in self.receipt.partitions.items()}
+
+    @property
+    def vanished(self) -> int:
+        """Number of offsets that the receipt names and the topic no longer has at its end."""
+        if self.receipt is None:
+            return 0
+        return sum(max(0, end - self.high.get(number, 0)) for number, end in self.receipt.partitions.items())
+
+
+class Source:
+    """A topic and its companion. Raises `UsageError` for topics that do not exist or are no data topics."""
+
+    def __init__(self, topic: str, settings: Settings, timeout: float) -> None:
+        self.topic = topic
+        self.settings = settings
+        self._broker = Broker(settings)
+        self._reader = None
+        topics = self._broker.topics()
+        _check_topic(topic, topics)
+        self.partitions = topics[topic]
+        self._companion = Companion(self._broker, topic + SCHEMA_SUFFIX, topics[topic + SCHEMA_SUFFIX])
+        self.schema_json = self._companion.wait_for_schema(timeout)
+        self.topic_id = self._broker.topic_id(topic)
+
+    @property
+    def manifest(self) -> Manifest | None:
+        """What the job last said of itself; None for topics of other publishers."""
+        return self._companion.manifest
+
+    def look(self) -> Outlook:
+        """Return where the topic stands now. Raises `AlertferryError` when the broker does not answer."""
+        manifest = self._companion.refresh()
+        offsets = self._broker.offsets(self.topic, self.partitions)
+        return Outlook(manifest, offsets.low, offsets.high)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._companion.close()
+
+
+class Companion:
+    """The companion topic: schema in the keys, manifests in the values, the newest at the end."""
+
+    def __init__(self, broker: Broker, topic: str, partitions: Sequence[int]) -> None:
+        self.topic = topic
+        self.manifest: Manifest | None = None
+        self._broker = broker
+        self._partitions = partitions
+        self._seen: dict[int, int] = {}
+        self._consumer = broker.consumer(**_COMPANION)
+        self._is_ours = True
+
+    def wait_for_schema(self, timeout: float) -> str:
+        """Return the schema, waiting for a job that has just created its topics.
+
+        Raises `IncompleteError` when none comes within ``timeout`` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            offsets = self._broker.offsets(self.topic, self._partitions)
+            if (first := self._first(offsets)) is not None:
+                self._is_ours = Manifest.from_json(first.value() or b"") is not None
+                self.refresh()
+                return str(first.key().decode())
+            if time.monotonic() > deadline:
+                raise IncompleteError(
+                    f"the topic {self.topic} holds no schema yet: its job has not begun to publish, or its records have "
+                    "expired; run the same command again later"
+                )
+            time.sleep(0.25)
+
+    def refresh(self) -> Manifest | None:
+        """Return the newest manifest; a final state, once seen, stays."""
+        if not self._is_ours or (self.manifest and self.manifest.state != "publishing"):
+            return self.manifest
+        offsets = self._broker.offsets(self.topic, self._partitions)
+        for number in self._partitions:
+            if offsets.high[number] > max(self._seen.get(number, 0), offsets.low[number]):
+                self._seen[number] = offsets.high[number]
+                self._take(self._tail(number, offsets))
+        return self.manifest
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._consumer.close()
+
+    def _take(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            found = Manifest.from_json(message.value() or b"")
+            if found is not None:
+                self.manifest = found
+
+    def _first(self, offsets: Offsets) -> Message | None:
+        for number in self._partitions:
+            low, high = offsets.low[number], offsets.high[number]
+            for message in self._read(number, low, min(high, low + 1)):
+                if message.key():
+                    return message
+        return None
+
+    def _tail(self, number: int, offsets: Offsets) -> list[Message]:
+        start = max(offsets.low[number], offsets.high[number] - TAIL_RECORDS)
+        return self._read(number, start, offsets.high[number])
+
+    def _read(self, number: int, start: int, end: int) -> list[Message]:
+        """Return the records from ``start`` to ``end``; fewer when some offsets hold none."""
+        from confluent_kafka import TopicPartition
+
+        found: list[Message] = []
+        if start >= end:
+            return found
+        self._consumer.assign([TopicPartition(self.topic, number, start)])
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while time.monotonic() < deadline:
+            message = self._consumer.poll(0.2)
+            if message is None:
+                continue
+            if message.error() is None:
+                found.append(message)
+            elif not _at_end(message):
+                raise kafka_failure(message.error(), f"{self.topic} cannot be read", self._broker.settings)
+            if message.offset() + 1 >= end or message.error() is not None:
+                break
+        self._consumer.unassign()
+        return found
+
+
+def _at_end(message: Message) -> bool:
+    from confluent_kafka import KafkaError
+
+    return bool(message.error().code() == KafkaError._PARTITION_EOF)
+
+
+def _check_topic(topic: str, topics: Mapping[str, Sequence[int]]) -> None:
+    if topic.endswith(SCHEMA_SUFFIX) and topic.removesuffix(SCHEMA_SUFFIX) in topics:
+        data = topic.removesuffix(SCHEMA_SUFFIX)
+        raise UsageError(f"{topic} holds the schema of the topic {data}; name {data} instead")
+    if topic not in topics:
+        known = (name for name in topics if not name.endswith(SCHEMA_SUFFIX) and not name.startswith("__"))
+        raise UsageError(
+            f"the broker has no topic {topic!r}{did_you_mean(topic, known)}; check the spelling and the broker's address: "
+            "topics are deleted after some days, and a job's topic exists as soon as the job starts to publish"
+        )
+    if topic + SCHEMA_SUFFIX not in topics:
+        raise UsageError(
+            f"the topic {topic} has no companion topic {topic + SCHEMA_SUFFIX} with its schema, so its messages cannot be "
+            "read; it is not a topic of a transfer job, or its companion has expired"
+        )

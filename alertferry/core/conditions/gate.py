@@ -1,0 +1,254 @@
+"""The gate between a user's text and Spark: parses a condition, refuses what is not on the lists, checks its types.
+
+User SQL is hostile input. Spark's own parser reads it, because any other reader would differ from it somewhere; the
+tree is walked against allow-lists of classes and functions (`classes`, `allowed`); the very expression that was checked
+becomes the column, and the text is never parsed a second time. After analysis on an empty frame the resolved tree is
+walked again. The parser is a plain `CatalystSqlParser`, not the session's: that one replaces ``${env:NAME}`` by the
+environment before it parses, and extensions may replace it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from alertferry.core.conditions import classes
+from alertferry.core.conditions.errors import refuse
+from alertferry.core.conditions.explain import explain
+from alertferry.core.conditions.rules import check_parsed
+from alertferry.core.conditions.scan import scan
+from alertferry.core.conditions.sizes import check_size
+from alertferry.core.conditions.tree import Node, RefusedError, read_parsed, read_resolved
+from alertferry.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+SESSION_CONF = {
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.caseSensitive": "false",
+    "spark.sql.parser.escapedStringLiterals": "false",
+    "spark.sql.runSQLOnFiles": "false",
+    "spark.sql.variable.substitute": "false",
+}
+"""Settings of the sessions that run conditions."""
+
+# these change what a condition means
+_REQUIRED = ("spark.sql.ansi.enabled", "spark.sql.caseSensitive", "spark.sql.parser.escapedStringLiterals")
+_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
+_DIGITS_FIRST = re.compile(r"\s*[0-9+-]")
+_quiet_lock = threading.RLock()
+_Result = TypeVar("_Result")
+
+
+def parse_condition(spark: SparkSession, text: str) -> Column:
+    """Return the column for one condition, its names not resolved yet.
+
+    Raises `ConditionError` for whatever is not on the allow-lists, with the place.
+    """
+    scan(text)
+    _require_session(spark)
+    with _active(spark), _quiet():
+        return _ask(text, lambda: _parse(spark, text))
+
+
+def _parse(spark: SparkSession, text: str) -> Column:
+    expression = _parser(spark).parseExpression(text)
+    check_parsed(read_parsed(expression), text, lambda pattern: _regex_problem(spark, pattern))
+    return _column(spark, expression)
+
+
+def check_condition(frame: DataFrame, column: Column) -> None:
+    """Refuse a column of `parse_condition` that does not fit the fields of ``frame`` or is not a condition.
+
+    Analyses it on an empty frame of the same schema; nothing is evaluated. Raises `ConditionError`.
+    """
+    spark = frame.sparkSession
+    _require_session(spark)
+    with _active(spark), _quiet():
+        expression = _jvm(spark).org.apache.spark.sql.classic.ExpressionUtils.expression(column._jc)
+        text = _origin_text(expression)
+        _ask(text, lambda: _check(frame, column), lambda: field_paths(frame))
+
+
+def _check(frame: DataFrame, column: Column) -> None:
+    resolved = _resolve(frame, column)
+    node = read_resolved(resolved)
+    _check_result(node)
+    _check_dates(node)
+    check_size(node)
+    if not resolved.deterministic():
+        raise RefusedError("the result must not change from run to run", node.span)
+
+
+def compile_condition(frame: DataFrame, text: str) -> Column:
+    """Return the column for one condition on ``frame``: `parse_condition` and `check_condition` together.
+
+    Null stays null; the caller decides that it counts as false.
+    """
+    column = parse_condition(frame.sparkSession, text)
+    check_condition(frame, column)
+    return column
+
+
+def field_paths(frame: DataFrame) -> list[str]:
+    """Return the dotted paths of all fields, for suggestions; elements of arrays continue the path of their array."""
+    found: list[str] = []
+
+    def visit(prefix: str, kind: Any) -> None:
+        kind = getattr(kind, "elementType", kind)
+        kind = getattr(kind, "valueType", kind)
+        for member in getattr(kind, "fields", ()):
+            path = f"{prefix}.{member.name}" if prefix else str(member.name)
+            found.append(path)
+            visit(path, member.dataType)
+
+    visit("", frame.schema)
+    return found
+
+
+# ---- Spark --------------------------------------------------------------------------------------------------------
+
+
+def _jvm(spark: SparkSession) -> Any:
+    return spark._jvm
+
+
+def _parser(spark: SparkSession) -> Any:
+    return _jvm(spark).org.apache.spark.sql.catalyst.parser.CatalystSqlParser()
+
+
+def _column(spark: SparkSession, expression: Any) -> Column:
+    """Wrap a Catalyst expression as it is."""
+    from pyspark.sql.classic.column import Column as ClassicColumn
+
+    return ClassicColumn(_jvm(spark).org.apache.spark.sql.classic.ExpressionUtils.column(expression))
+
+
+def _require_session(spark: SparkSession) -> None:
+    for name in _REQUIRED:
+        value = str(spark.conf.get(name)).lower()
+        if value != SESSION_CONF[name]:
+            raise UsageError(f"conditions need {name}={SESSION_CONF[name]} on the Spark session, but it is {value}")
+
+
+@contextmanager
+def _active(spark: SparkSession) -> Iterator[None]:
+    """Make the session this thread's own: the parser takes ANSI mode from there, or else from Spark's defaults."""
+    sessions = _jvm(spark).org.apache.spark.sql.classic.SparkSession
+    before = sessions.getActiveSession()
+    sessions.setActiveSession(spark._jsparkSession)
+    try:
+        yield
+    finally:
+        if before.isDefined():
+            sessions.setActiveSession(before.get())
+        else:
+            sessions.clearActiveSession()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep PySpark from logging each mistake of a user with its Java stack trace."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    with _quiet_lock:
+        before = [logger.disabled for logger in loggers]
+        for logger in loggers:
+            logger.disabled = True
+        try:
+            yield
+        finally:
+            for logger, disabled in zip(loggers, before, strict=True):
+                logger.disabled = disabled
+
+
+def _ask(text: str, question: Callable[[], _Result], fields: Callable[[], list[str]] = list) -> _Result:
+    """Ask a question of the JVM; a refusal and any error of Spark, Java or py4j becomes a `ConditionError`."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        return question()
+    except RefusedError as refused:
+        message, (position, length) = refused.message, refused.span or (0, len(text.rstrip()) or 1)
+    except RecursionError:
+        message, position, length = "the condition is nested too deeply", 0, 1
+    except (PySparkException, Py4JError) as error:
+        message, (position, length) = explain(error, text, fields())
+    raise refuse(text, position, length, message)
+
+
+def _regex_problem(spark: SparkSession, pattern: str) -> str:
+    """Return what Java finds wrong with a regular expression."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        _jvm(spark).java.util.regex.Pattern.compile(pattern)
+    except (PySparkException, Py4JError) as error:
+        return str(getattr(error, "_desc", "") or getattr(error, "java_exception", "")).split("\n")[0]
+    return ""
+
+
+def _resolve(frame: DataFrame, column: Column) -> Any:
+    """Return the resolved expression of a column on an empty frame with the schema of ``frame``."""
+    from pyspark.sql.classic.dataframe import DataFrame as ClassicFrame
+
+    spark = frame.sparkSession
+    nothing = _jvm(spark).java.util.ArrayList()
+    empty = ClassicFrame(spark._jsparkSession.createDataFrame(nothing, frame._jdf.schema()), spark)
+    plan = empty.select(column.alias("condition"))._jdf.queryExecution().analyzed()
+    if plan.getClass().getSimpleName() != "Project" or plan.child().getClass().getSimpleName() != "LocalRelation":
+        raise RefusedError("a condition sees one alert at a time: no aggregates, windows or queries", None)
+    return plan.projectList().head().child()
+
+
+def _origin_text(expression: Any) -> str:
+    text = expression.origin().sqlText()
+    return str(text.get()) if text.isDefined() else ""
+
+
+# ---- rules on the resolved tree -----------------------------------------------------------------------------------
+
+
+def _check_result(node: Node) -> None:
+    if node.type == '"boolean"':
+        return
+    kind = node.type.strip('"') if node.type.startswith('"') else node.type.split('"type":"')[1].split('"')[0]
+    shown = {"void": "null", "integer": "int", "long": "bigint"}.get(kind, kind)
+    hint = "= '...'" if kind == "string" else "> 0"
+    if kind in ("array", "map", "struct"):
+        hint = "is not null"
+    raise RefusedError(f"a condition must be true or false, this is {shown}; compare it, as in ... {hint}", node.span)
+
+
+def _check_dates(node: Node) -> None:
+    """Refuse a date made from computed constant text: Spark turns 'now' and 'today' into the time of the run."""
+    definitions = {inner.value: inner for inner in node.walk() if inner.name == "CommonExpressionDef"}
+    for inner in node.walk():
+        if inner.name == "Cast" and inner.type.strip('"') in classes.DATE_TYPES:
+            _check_date(inner.children[0], definitions)
+
+
+def _check_date(source: Node, definitions: Mapping[int, Node]) -> None:
+    if source.type != '"string"' or _varies(source, definitions):
+        return
+    plain = source.kind == classes.LITERAL
+    if plain and (source.value is None or _DIGITS_FIRST.match(str(source.value))):
+        return
+    message = "write a date with digits, as in '2026-01-31' (now, today and epoch are not allowed)"
+    raise RefusedError(message if plain else f"{message}, not computed", source.span)
+
+
+def _varies(node: Node, definitions: Mapping[int, Node]) -> bool:
+    """Return whether a value depends on the alert."""
+    for inner in node.walk():
+        if inner.name in ("AttributeReference", "NamedLambdaVariable"):
+            return True
+        if inner.name == "CommonExpressionRef" and _varies(definitions[inner.value], definitions):
+            return True
+    return False

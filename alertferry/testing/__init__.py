@@ -1,0 +1,1 @@
+"""Contract tests for plugin authors, and simulators of what the plugins read."""

@@ -1,0 +1,139 @@
+"""The command line without Spark and Kafka: answers, messages, exit codes."""
+
+import subprocess
+import sys
+import time
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+JOB = "source: {kind: lsst, nights: [2026-01-01]}\noutput: {kind: kafka, packet: full}\n"
+
+
+@pytest.fixture
+def lake(tmp_path, monkeypatch):
+    """A tiny LSST lake with one night."""
+    folder = tmp_path / "lake/year=2026/month=01/day=01"
+    folder.mkdir(parents=True)
+    source = {"psfFlux": 1.0, "ra": 1.0, "band": "g"}
+    pq.write_table(pa.Table.from_pylist([{"diaSourceId": 1, "diaSource": source}]), folder / "part-0.parquet")
+    monkeypatch.setenv("ALERTFERRY_LAKE_LSST", str(tmp_path / "lake"))
+    return folder
+
+
+def job(tmp_path, text):
+    path = tmp_path / "job.yml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_a_good_job_passes(alertferry, tmp_path, lake):
+    assert alertferry("check", job(tmp_path, JOB)).code == 0
+    assert alertferry("check", job(tmp_path, JOB), "--json").json == {"ok": True, "problems": []}
+
+
+BOMB = "a: &a [x, x]\nb: [*a, *a]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"\xff\xfe\x00", "the job file is not UTF-8 text"),
+        ("source: [", "the job file is not valid YAML"),
+        (BOMB, "anchors (&) and aliases (*) are not allowed"),
+        (JOB.replace("lsst", "lst"), "source.kind: no source 'lst'; did you mean 'lsst'?"),
+        (JOB.replace("full", "ful"), "output.packet: lsst has no packet 'ful'; did you mean 'full'?"),
+        (JOB.replace("packet: full", "fields: [diaSource.rra]"), "no field 'diaSource.rra'; did you mean 'diaSource.ra'"),
+        (JOB.replace("packet: full", "fields: 7"), "output.fields: must be a list, got 7"),
+        (JOB.replace("2026-01-01", "2026-02-01..2026-01-01"), "source.nights[0]: the range is reversed"),
+        (JOB.replace("2026-01-01", "2027-01-01"), "has none of the 1 nights asked for: 2027-01-01"),
+        (JOB.replace("]}", "], lake: /nowhere}", 1), "source: the lake /nowhere is not a folder"),
+        (
+            JOB + "filters: [{kind: sql, where: [psfFlux > 1]}]",
+            "filters[0].where[0]: line 1, column 1: no field 'psfFlux'; did you mean 'diaSource.psfFlux'?",
+        ),
+        (JOB + "filters: [{kind: sql, where: [diaSource.ra **2 > 1]}]", "write power(x, y)"),
+    ],
+)
+def test_each_mistake_is_a_sentence_and_exit_code_2(alertferry, tmp_path, lake, text, message):
+    called = alertferry("check", job(tmp_path, text), "--json")
+    assert called.code == 2
+    assert called.json["ok"] is False
+    assert any(message in f"{item['path']}: {item['message']}" for item in called.json["problems"]), called.out
+    assert "Traceback" not in called.err
+
+
+def test_a_missing_job_file(alertferry, tmp_path):
+    called = alertferry("check", tmp_path / "none.yml")
+    assert (called.code, "cannot read the job file" in called.err) == (2, True)
+
+
+def test_run_refuses_a_bad_job_before_anything_starts(alertferry, tmp_path, lake):
+    called = alertferry("run", job(tmp_path, JOB.replace("full", "ful")), "--json")
+    assert called.code == 2
+    assert called.json["problems"][0]["path"] == "output.packet"
+
+
+def test_run_needs_a_broker(alertferry, tmp_path, lake, monkeypatch):
+    monkeypatch.setenv("ALERTFERRY_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("ALERTFERRY_BOOTSTRAP_SERVERS", raising=False)
+    called = alertferry("run", job(tmp_path, JOB))
+    assert called.code == 2
+    assert "set ALERTFERRY_BOOTSTRAP_SERVERS, or start one here with `alertferry broker start`" in called.err
+
+
+def test_a_broker_that_does_not_answer_is_named(alertferry, tmp_path, lake, monkeypatch):
+    monkeypatch.setenv("ALERTFERRY_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    called = alertferry("run", job(tmp_path, JOB))
+    assert called.code == 1
+    assert "no Kafka broker answers at 127.0.0.1:1" in called.err
+    assert "check that it runs" in called.err
+
+
+def test_nights_are_counted_from_the_files(alertferry, lake):
+    called = alertferry("nights", "lsst", "--json")
+    assert called.json["nights"] == [{"night": "2026-01-01", "alerts": 1}]
+
+
+def test_a_damaged_file_is_named(alertferry, lake):
+    (lake / "part-1.parquet").write_bytes(b"PAR1")
+    called = alertferry("nights", "lsst")
+    assert called.code == 4
+    assert "part-1.parquet is not a whole parquet file" in called.err
+
+
+def test_fields_can_be_searched(alertferry):
+    found = alertferry("fields", "lsst", "--search", "psfFlux", "--json").json
+    assert {"path", "type", "unit", "description"} == set(found["fields"][0])
+    assert all("psfflux" in f"{item['path']} {item['description']}".lower() for item in found["fields"])
+    assert set(found["packets"]) == {"full", "medium", "light-static", "light-sso"}
+    assert "diaSource.psfFlux" in alertferry("fields", "lsst").out
+
+
+def test_plugins_are_listed(alertferry):
+    kinds = {(item["role"], item["kind"]) for item in alertferry("plugins", "--json").json["plugins"]}
+    assert {("source", "ztf"), ("source", "lsst"), ("filter", "sql"), ("output", "kafka"), ("launcher", "local")} <= kinds
+
+
+def test_unknown_survey(alertferry):
+    called = alertferry("fields", "lst")
+    assert (called.code, "no source 'lst'; did you mean 'lsst'?" in called.err) == (2, True)
+
+
+def test_check_needs_no_jvm_and_less_than_a_second_of_work(tmp_path, lake):
+    """The bound is on processor time, twice the bar: a busy machine must not fail the suite."""
+    code = (
+        "import sys, time; sys.argv = ['alertferry', 'check', sys.argv[1]]\n"
+        "from alertferry.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: code = stop.code\n"
+        "print(time.process_time(), [m for m in ('pyspark', 'py4j', 'pandas', 'astropy') if m in sys.modules])"
+    )
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(job(tmp_path, JOB))], capture_output=True, text=True, check=True
+    )
+    seconds, loaded = done.stdout.splitlines()[-1].split(" ", 1)
+    assert loaded == "[]"
+    assert float(seconds) < 2, f"{seconds} s of processor time, {time.monotonic() - started:.1f} s in all"
