@@ -50,12 +50,12 @@ class Broker:
     def __init__(self, settings: Settings) -> None:
         from confluent_kafka.admin import AdminClient
 
-        self._settings = settings
+        self.settings = settings
         self._said: list[str] = []
         self._admin = _make(AdminClient, self._options(), settings)
 
     def _options(self) -> dict[str, Any]:
-        options = client_options(self._settings)
+        options = client_options(self.settings)
         return options | {"error_cb": lambda error: self._said.append(error.str())}
 
     def topics(self) -> dict[str, list[int]]:
@@ -106,11 +106,11 @@ class Broker:
 
     def consumer(self, group: str = GROUP, **more: Any) -> Consumer:
         """Return a consumer that fetches what it is assigned and never moves by itself."""
-        return open_consumer(self._settings, group, **more)
+        return open_consumer(self.settings, group, **more)
 
     def _unreachable(self, error: KafkaError) -> AlertferryError:
-        servers = self._settings.bootstrap_servers
-        said = self._settings.redact(next(iter(self._said), error.str()))
+        servers = self.settings.bootstrap_servers
+        said = self.settings.redact(next(iter(self._said), error.str()))
         if _is_login(said):
             return AlertferryError(
                 f"the Kafka broker at {servers} refuses this user ({said}); check ALERTFERRY_KAFKA_SASL_USERNAME, "
@@ -125,8 +125,8 @@ class Broker:
         from confluent_kafka import KafkaError as Codes
 
         if error.code() in (Codes._TRANSPORT, Codes._TIMED_OUT, Codes._ALL_BROKERS_DOWN, Codes.REQUEST_TIMED_OUT):
-            return Unavailable(f"{what}: {self._settings.redact(error.str())}")
-        return kafka_failure(error, what, self._settings)
+            return Unavailable(f"{what}: {self.settings.redact(error.str())}")
+        return kafka_failure(error, what, self.settings)
 
 
 class Unavailable(AlertferryError):

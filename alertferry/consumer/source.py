@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alertferry.consumer.connection import Broker, Offsets, kafka_failure
-from alertferry.core.errors import IncompleteError, UsageError, did_you_mean
+from alertferry.core.errors import IncompleteError, UsageError
 from alertferry.core.receipt import SCHEMA_SUFFIX, Manifest, Receipt
 from alertferry.core.settings import Settings
 
@@ -183,10 +183,10 @@ def _check_topic(topic: str, topics: Mapping[str, Sequence[int]]) -> None:
         data = topic.removesuffix(SCHEMA_SUFFIX)
         raise UsageError(f"{topic} holds the schema of the topic {data}; name {data} instead")
     if topic not in topics:
-        known = (name for name in topics if not name.endswith(SCHEMA_SUFFIX) and not name.startswith("__"))
+        # no "did you mean": the random part of a name is what keeps other people's alerts theirs
         raise UsageError(
-            f"the broker has no topic {topic!r}{did_you_mean(topic, known)}; check the spelling and the broker's address: "
-            "topics are deleted after some days, and a job's topic exists as soon as the job starts to publish"
+            f"the broker has no topic {topic!r}; check the spelling and the broker's address (a job's topic exists as soon "
+            "as the job starts to publish, and is deleted after some days)"
         )
     if topic + SCHEMA_SUFFIX not in topics:
         raise UsageError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alertferry.core.errors import DamagedError, Problem, UsageError
+from alertferry.core.errors import DamagedError, Problem, UsageError, below
 from alertferry.core.job import Job
 from alertferry.core.registry import Registry
 from alertferry.core.schema import Field, Primitive, Struct
@@ -37,12 +37,7 @@ def _with_partitions(schema: Struct) -> Struct:
 def _steps(job: Job, schema: Struct) -> Iterator[Problem]:
     survey, added = job.source.survey, list[str]()
     for index, step in enumerate(job.filters):
-        yield from _below(f"filters[{index}]", step.problems(survey, schema))
+        yield from below(f"filters[{index}]", step.problems(survey, schema))
         schema = Struct(schema.fields + step.adds())
         added += [field.name for field in step.adds()]
-    yield from _below("output", job.output.problems(survey, schema, added))
-
-
-def _below(prefix: str, problems: object) -> Iterator[Problem]:
-    for problem in problems:  # type: ignore[attr-defined]
-        yield Problem(f"{prefix}.{problem.path}" if problem.path else prefix, problem.message)
+    yield from below("output", job.output.problems(survey, schema, added))

@@ -6,7 +6,7 @@ exits with the class's ``exit_code``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -44,6 +44,12 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
+
+
+def below(prefix: str, problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Yield the problems of a part with their paths as seen from the whole."""
+    for problem in problems:
+        yield Problem(f"{prefix}.{problem.path}" if problem.path else prefix, problem.message)
 
 
 class JobError(UsageError):

@@ -201,9 +201,9 @@ class _Footers:
 
     def _schema(self, message: Any) -> Struct:
         code = message.hashCode()
-        for known_code, known, schema in self._known:
+        for known_code, known, found in self._known:
             if known_code == code and known.equals(message):
-                return schema
+                return found
         schema = from_spark(json.loads(self._converter.convert(message).json()))
         assert isinstance(schema, Struct)
         self._known.append((code, message, schema))

@@ -6,12 +6,13 @@ A `Run` lives for one job in one Spark session.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Any
 
-from alertferry.core.errors import JobError, Problem
+from alertferry.core.errors import JobError, Problem, below
 from alertferry.core.job import Job
 from alertferry.core.progress import Progress
 from alertferry.core.receipt import StepCount
@@ -77,7 +78,10 @@ class Run:
         position = f"filters[{len(self._filters)}]"
         _refuse(step.problems(alerts.survey, alerts.schema), position)
         self._filters.append(step)
-        condition = step.bound(alerts) if isinstance(step, Predicate) else None
+        try:
+            condition = step.bound(alerts) if isinstance(step, Predicate) else None
+        except JobError as error:
+            raise JobError(below(position, error.problems)) from None
         after = alerts.where(condition) if condition is not None else step.apply(alerts)
         self._applied.append(_Applied(self._step_name(step), condition, alerts))
         return replace(after, added=tuple(dict.fromkeys([*alerts.added, *(field.name for field in step.adds())])))
@@ -151,7 +155,7 @@ class Run:
         self.progress.event(event, **details)
 
 
-def _refuse(problems: Any, prefix: str) -> None:
-    found = [Problem(f"{prefix}.{item.path}" if item.path else prefix, item.message) for item in problems]
+def _refuse(problems: Iterable[Problem], prefix: str) -> None:
+    found = list(below(prefix, problems))
     if found:
         raise JobError(found)

@@ -86,11 +86,12 @@ def _scan(text: str) -> None:
     """Refuse aliases, tags and deep nesting before any of it is built."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
-        line = f"line {event.start_mark.line + 1}"
+        line = f"line {event.start_mark.line + 1}" if event.start_mark else ""
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise JobError([Problem(line, "anchors (&) and aliases (*) are not allowed; quote text that starts so")])
-        if getattr(event, "tag", None):
-            raise JobError([Problem(line, f"the tag {event.tag!r} is not allowed; quote text that starts with '!'")])
+        tag = getattr(event, "tag", None)
+        if tag:
+            raise JobError([Problem(line, f"the tag {tag!r} is not allowed; quote text that starts with '!'")])
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise JobError([Problem(line, f"nested more than {MAX_DEPTH} levels deep")])

@@ -41,7 +41,8 @@ class Step(BaseModel):
 
     def options(self) -> dict[str, Any]:
         """Return the options that differ from their defaults, as plain JSON-like values."""
-        return self.model_dump(mode="json", exclude_defaults=True)
+        plain = self.model_dump(mode="json", exclude_defaults=True, exclude=set(self.nested))
+        return plain | {name: [step.to_dict() for step in getattr(self, name)] for name in self.nested}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the step as a job file holds it."""

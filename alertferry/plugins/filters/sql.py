@@ -72,7 +72,7 @@ class Sql(Predicate):
             try:
                 compiled.append(F.coalesce(compile_condition(alerts.frame, part), F.lit(False)))
             except ConditionError as error:
-                problems.append(Problem(f"filters.sql.where[{index}]", str(error)))
+                problems.append(Problem(f"where[{index}]", str(error)))
         if problems:
             raise JobError(problems)
         return reduce(and_, compiled)

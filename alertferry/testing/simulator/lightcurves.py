@@ -18,6 +18,9 @@ from alertferry.testing.simulator.population import Campaign, Exposures
 ZERO_POINT = 31.4
 THRESHOLD = 5.02
 
+# Templates are made of the better half of the images, so that more alerts are brighter than fainter.
+_LIFT = 0.3
+
 
 @dataclass(frozen=True)
 class Photometry:
@@ -95,13 +98,13 @@ def _has_template(campaign: Campaign) -> Array:
 def _pulsating(key: Array, time: Array, _exposure: Array) -> Array:
     """RR Lyrae: a sine with a period of half a day."""
     cycles = time / uniform(key, "period", 0.3, 0.8) + uniform(key, "phase")
-    return uniform(key, "amplitude", 0.2, 0.6) * np.sin(2 * np.pi * cycles)
+    return uniform(key, "amplitude", 0.2, 0.6) * (_LIFT + np.sin(2 * np.pi * cycles))
 
 
 def _variable(key: Array, time: Array, _exposure: Array) -> Array:
     """Long-period and eclipsing stars: a slow sine, or short dips."""
     cycles = time / uniform(key, "period", 1.0, 300.0) + uniform(key, "phase")
-    wave = np.sin(2 * np.pi * cycles)
+    wave = _LIFT + np.sin(2 * np.pi * cycles)
     dips = np.where(cycles % 1.0 < 0.12, -1.0, 0.1)
     return uniform(key, "amplitude", 0.1, 0.6) * np.where(chance(key, "eclipsing", 0.3), dips, wave)
 
@@ -112,7 +115,7 @@ def _agn(key: Array, time: Array, _exposure: Array) -> Array:
     for period in (5.0, 15.0, 45.0, 135.0, 405.0):
         phase = uniform(key, f"phase {period}")
         total += np.sqrt(period / 405.0) * np.sin(2 * np.pi * (time / period + phase))
-    return uniform(key, "amplitude", 0.1, 0.4) * total
+    return uniform(key, "amplitude", 0.1, 0.4) * (_LIFT + total)
 
 
 def _supernova(key: Array, time: Array, _exposure: Array) -> Array:

@@ -39,11 +39,11 @@ from alertferry.testing.simulator.vocabularies import SOLAR_SYSTEM, WIDE_REASONS
 KINDS = (
     Kind("pulsating", 0.12, (1, 2, 3, 4), (80, 160), (17.0, 23.0)),
     Kind("variable", 0.14, (1, 2, 3, 4, 6), (80, 160), (17.0, 23.0)),
-    Kind("agn", 0.16, (2, 3, 4), (80, 160), (18.0, 23.0)),
-    Kind("supernova", 0.16, (1, 2, 3), (40, 90), (20.0, 24.0)),
+    Kind("agn", 0.18, (2, 3, 4), (80, 160), (18.0, 23.0)),
+    Kind("supernova", 0.18, (1, 2, 3), (40, 90), (20.0, 24.0)),
     Kind("constant", 0.10, (2, 3, 5), (80, 160), (16.0, 20.0)),
     Kind("artefact", 0.08, (3, 4, 6), (1, 1), (23.0, 24.0), twice=False),
-    Kind("newcomer", 0.18, (2, 3, 4, 6), (1, 1), (22.0, 24.5), twice=False),
+    Kind("newcomer", 0.14, (2, 3, 4, 6), (1, 1), (22.0, 24.5), twice=False),
     Kind("solar_system", 0.06, (2, 3, 4), (20, 40), (18.0, 23.5), twice=False),
 )
 

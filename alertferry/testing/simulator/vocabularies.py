@@ -47,13 +47,13 @@ SIMBAD_2021: tuple[Shares, ...] = (
 
 # Rubin's broker writes null where ZTF's writes Unknown, and finds far fewer counterparts so deep.
 SIMBAD_LSST: tuple[Shares, ...] = (
-    {None: 45, "RR*": 40, "dS*": 10, "*": 5},
-    {None: 60, "EB*": 12, "LP*": 8, "*": 20},
-    {None: 40, "QSO": 25, "AGN": 10, "Sy1": 10, "G": 5, "Galaxy": 10},
-    {None: 55, "Galaxy": 38, "GinGroup": 4, "SN": 3},
-    {None: 60, "*": 40},
+    {None: 92, "RR*": 6, "dS*": 1, "*": 1},
+    {None: 93, "EB*": 2, "LP*": 2, "*": 3},
+    {None: 68, "QSO": 6, "AGN": 3, "Sy1": 3, "G": 5, "Galaxy": 15},
+    {None: 66, "Galaxy": 27, "GinGroup": 4, "SN": 3},
+    {None: 90, "*": 10},
     {None: 1},
-    {None: 85, "Galaxy": 14, "Fail 504": 1},
+    {None: 84, "Galaxy": 14, "Fail 504": 2},
     {None: 1},
 )
 

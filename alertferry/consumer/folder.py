@@ -1,0 +1,287 @@
+"""The delivery folder: one topic, one format, one consumer at a time; what is committed in it, and nothing else."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alertferry.consumer.archive import FileFormat
+from alertferry.consumer.commits import Commit, commits_folder, read_commits
+from alertferry.consumer.durable import storage_errors, sync_folder, write_durably
+from alertferry.consumer.layout import (
+    BAD_FOLDER,
+    COMMITS_FOLDER,
+    EMPTY_STEM,
+    FORMATS,
+    JOB_FILE,
+    LOCK_FILE,
+    data_files,
+    message_stem,
+    parse_stem,
+)
+from alertferry.consumer.spans import Span, coverage
+from alertferry.core.errors import UsageError
+from alertferry.core.receipt import RECEIPT_FILE, Manifest, Receipt
+
+LOCK_SECONDS = 5.0
+"""A consumer that was killed leaves workers that need a moment to notice."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a folder is for, kept in ``_job.json``: a topic, a file format, the job's newest manifest.
+
+    ``topic_id`` is Kafka's own id of the topic: a topic deleted and made again under its name has another.
+    """
+
+    topic: str
+    format: str
+    topic_id: str | None
+    manifest: Manifest | None
+
+    def to_json(self) -> str:
+        """Return the manifest's own JSON, with what the folder adds under ``folder``."""
+        data: dict[str, Any] = json.loads(self.manifest.to_json()) if self.manifest else {}
+        data |= {"topic": self.topic, "folder": {"format": self.format, "topic_id": self.topic_id}}
+        return json.dumps(data, sort_keys=True, indent=1)
+
+    @classmethod
+    def read(cls, folder: Path) -> Label | None:
+        """Return the label of a folder; None when it has none. Raises `UsageError` when it is damaged."""
+        path = folder / JOB_FILE
+        try:
+            text = path.read_bytes()
+            data = json.loads(text)
+            own = data["folder"]
+            return cls(data["topic"], own["format"], own["topic_id"], Manifest.from_json(text))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{path} cannot be read ({error}); choose another folder, or remove this one") from None
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """The receipt, once the job is complete."""
+        return self.manifest.receipt if self.manifest else None
+
+    def clash(self, other: Label) -> str | None:
+        """Return why files of ``other`` may not join this folder; None when they may."""
+        if self.topic != other.topic:
+            return f"holds alerts of the topic {self.topic}; choose another folder for {other.topic}"
+        if _is_another(self, other):
+            return (
+                f"holds alerts of an earlier topic of the name {self.topic}, which was deleted and made again since; "
+                "choose another folder, or replace them with --from-beginning"
+            )
+        if self.format != other.format:
+            return (
+                f"holds {self.format} files of this topic; use --format {self.format}, another folder for {other.format}, "
+                "or replace them with --from-beginning"
+            )
+        return None
+
+
+def _is_another(known: Label, now: Label) -> bool:
+    if known.manifest and now.manifest:
+        ours, theirs = known.manifest, now.manifest
+        return (ours.job_hash, ours.created) != (theirs.job_hash, theirs.created)
+    if known.manifest or now.manifest:
+        return True
+    return None not in (known.topic_id, now.topic_id) and known.topic_id != now.topic_id
+
+
+class Folder:
+    """A locked delivery folder. What is not committed is removed when it is opened."""
+
+    def __init__(self, path: Path, label: Label) -> None:
+        self.path = path
+        self.label = label
+        self.commits: dict[Span | None, Commit] = {}
+        self._lock = -1
+
+    @property
+    def lock(self) -> int:
+        """Descriptor of the lock file; the folder stays locked while any process holds it."""
+        return self._lock
+
+    def open(self, from_beginning: bool) -> None:
+        """Lock the folder, check that it is this topic's, and bring it to its committed state.
+
+        Raises `UsageError` for a folder of something else or one in use, `AlertferryError` when the disk refuses.
+        """
+        with storage_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = _acquire(self.path)
+            known = Label.read(self.path)
+            self._refuse_foreign(known, from_beginning)
+            commits_folder(self.path).mkdir(exist_ok=True)
+            if from_beginning and known is not None:
+                self._clear()
+            self._recover()
+            if known is None or from_beginning:
+                self.relabel(self.label.manifest, anew=True)
+            else:
+                self.relabel(self.label.manifest or known.manifest)
+
+    def close(self) -> None:
+        """Give up the lock."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def relabel(self, manifest: Manifest | None, anew: bool = False) -> None:
+        """Keep the job's newest manifest; the file is left untouched when nothing changed."""
+        label = Label(self.label.topic, self.label.format, self.label.topic_id, manifest)
+        known = None if anew else Label.read(self.path)
+        self.label = label
+        if known is None or known.to_json() != label.to_json():
+            with storage_errors(self.path):
+                write_durably(self.path / JOB_FILE, [label.to_json().encode()])
+
+    def add(self, commit: Commit) -> None:
+        """Count a commit that was written."""
+        self.commits[commit.span] = commit
+
+    def withdraw(self, commit: Commit) -> None:
+        """Take a commit back: its offsets are fetched again."""
+        with storage_errors(self.path):
+            self._remove(commit)
+
+    def coverage(self) -> dict[int, Any]:
+        """Return the committed offsets of every partition."""
+        return coverage(span for span in self.commits if span is not None)
+
+    @property
+    def alerts(self) -> int:
+        """Number of alerts on disk."""
+        return sum(commit.rows for commit in self.commits.values())
+
+    @property
+    def bad(self) -> int:
+        """Number of messages set aside."""
+        return sum(len(commit.bad) for commit in self.commits.values())
+
+    @property
+    def dropped(self) -> int:
+        """Number of repeated records left out."""
+        return sum(commit.duplicates_dropped for commit in self.commits.values())
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The data files, sorted."""
+        return tuple(sorted(self.path / file.name for commit in self.commits.values() for file in commit.files))
+
+    def _refuse_foreign(self, known: Label | None, from_beginning: bool) -> None:
+        if known is not None:
+            clash = known.clash(self.label)
+            if clash and not (from_beginning and known.topic == self.label.topic):
+                raise UsageError(f"the folder {self.path} {clash}")
+            return
+        if (self.path / RECEIPT_FILE).exists():
+            raise UsageError(f"the folder {self.path} holds the result of a files job; choose another folder")
+        if foreign := data_files(self.path):
+            raise UsageError(
+                f"the folder {self.path} already holds {foreign[0].relative_to(self.path)}, which is not of this topic; "
+                "readers of the folder would mix them: choose an empty or a new folder"
+            )
+
+    def _clear(self) -> None:
+        for item in read_commits(self.path):
+            if isinstance(item, Commit):
+                self._remove(item)
+        (self.path / JOB_FILE).unlink(missing_ok=True)
+
+    def _recover(self) -> None:
+        """Keep the commits whose files are there; remove everything of ours that no commit names."""
+        self.commits = {}
+        for item in read_commits(self.path):
+            if isinstance(item, Path):
+                item.unlink()
+            elif self._is_whole(item) and not self._overlaps(item):
+                self.add(item)
+            else:
+                self._remove(item)
+        named = {file.name for commit in self.commits.values() for file in commit.files}
+        stray = [path for path in self._own_names() if path.name not in named]
+        for path in stray:
+            path.unlink()
+        if stray:
+            sync_folder(self.path)
+
+    def _own_names(self) -> Iterable[Path]:
+        for path in self.path.iterdir():
+            if path.suffix.removeprefix(".") in FORMATS and parse_stem(path.stem):
+                yield path
+        for folder in (self.path, self.path / COMMITS_FOLDER, self.path / BAD_FOLDER):
+            yield from folder.glob(".*.tmp")
+
+    def _is_whole(self, commit: Commit) -> bool:
+        return commit.topic == self.label.topic and all(
+            (path := self.path / file.name).is_file() and path.stat().st_size == file.bytes for file in commit.files
+        )
+
+    def _overlaps(self, commit: Commit) -> bool:
+        span = commit.span
+        return span is not None and any(
+            known.partition == span.partition and known.start < span.end and span.start < known.end
+            for known in self.commits
+            if known is not None
+        )
+
+    def _remove(self, commit: Commit) -> None:
+        # the record first: a file without a record is removed by the next start, a record without a file is a loss
+        (commits_folder(self.path) / commit.name).unlink(missing_ok=True)
+        sync_folder(commits_folder(self.path))
+        for file in commit.files:
+            (self.path / file.name).unlink(missing_ok=True)
+        for offset in commit.bad:
+            name = message_stem(commit.partition or 0, offset)
+            for suffix in (".bin", ".json"):
+                (self.path / BAD_FOLDER / f"{name}{suffix}").unlink(missing_ok=True)
+        self.commits.pop(commit.span, None)
+
+
+def _acquire(folder: Path) -> int:
+    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                raise UsageError(
+                    f"another `alertferry consume` is at work in {folder}; wait for it, or choose another folder"
+                ) from None
+        time.sleep(0.1)
+
+
+def remove_empty_file(folder: Folder) -> None:
+    """Withdraw the file of a topic without alerts, once there are alerts."""
+    commit = folder.commits.get(None)
+    if commit is not None and folder.alerts:
+        folder.withdraw(commit)
+
+
+def finished(path: Path, topic: str, file_format: FileFormat) -> Folder | None:
+    """Return the folder, unlocked, when it holds all of a complete job; so a download outlives its topic."""
+    with suppress(UsageError):
+        label = Label.read(path)
+        if label is None or label.topic != topic or label.format != file_format or label.receipt is None:
+            return None
+        folder = Folder(path, label)
+        items = read_commits(path)
+        commits = [item for item in items if isinstance(item, Commit) and folder._is_whole(item)]
+        for commit in commits:
+            folder.add(commit)
+        if len(commits) == len(items) and folder.alerts == label.receipt.alerts:
+            return folder
+    return None

@@ -1,0 +1,229 @@
+"""Polling: from spans of offsets to chunks of messages, one chunk for each file to be."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from alertferry.consumer.connection import kafka_failure, open_consumer
+from alertferry.consumer.spans import Span
+from alertferry.core.errors import AlertferryError
+from alertferry.core.settings import Settings
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, Message
+
+BATCH_BYTES = 64 << 20
+BATCH_ALERTS = 50_000
+
+POLL_SECONDS = 0.2
+FIRST_POLL = 20
+LARGEST_POLL = 5_000
+POLL_BYTES = 16 << 20
+"""One poll asks for no more than this, estimated from the sizes so far."""
+
+Stop = Callable[[], bool]
+
+
+class Overtaken(AlertferryError):
+    """The broker deleted records while they were about to be read."""
+
+
+class Silent(AlertferryError):
+    """The broker holds records but sends none."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a chunk is full, and how many seconds without a message are too many."""
+
+    batch_bytes: int = BATCH_BYTES
+    batch_alerts: int = BATCH_ALERTS
+    timeout: float = 60.0
+
+
+@dataclass
+class Chunk:
+    """Consecutive messages of one partition, in order; ``span`` is what they cover, gaps included."""
+
+    span: Span
+    offsets: list[int] = field(default_factory=list)
+    keys: list[bytes | None] = field(default_factory=list)
+    values: list[bytes | None] = field(default_factory=list)
+
+
+@dataclass
+class _Reading:
+    """A span that is being read: what is covered by chunks, what is held, what comes next."""
+
+    span: Span
+    covered: int
+    next: int
+    held: Chunk
+    bytes: int = 0
+
+    @classmethod
+    def begin(cls, span: Span) -> _Reading:
+        return cls(span, span.start, span.start, Chunk(span))
+
+    @property
+    def finished(self) -> bool:
+        return self.next >= self.span.end
+
+    def add(self, messages: Sequence[Message]) -> None:
+        """Hold messages; those beyond the span's end are not wanted."""
+        last = messages[-1].offset()
+        if last >= self.span.end:
+            messages = [message for message in messages if message.offset() < self.span.end]
+        values = [message.value() for message in messages]
+        self.held.offsets += [message.offset() for message in messages]
+        self.held.keys += [message.key() for message in messages]
+        self.held.values += values
+        self.bytes += sum(len(value) for value in values if value is not None)
+        self.next = last + 1
+
+    def take(self, count: int | None = None) -> Chunk:
+        """Return the first ``count`` messages as a chunk, or all with everything that was passed over."""
+        held = self.held
+        number = self.span.partition
+        if count is None or count >= len(held.offsets):
+            end = min(self.next, self.span.end)
+            chunk = Chunk(Span(number, self.covered, end), held.offsets, held.keys, held.values)
+            self.held, self.bytes = Chunk(self.span), 0
+        else:
+            end = held.offsets[count - 1] + 1
+            span = Span(number, self.covered, end)
+            chunk = Chunk(span, held.offsets[:count], held.keys[:count], held.values[:count])
+            self.held = Chunk(self.span, held.offsets[count:], held.keys[count:], held.values[count:])
+            self.bytes = sum(len(value) for value in self.held.values if value is not None)
+        self.covered = end
+        return chunk
+
+
+class Intake:
+    """Reads spans of a topic; several partitions at a time while their messages are few, else two or three."""
+
+    def __init__(self, settings: Settings, topic: str, group: str, limits: Limits) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._limits = limits
+        self._consumer: Consumer = open_consumer(settings, group)
+        self._mean_bytes = 0.0
+        self._waiting: deque[Span] = deque()
+        self._reading: dict[int, _Reading] = {}
+
+    def fetch(self, spans: Sequence[Span], stop: Stop) -> Iterator[Chunk]:
+        """Return everything in ``spans`` as chunks; ends early, without what is still open, when ``stop()``.
+
+        Raises `Silent` when nothing comes for the timeout, `Overtaken` when records expire meanwhile.
+        """
+        self._waiting, self._reading = deque(spans), {}
+        try:
+            yield from self._fetch(stop)
+        finally:
+            self._consumer.unassign()
+
+    def _fetch(self, stop: Stop) -> Iterator[Chunk]:
+        heard = time.monotonic()
+        self._admit()
+        while self._reading and not stop():
+            messages = self._consumer.consume(self._appetite(), POLL_SECONDS)
+            if messages:
+                heard = time.monotonic()
+                self._receive(messages)
+                yield from self._full_chunks()
+                self._admit()
+            elif time.monotonic() - heard > self._limits.timeout:
+                raise Silent(
+                    f"the broker sent nothing of {self._topic} for {self._limits.timeout:g} s although there is more; check "
+                    "the broker and the network"
+                )
+
+    def confirm(self, partition: int, offset: int) -> None:
+        """Tell Kafka how far this folder is: a courtesy to those who watch lag, never read back."""
+        from confluent_kafka import KafkaException, TopicPartition
+
+        try:
+            self._consumer.commit(offsets=[TopicPartition(self._topic, partition, offset)], asynchronous=True)
+        except KafkaException:
+            return  # files are the truth
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._consumer.close()
+
+    def _left(self) -> int:
+        return sum(reading.span.end - reading.next for reading in self._reading.values())
+
+    def _appetite(self) -> int:
+        """Number of messages to ask for: no more than are left, else the poll waits in vain at the end."""
+        if not self._mean_bytes:
+            return min(FIRST_POLL, self._left())
+        fitting = int(min(POLL_BYTES, self._limits.batch_bytes) / self._mean_bytes) + 1
+        return max(1, min(fitting, LARGEST_POLL, self._limits.batch_alerts, self._left()))
+
+    def _admit(self) -> None:
+        """Begin further spans while what is being read would fill less than two chunks."""
+        from confluent_kafka import TopicPartition
+
+        room = min(2 * self._limits.batch_bytes / (self._mean_bytes or float("inf")), 2 * self._limits.batch_alerts)
+        for span in [span for span in self._waiting if span.partition not in self._reading]:
+            if self._reading and (self._left() >= room or not self._mean_bytes):
+                break
+            if span.partition in self._reading:
+                continue
+            self._waiting.remove(span)
+            self._reading[span.partition] = _Reading.begin(span)
+            self._consumer.incremental_assign([TopicPartition(self._topic, span.partition, span.start)])
+
+    def _receive(self, messages: Sequence[Message]) -> None:
+        whole = [message for message in messages if message.error() is None]
+        for message in messages:
+            if message.error() is not None:
+                self._reckon(message)
+        for number, run in groupby(whole, key=lambda message: message.partition()):
+            reading = self._reading.get(number)
+            if reading is not None and not reading.finished:
+                reading.add(list(run))
+        if whole:
+            size = sum(len(message) for message in whole) / len(whole)
+            self._mean_bytes = size if not self._mean_bytes else 0.9 * self._mean_bytes + 0.1 * size
+
+    def _reckon(self, message: Message) -> None:
+        """Deal with an event in the stream: the end of a partition, or a failure."""
+        from confluent_kafka import KafkaError
+
+        error = message.error()
+        if error.code() == KafkaError._PARTITION_EOF:
+            reading = self._reading.get(message.partition())
+            if reading is not None:
+                reading.next = max(reading.next, message.offset())
+        elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+            raise Overtaken(f"records of {self._topic} expired while they were being fetched")
+        elif not error.retriable():
+            raise kafka_failure(error, f"the topic {self._topic} cannot be read", self._settings)
+
+    def _full_chunks(self) -> Iterator[Chunk]:
+        """Return what is full or finished; and the largest while all together hold too much."""
+        from confluent_kafka import TopicPartition
+
+        for number, reading in list(self._reading.items()):
+            while len(reading.held.offsets) > self._limits.batch_alerts:
+                yield reading.take(self._limits.batch_alerts)
+            if reading.finished:
+                del self._reading[number]
+                self._consumer.incremental_unassign([TopicPartition(self._topic, number)])
+                if reading.covered < reading.span.end:
+                    yield reading.take()
+            elif reading.bytes >= self._limits.batch_bytes:
+                yield reading.take()
+        while sum(reading.bytes for reading in self._reading.values()) > 2 * self._limits.batch_bytes:
+            yield max(self._reading.values(), key=_held_bytes).take()
+
+
+def _held_bytes(reading: _Reading) -> Any:
+    return reading.bytes
