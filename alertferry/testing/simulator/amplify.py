@@ -25,6 +25,7 @@ from alertferry.testing.simulator.lake import (
     Progress,
     SimulatedLake,
     blocks_of,
+    check_nights,
     check_request,
     night_folder,
     prepare_folder,
@@ -91,9 +92,10 @@ def amplify(  # noqa: PLR0913
     Raises `UsageError` if ``source`` holds no alerts, and as `simulate` does.
     """
     layout = Layout(files_per_night, row_group_rows)
-    nights = check_request(nights, alerts_per_night, layout)
+    nights = check_request(nights, alerts_per_night, layout, seed)
     files = _files(Path(source))
     survey = _survey(files, Path(source))
+    check_nights(survey, nights)
     prepare_folder(Path(folder), survey, nights)
     originals = _originals(files, survey, Path(source), alerts_per_night)
     written, size = 0, 0

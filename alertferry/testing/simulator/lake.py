@@ -37,8 +37,22 @@ class Layout:
     row_group_rows: int | None = None
 
 
-def check_request(nights: Sequence[date], alerts_per_night: int, layout: Layout) -> tuple[date, ...]:
+# ZTF counts its nights from 2017; from 2042 on, its identifiers no longer fit into 64 bits.
+_POSSIBLE = {"ztf": (date(2017, 1, 2), date(2041, 12, 31)), "lsst": (date(2000, 1, 1), date(2099, 12, 31))}
+
+
+def check_nights(survey: str, nights: Iterable[date]) -> None:
+    """Raise `UsageError` for a night that ``survey`` could not number."""
+    first, last = _POSSIBLE[survey]
+    for night in nights:
+        if not first <= night <= last:
+            raise UsageError(f"night {night} cannot be simulated for {survey}: choose one from {first} to {last}")
+
+
+def check_request(nights: Sequence[date], alerts_per_night: int, layout: Layout, seed: int) -> tuple[date, ...]:
     """Return the nights in order. Raises `UsageError` if the request makes no sense."""
+    if not 0 <= seed < 2**63:
+        raise UsageError(f"the seed must be from 0 to {2**63 - 1}, got {seed}")
     if not nights:
         raise UsageError("no nights to simulate: give at least one, such as 2026-01-01")
     repeated = sorted({night for night in nights if list(nights).count(night) > 1})

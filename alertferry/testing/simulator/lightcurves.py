@@ -18,7 +18,7 @@ from alertferry.testing.simulator.population import Campaign, Exposures
 ZERO_POINT = 31.4
 THRESHOLD = 5.02
 
-# Templates are made of the better half of the images, so that more alerts are brighter than fainter.
+# Templates are fainter than the mean, so that, as in the samples, more alerts are brighter than fainter.
 _LIFT = 0.3
 
 

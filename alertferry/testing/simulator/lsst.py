@@ -121,7 +121,8 @@ def _objects(
     samples = collect(alerts, past, photometry[1].band, photometry[0].band)
     everything = both(*photometry)
     moving = alerts.objects.kind == SOLAR_SYSTEM
-    static = object_columns(plan, alerts, samples, everything, everything.flux + everything.template)
+    features = samples.features(everything.flux, everything.error)
+    static = object_columns(plan, alerts, samples, everything, features)
     source = source_columns(plan, alerts, photometry[1], current=True)
     structs = {
         "diaSource": (source, None),
@@ -133,7 +134,7 @@ def _objects(
         name: struct_column(schema.field(name).type, values, size, null) for name, (values, null) in structs.items()
     }
     kind = schema.field("lc_features").type
-    return columns | {"lc_features": feature_map(samples, everything, kind, size)}
+    return columns | {"lc_features": feature_map(samples, features, kind, size)}
 
 
 def _fink_columns(plan: Campaign, alerts: Exposures, schema: pa.Schema, version: str) -> dict[str, Any]:

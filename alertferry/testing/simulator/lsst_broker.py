@@ -18,7 +18,6 @@ from alertferry.testing.simulator.columns import (
     words,
 )
 from alertferry.testing.simulator.draws import Array, chance, exponential, normal, uniform, whole
-from alertferry.testing.simulator.lightcurves import Photometry
 from alertferry.testing.simulator.lsst_source import BANDS, first_detections, midpoint
 from alertferry.testing.simulator.population import Campaign, Exposures, detections_before, night_date
 from alertferry.testing.simulator.samples import Samples
@@ -166,9 +165,8 @@ def first_seen(campaign: Campaign, alerts: Exposures) -> Array:
     return np.where(moving, midpoint(alerts), midpoint(first_detections(campaign, alerts)))
 
 
-def feature_map(samples: Samples, photometry: Photometry, kind: Any, size: int) -> Any:
+def feature_map(samples: Samples, features: dict[str, Array], kind: Any, size: int) -> Any:
     """Return ``lc_features``: for each alert, the features (nJy) of each band it has detections in."""
-    features = samples.features(photometry.flux, photometry.error)
     values = struct_column(kind.item_type, features, len(samples.starts))
     keys = pa.array(list(BANDS)).take(pa.array(samples.curve_band))
     counts = np.bincount(samples.curve_alert, minlength=size)

@@ -25,11 +25,11 @@ from alertferry.testing.simulator.sky import direction, ecliptic, galactic
 
 
 def object_columns(
-    campaign: Campaign, alerts: Exposures, samples: Samples, photometry: Photometry, science: Array
+    campaign: Campaign, alerts: Exposures, samples: Samples, photometry: Photometry, features: dict[str, Array]
 ) -> dict[str, Any]:
     """Return the fields of diaObject: position, and statistics of the detections in each band.
 
-    ``photometry`` and ``science`` (scienceFlux, nJy) are given for the history's rows and then the alerts.
+    ``photometry`` is given for the history's rows and then the alerts, ``features`` for the curves of ``samples``.
     """
     first = first_detections(campaign, alerts)
     count = detections_before(alerts) + 1
@@ -44,37 +44,32 @@ def object_columns(
         "ra_dec_Cov": error**2 * normal(alerts.key, "object covariance", 0.1),
         "nDiaSources": count,
     }
-    statistics = band_statistics(samples, photometry, science)
+    statistics = band_statistics(samples, photometry, features)
     for band, letter in enumerate(BANDS):
         columns |= _in_band(samples, statistics, band, letter, len(count))
     return columns
 
 
-def band_statistics(samples: Samples, photometry: Photometry, science: Array) -> dict[str, Array]:
+def band_statistics(samples: Samples, photometry: Photometry, features: dict[str, Array]) -> dict[str, Array]:
     """Return the statistics of each alert's detections in each band, one value a curve (nJy)."""
-    flux, error, total = (values[samples.rows] for values in (photometry.flux, photometry.error, science))
-    weight = error**-2.0
-    sums = {name: _sum(samples, values) for name, values in _summed(flux, error, total, weight).items()}
+    seen = photometry.take(samples.rows)
+    flux, error, weight = seen.flux, seen.error, seen.error**-2.0
+    total = _sum(samples, weight)
     count = np.diff(np.append(samples.starts, len(flux)))
     single = count < 2
-    features = samples.features(photometry.flux, photometry.error)
-    mean_error = sums["weight"] ** -0.5
+    mean_error = total**-0.5
     return {
-        "psfFluxMean": sums["flux"] / sums["weight"],
+        "psfFluxMean": _sum(samples, flux * weight) / total,
         "psfFluxMeanErr": mean_error,
         "psfFluxSigma": np.ma.masked_where(single, features["standard_deviation"]),
         "psfFluxNdata": count,
-        "scienceFluxMean": sums["science"] / sums["weight"],
+        "scienceFluxMean": _sum(samples, (flux + seen.template) * weight) / total,
         "scienceFluxMeanErr": mean_error * 0.97,
         "psfFluxMin": np.minimum.reduceat(flux, samples.starts),
         "psfFluxMax": np.maximum.reduceat(flux, samples.starts),
         "psfFluxMaxSlope": np.ma.masked_where(single, features["maximum_slope"]),
-        "psfFluxErrMean": sums["error"] / count,
+        "psfFluxErrMean": _sum(samples, error) / count,
     }
-
-
-def _summed(flux: Array, error: Array, science: Array, weight: Array) -> dict[str, Array]:
-    return {"flux": flux * weight, "science": science * weight, "weight": weight, "error": error}
 
 
 def _sum(samples: Samples, values: Array) -> Array:

@@ -15,6 +15,7 @@ from alertferry.testing.simulator.lake import (
     Progress,
     SimulatedLake,
     blocks_of,
+    check_nights,
     check_request,
     night_folder,
     prepare_folder,
@@ -57,7 +58,8 @@ def simulate(  # noqa: PLR0913
     """
     version = check_version(survey, version)
     layout = Layout(files_per_night, row_group_rows)
-    nights = check_request(nights, alerts_per_night, layout)
+    nights = check_request(nights, alerts_per_night, layout, seed)
+    check_nights(survey, nights)
     folder = Path(folder)
     prepare_folder(folder, survey, nights)
     contents = Contents(cutouts, history)
