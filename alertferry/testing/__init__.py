@@ -1,7 +1,21 @@
-"""Contract tests for plugin authors, and simulators of what the plugins read."""
+"""Contract tests for plugin authors, and simulators of what the plugins read.
+
+The contracts need pytest, the simulators do not: names are imported when first used.
+"""
 
 from __future__ import annotations
 
-from alertferry.testing.contracts import FilterContract, PredicateContract, SourceContract, StepContract
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alertferry.testing.contracts import FilterContract, PredicateContract, SourceContract, StepContract
 
 __all__ = ["FilterContract", "PredicateContract", "SourceContract", "StepContract"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from alertferry.testing import contracts
+
+        return getattr(contracts, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
