@@ -1,30 +1,50 @@
-PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+RUN     := $(VENV)/.installed-run
+DEV     := $(VENV)/.installed-dev
 
-.PHONY: demo test lint format bench soak ui docs clean
+.PHONY: help demo test lint format bench soak docs clean
 
-demo: $(STAMP)            ## a lake, a broker, two jobs, two downloads and their proof, on this machine
+help:                   ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+demo: $(RUN)            ## a lake, a broker, two jobs, two downloads and their proof, on this machine
 	$(BIN)/alertferry demo
 
-test: $(STAMP)            ## everything but the long fault runs
+test: $(DEV)            ## every test but the long fault runs
 	$(BIN)/python -m pytest -m "not soak"
 
-lint: $(STAMP)
+lint: $(DEV)            ## style, types and who may import whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-format: $(STAMP)
+format: $(DEV)          ## mend what can be mended by machine
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-$(STAMP): pyproject.toml constraints.txt
+bench: $(DEV)           ## measure publishing and consuming; writes docs/performance.md
+	$(BIN)/python benchmarks/bench.py
+
+soak: $(DEV)            ## long fault-injection runs
+	$(BIN)/python -m pytest -m soak --timeout 7200
+
+docs: $(DEV)            ## the documentation as web pages, in site/
+	$(BIN)/mkdocs build --strict
+
+$(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+
+$(RUN): pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(INSTALL) ".[spark]"
 	touch $@
 
-clean:
-	rm -rf $(VENV) build dist site
+$(DEV): pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(INSTALL) ".[dev]"
+	touch $@ $(RUN)
+
+clean:                  ## remove what make has made
+	rm -rf $(VENV) build dist site alertferry-demo

@@ -81,8 +81,17 @@ def simulate(
     wanted = read_nights(nights)
     with counting("writing", len(wanted) * alerts_per_night) as progress:
         if source is None:
-            options = {"version": version, "cutouts": cutouts, "history": history}
-            made = simulate(survey, folder, wanted, alerts_per_night, seed=seed, progress=progress, **options)
+            made = simulate(
+                survey,
+                folder,
+                wanted,
+                alerts_per_night,
+                seed=seed,
+                version=version,
+                cutouts=cutouts,
+                history=history,
+                progress=progress,
+            )
         else:
             made = amplify(source, folder, wanted, alerts_per_night, seed=seed, progress=progress)
     answer(

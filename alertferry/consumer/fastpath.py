@@ -12,6 +12,7 @@ import io
 import json
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alertferry.consumer.framing import header, new_sync, varint
@@ -127,3 +128,17 @@ def _first_batch(container: bytes, rows: int, columns: list[str] | None) -> pa.R
         raise
     except BaseException as error:  # a panic of the Rust side is no Exception
         return str(error)
+
+
+def container_column(path: Path, column: str) -> list[pa.Array] | None:
+    """Return one top-level column of an Avro container known to be whole; None where the Rust reader cannot."""
+    import pyarrow as pa
+    from polars_avro._avro_rs import AvroSource
+
+    reader = AvroSource([str(path)], False, False)
+    try:
+        return [pa.record_batch(batch).column(column) for batch in reader.batch_iter(8192, [column])]
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException:  # a panic of the Rust side is no Exception
+        return None

@@ -18,7 +18,6 @@ from alertferry.consumer.durable import storage_errors, sync_folder, write_durab
 from alertferry.consumer.layout import (
     BAD_FOLDER,
     COMMITS_FOLDER,
-    EMPTY_STEM,
     FORMATS,
     JOB_FILE,
     LOCK_FILE,
@@ -201,11 +200,13 @@ class Folder:
     def _recover(self) -> None:
         """Keep the commits whose files are there; remove everything of ours that no commit names."""
         self.commits = {}
+        ends: dict[int, int] = {}
         for item in read_commits(self.path):
             if isinstance(item, Path):
                 item.unlink()
-            elif self._is_whole(item) and not self._overlaps(item):
+            elif self.is_whole(item) and item.first >= ends.get(item.partition or 0, 0):
                 self.add(item)
+                ends[item.partition or 0] = item.last + 1
             else:
                 self._remove(item)
         named = {file.name for commit in self.commits.values() for file in commit.files}
@@ -222,17 +223,10 @@ class Folder:
         for folder in (self.path, self.path / COMMITS_FOLDER, self.path / BAD_FOLDER):
             yield from folder.glob(".*.tmp")
 
-    def _is_whole(self, commit: Commit) -> bool:
+    def is_whole(self, commit: Commit) -> bool:
+        """Tell whether all files of a commit are there, of this topic and of the right size."""
         return commit.topic == self.label.topic and all(
             (path := self.path / file.name).is_file() and path.stat().st_size == file.bytes for file in commit.files
-        )
-
-    def _overlaps(self, commit: Commit) -> bool:
-        span = commit.span
-        return span is not None and any(
-            known.partition == span.partition and known.start < span.end and span.start < known.end
-            for known in self.commits
-            if known is not None
         )
 
     def _remove(self, commit: Commit) -> None:
@@ -279,7 +273,7 @@ def finished(path: Path, topic: str, file_format: FileFormat) -> Folder | None:
             return None
         folder = Folder(path, label)
         items = read_commits(path)
-        commits = [item for item in items if isinstance(item, Commit) and folder._is_whole(item)]
+        commits = [item for item in items if isinstance(item, Commit) and folder.is_whole(item)]
         for commit in commits:
             folder.add(commit)
         if len(commits) == len(items) and folder.alerts == label.receipt.alerts:

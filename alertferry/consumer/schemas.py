@@ -21,11 +21,7 @@ _LOGICAL = {
     ("int", "date"),
     ("int", "time-millis"),
     ("long", "time-micros"),
-    *(
-        ("long", f"{kind}timestamp-{unit}")
-        for kind in ("", "local-")
-        for unit in ("millis", "micros", "nanos")
-    ),
+    *(("long", f"{kind}timestamp-{unit}") for kind in ("", "local-") for unit in ("millis", "micros", "nanos")),
 }
 
 
@@ -71,9 +67,7 @@ def storage_schema(schema: Avro) -> Avro:
         if key in kept:
             kept[key] = storage_schema(kept[key])
     if "fields" in schema:
-        kept["fields"] = [
-            {"name": field["name"], "type": storage_schema(field["type"])} for field in schema["fields"]
-        ]
+        kept["fields"] = [{"name": field["name"], "type": storage_schema(field["type"])} for field in schema["fields"]]
     elif isinstance(kept["type"], (dict, list)):
         return storage_schema(kept["type"])
     return kept

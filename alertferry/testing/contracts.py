@@ -64,7 +64,7 @@ class StepContract:
         example = self.step.examples()[0]
         fields = {name: getattr(example, name) for name in self.step.model_fields}
         with pytest.raises(ValidationError):
-            self.step(**fields, an_option_that_nobody_has=1)
+            self.step(**(fields | {"an_option_that_nobody_has": 1}))
 
     def test_the_class_says_what_it_is(self) -> None:
         """The docstring's first line is a sentence; the class adds its own, not its parent's."""

@@ -31,6 +31,11 @@ PATTERNS = _full("Like ILike RLike")
 PATTERN_LISTS = _full("LikeAll LikeAny NotLikeAll NotLikeAny")
 """Matches of a child with literal patterns kept outside of the children."""
 
+LEAVES = _full(
+    "AttributeReference CommonExpressionRef Literal NamedLambdaVariable UnresolvedNamedLambdaVariable"
+) | _full("UnresolvedAttribute", _ANALYSIS)
+"""Classes that never have children."""
+
 IN_STRUCT = _full("Alias NamePlaceholder$")
 """Classes that name the fields of ``struct(...)`` and may stand nowhere else."""
 
@@ -98,7 +103,7 @@ _REASONS = {
     _EXPRESSIONS + "WindowExpression": "windows (OVER) are not allowed: a condition sees one alert at a time",
     _EXPRESSIONS + "aggregate.AggregateExpression": "aggregates are not allowed: a condition sees one alert at a time",
     _EXPRESSIONS + "Alias": "a condition has no name; remove 'AS name'",
-    _EXPRESSIONS + "MultiAlias": "a condition has no name; remove 'AS name'",
+    _ANALYSIS + "MultiAlias": "a condition has no name; remove 'AS name'",
     _EXPRESSIONS + "Collate": "COLLATE is not allowed in a condition",
     _EXPRESSIONS + "ScalaUDF": "user functions are not allowed in a condition",
     _EXPRESSIONS + "PythonUDF": "user functions are not allowed in a condition",

@@ -41,6 +41,7 @@ SESSION_CONF = {
 _REQUIRED = ("spark.sql.ansi.enabled", "spark.sql.caseSensitive", "spark.sql.parser.escapedStringLiterals")
 _LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 _DIGITS_FIRST = re.compile(r"\s*[0-9+-]")
+_UTILS = "org.apache.spark.sql.classic.ExpressionUtils"
 _quiet_lock = threading.RLock()
 _Result = TypeVar("_Result")
 
@@ -57,7 +58,7 @@ def parse_condition(spark: SparkSession, text: str) -> Column:
 
 
 def _parse(spark: SparkSession, text: str) -> Column:
-    expression = _parser(spark).parseExpression(text)
+    expression = _java(spark, "org.apache.spark.sql.catalyst.parser.CatalystSqlParser")().parseExpression(text)
     check_parsed(read_parsed(expression), text, lambda pattern: _regex_problem(spark, pattern))
     return _column(spark, expression)
 
@@ -70,7 +71,7 @@ def check_condition(frame: DataFrame, column: Column) -> None:
     spark = frame.sparkSession
     _require_session(spark)
     with _active(spark), _quiet():
-        expression = _jvm(spark).org.apache.spark.sql.classic.ExpressionUtils.expression(column._jc)
+        expression = _java(spark, _UTILS).expression(column._jc)
         text = _origin_text(expression)
         _ask(text, lambda: _check(frame, column), lambda: field_paths(frame))
 
@@ -114,19 +115,16 @@ def field_paths(frame: DataFrame) -> list[str]:
 # ---- Spark --------------------------------------------------------------------------------------------------------
 
 
-def _jvm(spark: SparkSession) -> Any:
-    return spark._jvm
-
-
-def _parser(spark: SparkSession) -> Any:
-    return _jvm(spark).org.apache.spark.sql.catalyst.parser.CatalystSqlParser()
+def _java(spark: SparkSession, name: str) -> Any:
+    """Return a class of the JVM by its full name."""
+    return getattr(spark._jvm, name)
 
 
 def _column(spark: SparkSession, expression: Any) -> Column:
     """Wrap a Catalyst expression as it is."""
     from pyspark.sql.classic.column import Column as ClassicColumn
 
-    return ClassicColumn(_jvm(spark).org.apache.spark.sql.classic.ExpressionUtils.column(expression))
+    return ClassicColumn(_java(spark, _UTILS).column(expression))
 
 
 def _require_session(spark: SparkSession) -> None:
@@ -139,7 +137,7 @@ def _require_session(spark: SparkSession) -> None:
 @contextmanager
 def _active(spark: SparkSession) -> Iterator[None]:
     """Make the session this thread's own: the parser takes ANSI mode from there, or else from Spark's defaults."""
-    sessions = _jvm(spark).org.apache.spark.sql.classic.SparkSession
+    sessions = _java(spark, "org.apache.spark.sql.classic.SparkSession")
     before = sessions.getActiveSession()
     sessions.setActiveSession(spark._jsparkSession)
     try:
@@ -188,7 +186,7 @@ def _regex_problem(spark: SparkSession, pattern: str) -> str:
     from pyspark.errors import PySparkException
 
     try:
-        _jvm(spark).java.util.regex.Pattern.compile(pattern)
+        _java(spark, "java.util.regex.Pattern").compile(pattern)
     except (PySparkException, Py4JError) as error:
         return str(getattr(error, "_desc", "") or getattr(error, "java_exception", "")).split("\n")[0]
     return ""
@@ -199,7 +197,7 @@ def _resolve(frame: DataFrame, column: Column) -> Any:
     from pyspark.sql.classic.dataframe import DataFrame as ClassicFrame
 
     spark = frame.sparkSession
-    nothing = _jvm(spark).java.util.ArrayList()
+    nothing = _java(spark, "java.util.ArrayList")()
     empty = ClassicFrame(spark._jsparkSession.createDataFrame(nothing, frame._jdf.schema()), spark)
     plan = empty.select(column.alias("condition"))._jdf.queryExecution().analyzed()
     if plan.getClass().getSimpleName() != "Project" or plan.child().getClass().getSimpleName() != "LocalRelation":

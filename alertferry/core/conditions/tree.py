@@ -103,7 +103,7 @@ def _read_parsed(expression: Any, budget: _Budget, depth: int, above: Place, par
     if kind not in classes.PARSED or (kind in classes.IN_STRUCT and parent != classes.STRUCT):
         raise RefusedError(classes.why_not_class(kind), place())
     node = _parsed_details(expression, Node(kind, place=place))
-    children = tuple(_read_parsed(child, budget, depth + 1, place, kind) for child in _children(expression))
+    children = tuple(_read_parsed(child, budget, depth + 1, place, kind) for child in _children(expression, kind))
     return replace(node, children=children)
 
 
@@ -169,9 +169,8 @@ def _read_resolved(expression: Any, budget: _Budget, depth: int, above: Place) -
     if kind not in classes.RESOLVED:
         raise RefusedError(classes.why_not_class(kind), place())
     node = _resolved_details(expression, Node(kind, place=place, describe=lambda: str(expression.dataType().json())))
-    return replace(
-        node, children=tuple(_read_resolved(child, budget, depth + 1, place) for child in _children(expression))
-    )
+    children = tuple(_read_resolved(child, budget, depth + 1, place) for child in _children(expression, kind))
+    return replace(node, children=children)
 
 
 def _resolved_details(expression: Any, node: Node) -> Node:
@@ -188,7 +187,9 @@ def _resolved_details(expression: Any, node: Node) -> Node:
     return node
 
 
-def _children(expression: Any) -> list[Any]:
+def _children(expression: Any, kind: str) -> list[Any]:
+    if kind in classes.LEAVES:
+        return []
     children = expression.children()
     return [children.apply(index) for index in range(children.size())]
 

@@ -1,0 +1,112 @@
+"""From a topic to files, each alert exactly once, whatever is killed; and the proof that it is so.
+
+Files are the truth: Kafka's committed offsets are written as a courtesy and never read. The end is the job's receipt,
+never a timeout. Nothing here knows Spark or plugins, and importing it costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from alertferry.consumer.delivery import Delivery, Progress, State
+from alertferry.consumer.verify import Verification, verify
+from alertferry.core.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Delivery", "Progress", "State", "Verification", "batches", "consume", "verify"]
+
+BATCH_BYTES = 64 << 20
+BATCH_ALERTS = 50_000
+
+
+def consume(  # noqa: PLR0913 - the options of `alertferry consume`, all by name
+    topic: str,
+    outdir: str | Path,
+    *,
+    settings: Settings | None = None,
+    format: Literal["parquet", "avro"] = "parquet",  # noqa: A002 - the name users type
+    limit: int | None = None,
+    workers: int = 1,
+    from_beginning: bool = False,
+    dump_schemas: bool = False,
+    timeout: float = 60.0,
+    batch_bytes: int = BATCH_BYTES,
+    batch_alerts: int = BATCH_ALERTS,
+    progress: Progress | None = None,
+    survey: str | None = None,
+) -> Delivery:
+    """Carry the alerts of a topic into files; running it again continues where any earlier run ended.
+
+    Parameters
+    ----------
+    topic
+        The data topic.
+    outdir
+        Folder of the files, made when absent; one topic a folder.
+    settings
+        Broker and credentials; those of this process by default.
+    format
+        ``parquet``, or ``avro``: containers that hold the messages as they were published.
+    limit
+        Stop when the folder holds exactly this many alerts; a later run without it continues.
+    workers
+        Processes that fetch side by side; one means this process.
+    from_beginning
+        Remove what earlier runs fetched of this topic, and start again.
+    dump_schemas
+        Also write the Avro and Arrow schemas, into ``_schemas``.
+    timeout
+        Seconds without anything new until an unfinished job is given up for now.
+    batch_bytes, batch_alerts
+        Size of one file: whichever is reached first. Memory is a small multiple of ``batch_bytes``.
+    progress
+        Called with the alerts on disk and the alerts expected (None while unknown).
+    survey
+        Refuse the topic if it says that it is of another survey.
+
+    Raises
+    ------
+    UsageError
+        No such topic, or a folder of something else.
+    AlertferryError
+        The broker cannot be reached, or the disk refuses. What is committed stays.
+    """
+    from alertferry.consumer import fetch
+    from alertferry.consumer.intake import Limits
+
+    order = fetch.Order(
+        topic=topic,
+        folder=Path(outdir),
+        settings=settings or load_settings(),
+        format=format,
+        limit=limit,
+        workers=workers,
+        from_beginning=from_beginning,
+        dump_schemas=dump_schemas,
+        limits=Limits(batch_bytes, batch_alerts, timeout),
+        survey=survey,
+    )
+    return fetch.consume(order, progress)
+
+
+def batches(
+    topic: str,
+    *,
+    settings: Settings | None = None,
+    timeout: float = 60.0,
+    batch_bytes: int = BATCH_BYTES,
+    batch_alerts: int = BATCH_ALERTS,
+) -> Iterator[pa.RecordBatch]:
+    """Yield the alerts of a topic as Arrow record batches of one schema, each alert once, up to the receipt.
+
+    Nothing is written. Raises `IncompleteError` when the job did not finish, and `DamagedError`, after everything
+    readable, when messages cannot be read.
+    """
+    from alertferry.consumer.intake import Limits
+    from alertferry.consumer.stream import stream
+
+    return stream(topic, settings or load_settings(), Limits(batch_bytes, batch_alerts, timeout))

@@ -1,0 +1,32 @@
+"""The schemas of a topic as files, for readers in other languages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alertferry.consumer.archive import Recipe
+from alertferry.consumer.durable import storage_errors, write_durably
+from alertferry.consumer.layout import SCHEMAS_FOLDER
+from alertferry.consumer.schemas import UnsupportedSchemaError, arrow_schema
+
+
+def dump_schemas(topic: str, recipe: Recipe, folder: Path) -> None:
+    """Write ``avro_schema_<topic>.json`` and ``arrow_schema_<topic>.metadata`` into ``_schemas``.
+
+    They are not beside the data, because readers of a parquet folder take every visible file for data. The second is read by
+    ``pyarrow.parquet.read_schema``; it is left out where parquet cannot hold the schema.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    target = folder / SCHEMAS_FOLDER
+    with storage_errors(folder):
+        target.mkdir(exist_ok=True)
+        write_durably(target / f"avro_schema_{topic}.json", [recipe.schema_json.encode()])
+        try:
+            schema = arrow_schema(recipe.schema_json)
+        except UnsupportedSchemaError:
+            return
+        sink = pa.BufferOutputStream()
+        pq.write_metadata(schema, sink)
+        write_durably(target / f"arrow_schema_{topic}.metadata", [sink.getvalue()])

@@ -1,0 +1,140 @@
+"""What a data file itself says: rows, alert ids, the topic in its metadata, and whether its bytes are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alertferry.consumer.archive import TOPIC_KEY
+from alertferry.consumer.durable import checksum
+from alertferry.consumer.framing import FramingError, scan
+from alertferry.core.receipt import ids_digest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass
+class Facts:
+    """What was found in one file.
+
+    ``name`` is relative to the folder. ``ids`` are the alert ids where the packet has them, in arrays; ``trouble`` says why
+    the file cannot be read. ``columns`` names the top-level columns.
+    """
+
+    name: str
+    checksum: str
+    size_bytes: int
+    rows: int = 0
+    topic: str | None = None
+    columns: tuple[str, ...] = ()
+    ids: list[Any] = field(default_factory=list)
+    has_ids: bool = False
+    trouble: str | None = None
+
+    @property
+    def digest(self) -> int:
+        """The `ids_digest` of the file's alert ids."""
+        return ids_digest(_texts(self.ids))
+
+
+def _texts(arrays: list[pa.Array]) -> Iterator[bytes]:
+    for array in arrays:
+        for value in array.to_pylist():
+            if value is not None:
+                yield str(value).encode()
+
+
+def inspect(path: Path, folder: Path, alert_id: str | None, *, every_page: bool = False) -> Facts:
+    """Read what a file says; with ``every_page``, decode all of it and check the pages' own checksums."""
+    facts = Facts(str(path.relative_to(folder)), checksum(path), path.stat().st_size)
+    try:
+        if path.suffix == ".parquet":
+            _inspect_parquet(path, facts, alert_id, every_page)
+        else:
+            _inspect_containers(path, facts)
+    except (OSError, FramingError, ValueError) as error:  # pyarrow's errors are ValueErrors and OSErrors
+        facts.trouble = " ".join(str(error).split()) or type(error).__name__
+    return facts
+
+
+def _inspect_parquet(path: Path, facts: Facts, alert_id: str | None, every_page: bool) -> None:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, page_checksum_verification=every_page) as file:
+        facts.rows = file.metadata.num_rows
+        metadata = file.metadata.metadata or {}
+        facts.topic = metadata[TOPIC_KEY.encode()].decode() if TOPIC_KEY.encode() in metadata else None
+        facts.columns = tuple(file.schema_arrow.names)
+        facts.has_ids = alert_id is not None and _has(file.schema_arrow, alert_id)
+        wanted = None if every_page else [alert_id] if facts.has_ids else []
+        if wanted == []:
+            return
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group, columns=wanted)
+            if facts.has_ids and alert_id is not None:
+                facts.ids += _column(table, alert_id).chunks
+
+
+def _inspect_containers(path: Path, facts: Facts) -> None:
+    with path.open("rb") as file:
+        metadata, facts.rows = scan(file)
+    facts.topic = metadata.get(TOPIC_KEY)
+
+
+def read_container_ids(path: Path, facts: Facts, alert_id: str) -> None:
+    """Add the alert ids of an Avro container whose bytes are known to be whole."""
+    from alertferry.consumer.fastpath import container_column
+
+    root, _, rest = alert_id.partition(".")
+    arrays = container_column(path, root)
+    if arrays is None:
+        return
+    facts.ids = [_field(array, rest) for array in arrays]
+    facts.has_ids = True
+
+
+def _has(schema: pa.Schema, alert_id: str) -> bool:
+    import pyarrow as pa
+
+    kind: Any = pa.struct(list(schema))
+    for name in alert_id.split("."):
+        if not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
+            return False
+        kind = kind.field(name).type
+    return True
+
+
+def _column(table: pa.Table, alert_id: str) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    root, _, rest = alert_id.partition(".")
+    column = table.column(root)
+    return pa.chunked_array([_field(chunk, rest) for chunk in column.chunks], _type_at(column.type, rest))
+
+
+def _type_at(kind: Any, rest: str) -> Any:
+    for name in filter(None, rest.split(".")):
+        kind = kind.field(name).type
+    return kind
+
+
+def _field(array: pa.Array, rest: str) -> pa.Array:
+    """Return a nested field of a struct array; null where any of the structs around it is."""
+    import pyarrow.compute as pc
+
+    return pc.struct_field(array, rest.split(".")) if rest else array
+
+
+def repeated(files: list[Facts]) -> int:
+    """Return how many rows repeat an alert id of another row."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    arrays = [array for facts in files for array in facts.ids]
+    if not arrays:
+        return 0
+    ids = pa.chunked_array(arrays).drop_null()
+    return len(ids) - int(pc.count_distinct(ids).as_py())

@@ -1,0 +1,246 @@
+"""`consume`: a topic to files, each alert exactly once, up to the job's receipt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import xxhash
+
+from alertferry.consumer import judge
+from alertferry.consumer.connection import Unavailable
+from alertferry.consumer.delivery import Delivery, Progress
+from alertferry.consumer.folder import Folder, Label, finished, remove_empty_file
+from alertferry.consumer.intake import Intake, Limits, Overtaken, Silent
+from alertferry.consumer.layout import FORMATS
+from alertferry.consumer.pacing import Pacing
+from alertferry.consumer.signals import Interruption
+from alertferry.consumer.source import Outlook, Source
+from alertferry.consumer.spans import Span, missing, within
+from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.receipt import schema_fingerprint
+from alertferry.core.settings import Settings
+
+if TYPE_CHECKING:
+    from alertferry.consumer.archive import FileFormat, Recipe
+    from alertferry.consumer.crew import Crew, Task
+
+LOOK_SECONDS = 0.25
+"""Pause between two looks at a topic that has nothing new."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for. Raises `UsageError` for what cannot be meant."""
+
+    topic: str
+    folder: Path
+    settings: Settings
+    format: FileFormat
+    limit: int | None
+    workers: int
+    from_beginning: bool
+    dump_schemas: bool
+    limits: Limits
+    survey: str | None
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise UsageError(f"no file format {self.format!r}; choose {' or '.join(FORMATS)}")
+        if not self.topic:
+            raise UsageError("no topic is named; `alertferry run` prints it, and `alertferry jobs list` remembers it")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise UsageError(f"{self.folder} is a file; name a folder")
+        numbers = {"limit": self.limit, "workers": self.workers, "timeout": self.limits.timeout}
+        numbers |= {"batch_bytes": self.limits.batch_bytes, "batch_alerts": self.limits.batch_alerts}
+        for name, value in numbers.items():
+            if value is not None and not value > 0:
+                raise UsageError(f"{name} must be greater than 0, got {value}")
+
+    @property
+    def group(self) -> str:
+        """Kafka group under which this folder's progress is shown; the same for every run."""
+        return "alertferry-" + xxhash.xxh3_64_hexdigest(f"{self.folder.resolve()} {self.topic}")
+
+
+def consume(order: Order, progress: Progress | None = None) -> Delivery:
+    """Carry out an order. Raises `AlertferryError` for what stops it; ends that can be continued are deliveries."""
+    with ExitStack() as stack:
+        try:
+            source = Source(order.topic, order.settings, order.limits.timeout)
+        except AlertferryError as error:
+            folder = None if order.from_beginning else finished(order.folder, order.topic, order.format)
+            if folder is None:
+                raise
+            return judge.complete(folder, f"; {error}")
+        stack.callback(source.close)
+        _check_survey(order, source)
+        recipe = _recipe(order, source)
+        folder = Folder(order.folder, _label(order, source))
+        stack.callback(folder.close)
+        folder.open(order.from_beginning)
+        stop = stack.enter_context(Interruption())
+        run = stack.enter_context(_run(order, source, folder, recipe, stop))
+        return run.deliver(progress or _silent)
+
+
+def _silent(_done: int, _expected: int | None) -> None:
+    return
+
+
+def _label(order: Order, source: Source) -> Label:
+    return Label(order.topic, order.format, source.topic_id, source.manifest)
+
+
+def _check_survey(order: Order, source: Source) -> None:
+    known = source.manifest.survey if source.manifest else None
+    if order.survey and known and order.survey != known:
+        raise UsageError(f"the topic {order.topic} holds alerts of {known}, not {order.survey}; leave --survey out")
+
+
+def _recipe(order: Order, source: Source) -> Recipe:
+    """Return the recipe of the files, once the schema is known to fit the format."""
+    from alertferry.consumer.archive import Recipe
+    from alertferry.consumer.schemas import arrow_schema, parse_schema
+
+    parse_schema(source.schema_json)
+    if order.format == "parquet":
+        arrow_schema(source.schema_json)
+    return Recipe(
+        folder=str(order.folder.resolve()),
+        topic=order.topic,
+        format=order.format,
+        schema_json=source.schema_json,
+        fingerprint=schema_fingerprint(source.schema_json),
+        job_hash=source.manifest.job_hash if source.manifest else None,
+    )
+
+
+@contextmanager
+def _run(order: Order, source: Source, folder: Folder, recipe: Recipe, stop: Interruption) -> Iterator[_Run]:
+    from alertferry.consumer.crew import Task
+
+    run = _Run(order, source, folder, Task(order.settings, recipe, order.group, order.limits), stop)
+    try:
+        yield run
+    finally:
+        if run.crew is not None:
+            run.crew.close()
+
+
+@dataclass
+class _Run:
+    """One run of the consumer: looks at the topic, fetches what is due, looks again, until the end is decided."""
+
+    order: Order
+    source: Source
+    folder: Folder
+    task: Task
+    stop: Interruption
+    crew: Crew | None = None
+    skips: dict[int, frozenset[int]] = field(default_factory=dict)
+    looked_for_repeats: bool = False
+
+    def deliver(self, progress: Progress) -> Delivery:
+        if self.order.dump_schemas:
+            from alertferry.consumer.dump import dump_schemas
+
+            dump_schemas(self.order.topic, self.task.recipe, self.folder.path)
+        pacing = Pacing(self.order.limits)
+        while True:
+            outlook = self._look(pacing)
+            if outlook is None:
+                return judge.unreachable(self.folder, self.order)
+            self._expect(outlook)
+            progress(self.folder.alerts, outlook.receipt.alerts if outlook.receipt else None)
+            todo = self._todo(outlook)
+            verdict = judge.verdict(self.folder, outlook, self.order.limit, todo, pacing)
+            if self.stop.requested:
+                return judge.interrupted(self.folder, outlook, self.stop.name)
+            if verdict is not None:
+                return self._finish(verdict, outlook)
+            if not pacing.due(todo, outlook):
+                self.stop.wait(LOOK_SECONDS)
+                continue
+            try:
+                self._fetch(todo, outlook, progress)
+            except Overtaken:
+                continue  # the next look finds what expired
+            except Silent as error:
+                return judge.silent(self.folder, outlook, str(error))
+            pacing.fetched(self.folder)
+
+    def _look(self, pacing: Pacing) -> Outlook | None:
+        """Return a new look at the topic; None when the broker has not answered for the whole timeout."""
+        while not self.stop.requested:
+            try:
+                outlook = self.source.look()
+            except Unavailable:
+                if pacing.idle_seconds > self.order.limits.timeout:
+                    return None
+                self.stop.wait(LOOK_SECONDS)
+                continue
+            pacing.saw(outlook)
+            return outlook
+        return Outlook(self.source.manifest, {}, {})
+
+    def _expect(self, outlook: Outlook) -> None:
+        """Keep the newest manifest, and find the repeated records once the receipt says that there are some."""
+        if outlook.manifest != self.folder.label.manifest:
+            self.folder.relabel(outlook.manifest)
+        receipt = outlook.receipt
+        if receipt is None or self.looked_for_repeats:
+            return
+        surplus = receipt.records - receipt.alerts
+        if surplus <= 0 or self.folder.dropped == surplus:
+            return
+        self._find_repeats(outlook, surplus)
+
+    def _find_repeats(self, outlook: Outlook, surplus: int) -> None:
+        from alertferry.consumer.repeats import repeated_offsets
+
+        intake = Intake(self.order.settings, self.order.topic, self.order.group, self.order.limits)
+        try:
+            spans = missing({}, outlook.low, outlook.ends)
+            self.skips = repeated_offsets(intake, spans, surplus, lambda: self.stop.requested)
+        finally:
+            intake.close()
+        if self.stop.requested:
+            return
+        self.looked_for_repeats = True
+        for commit in list(self.folder.commits.values()):
+            skipped = self.skips.get(commit.partition or 0, frozenset())
+            inside = sum(commit.first <= offset <= commit.last for offset in skipped)
+            if commit.duplicates_dropped != inside:
+                self.folder.withdraw(commit)
+
+    def _todo(self, outlook: Outlook) -> list[Span]:
+        """Return what is to be fetched and held by the broker, up to the limit."""
+        spans = missing(self.folder.coverage(), outlook.low, outlook.ends)
+        limit = self.order.limit
+        return within(spans, None if limit is None else max(0, limit - self.folder.alerts))
+
+    def _fetch(self, todo: list[Span], outlook: Outlook, progress: Progress) -> None:
+        expected = outlook.receipt.alerts if outlook.receipt else None
+        crew = self.crew = self.crew or _crew(self.task, self.order.workers, self.folder.lock)
+        for commit in crew.fetch(todo, self.skips, lambda: self.stop.requested):
+            self.folder.add(commit)
+            progress(self.folder.alerts, expected)
+        remove_empty_file(self.folder)
+
+    def _finish(self, delivery: Delivery, outlook: Outlook) -> Delivery:
+        if delivery.state != "complete" or self.folder.files:
+            return delivery
+        from alertferry.consumer.archive import Archive
+
+        self.folder.add(Archive(self.task.recipe).write_empty())
+        return replace(delivery, files=self.folder.files)
+
+
+def _crew(task: Task, workers: int, lock: int) -> Crew:
+    from alertferry.consumer.crew import Alone, Several
+
+    return Alone(task) if workers == 1 else Several(task, workers, lock)

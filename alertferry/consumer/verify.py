@@ -1,0 +1,280 @@
+"""`verify`: does a folder hold exactly what its job's receipt names? Answered from the files, without a broker."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alertferry.core.errors import UsageError
+from alertferry.core.receipt import RECEIPT_FILE, Manifest, Receipt, format_digest
+from alertferry.core.settings import Settings
+
+if TYPE_CHECKING:
+    from alertferry.consumer.commits import Commit, DataFile
+    from alertferry.consumer.evidence import Facts
+    from alertferry.consumer.folder import Label
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Outcome of comparing a folder with its receipt.
+
+    ``alerts`` are the rows that a reader of the folder finds, ``duplicates`` those that repeat another, ``missing`` the
+    alerts of the receipt that are not there. ``digest_ok`` tells whether the alert ids are those of the receipt; None when
+    there is no receipt to compare with. ``problems`` name the files at fault.
+    """
+
+    folder: Path
+    ok: bool
+    alerts: int
+    missing: int
+    duplicates: int
+    digest_ok: bool | None
+    problems: tuple[str, ...]
+    note: str = ""
+
+    def __str__(self) -> str:
+        head = f"{self.alerts:,} {'alert' if self.alerts == 1 else 'alerts'} in {self.folder}: "
+        if self.ok:
+            return head + (self.note or "complete, each once, ids as in the receipt")
+        parts = [f"{self.missing:,} missing" if self.missing else "", self.note]
+        parts.insert(1, f"{self.duplicates:,} repeated" if self.duplicates else "")
+        parts.insert(2, "ids are not those of the receipt" if self.digest_ok is False else "")
+        return head + ", ".join(part for part in parts if part or not any(parts)).strip(", ") + _count(self.problems)
+
+
+def _count(problems: Sequence[str]) -> str:
+    return f" ({len(problems)} problem{'' if len(problems) == 1 else 's'})"
+
+
+def verify(folder: str | Path, settings: Settings | None = None) -> Verification:
+    """Compare the files of a folder with the receipt of their job: counts, duplicates, digest, checksums.
+
+    Works without a broker; with ``settings``, a receipt that came after the last run of the consumer is read from the
+    broker. Raises `UsageError` for folders that neither `consume` nor a files job wrote.
+    """
+    from alertferry.consumer.folder import Label
+
+    path = Path(folder)
+    if not path.is_dir():
+        raise UsageError(f"{path} is not a folder; name the folder that `alertferry consume` wrote")
+    label = Label.read(path)
+    if label is not None:
+        return _verify_consumed(path, label, settings)
+    if (path / RECEIPT_FILE).is_file():
+        return _verify_written(path)
+    raise UsageError(
+        f"{path} has neither _job.json nor {RECEIPT_FILE}, so there is nothing to compare its files with; name a folder that "
+        "`alertferry consume` or a files job wrote"
+    )
+
+
+@dataclass
+class _Findings:
+    """Everything known about a folder, and what is wrong with it."""
+
+    folder: Path
+    receipt: Receipt | None
+    files: list[Facts] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    digest: int = 0
+    bad: int = 0
+    bad_digest: int = 0
+    copied_rows: int = 0
+    note: str = ""
+
+    def result(self) -> Verification:
+        """Weigh the findings against the receipt."""
+        from alertferry.consumer.evidence import repeated
+
+        rows = sum(facts.rows for facts in self.files)
+        digest_ok = self._digest_ok()
+        receipt = self.receipt
+        wrong = bool(self.problems) or digest_ok is False
+        wrong = wrong or (receipt is not None and rows + self.bad != receipt.alerts)
+        duplicates = max(repeated(self.files), self.copied_rows) if wrong else 0
+        missing = max(0, receipt.alerts - self.bad - (rows - duplicates)) if receipt else 0
+        if wrong and not self.problems:
+            self.problems.append(_unexplained(rows + self.bad, receipt, duplicates))
+        return Verification(
+            self.folder, not wrong, rows, missing, duplicates, digest_ok, tuple(self.problems), self.note
+        )
+
+    def _digest_ok(self) -> bool | None:
+        if self.receipt is None:
+            return None
+        return format_digest(self.digest + self.bad_digest) == self.receipt.digest
+
+
+def _unexplained(found: int, receipt: Receipt | None, duplicates: int) -> str:
+    expected = receipt.alerts if receipt else 0
+    repeated = f", {duplicates:,} of them repeated" if duplicates else ""
+    same = "the number is right, but the alert ids differ" if found == expected else f"the receipt names {expected:,}"
+    return f"the files hold {found:,} alerts{repeated}; {same}: a file was removed, added or rewritten"
+
+
+def _verify_consumed(folder: Path, label: Label, settings: Settings | None) -> Verification:
+    """Check every file against its commit record, and their sum against the receipt."""
+    from alertferry.consumer.commits import Commit, read_commits, total_digest
+    from alertferry.consumer.layout import BAD_FOLDER, data_files
+
+    manifest = _newest(label, settings)
+    findings = _Findings(folder, manifest.receipt if manifest else None)
+    commits: list[Commit] = []
+    for item in read_commits(folder):
+        if isinstance(item, Commit):
+            commits.append(item)
+        else:
+            findings.problems.append(f"{item.relative_to(folder)}: the commit record cannot be read")
+    for commit in commits:
+        _check_commit(findings, commit, label, manifest)
+    named = {file.name for commit in commits for file in commit.files}
+    for path in data_files(folder):
+        if str(path.relative_to(folder)) not in named:
+            _check_stranger(findings, path, label, manifest)
+    findings.bad = sum(len(commit.bad) for commit in commits)
+    findings.bad_digest = total_digest(commit.bad_digest for commit in commits)
+    if findings.bad:
+        findings.problems.append(f"{BAD_FOLDER}: {findings.bad:,} messages could not be read and are set aside there")
+    _check_extent(findings, commits, manifest)
+    return findings.result()
+
+
+def _newest(label: Label, settings: Settings | None) -> Manifest | None:
+    known = label.manifest
+    if known is None or known.state != "publishing" or settings is None or not settings.bootstrap_servers:
+        return known
+    from alertferry.consumer.source import Source
+
+    source = Source(label.topic, settings, timeout=5.0)
+    try:
+        now = source.manifest
+    finally:
+        source.close()
+    same = now is not None and (now.job_hash, now.created) == (known.job_hash, known.created)
+    return now if same else known
+
+
+def _check_commit(findings: _Findings, commit: Commit, label: Label, manifest: Manifest | None) -> None:
+    if commit.topic != label.topic:
+        findings.problems.append(f"_commits/{commit.name}: belongs to the topic {commit.topic}, not {label.topic}")
+    intact = [_check_file(findings, file, label, manifest) for file in commit.files]
+    found = [facts for facts in intact if facts is not None]
+    if len(found) == len(commit.files) and not all(facts.has_ids for facts in found):
+        # the packet holds no alert id: the keys' digest stands for files whose bytes are as they were committed
+        findings.digest += int(commit.digest or "0", 16)
+    else:
+        findings.digest += sum(facts.digest for facts in found)
+
+
+def _check_file(findings: _Findings, file: DataFile, label: Label, manifest: Manifest | None) -> Facts | None:
+    """Return what a committed file says; None when it is not as it was committed."""
+    from alertferry.consumer.evidence import inspect, read_container_ids
+
+    path = findings.folder / file.name
+    alert_id = manifest.alert_id if manifest else None
+    if not path.is_file():
+        findings.problems.append(
+            f"{file.name}: missing, with {file.rows:,} alerts; consume the topic again to get it back"
+        )
+        return None
+    facts = inspect(path, findings.folder, alert_id)
+    findings.files.append(facts)
+    wrong = []
+    if facts.topic not in (None, label.topic):
+        wrong.append(f"holds alerts of the topic {facts.topic}, not {label.topic}")
+    if facts.trouble:
+        wrong.append(f"cannot be read ({facts.trouble})")
+    elif facts.rows != file.rows:
+        wrong.append(f"holds {facts.rows:,} alerts, but {file.rows:,} were committed")
+    if facts.checksum != file.checksum:
+        wrong.append("its bytes are not those that were committed")
+    if wrong:
+        findings.problems.append(f"{file.name}: {'; '.join(wrong)}; remove it and consume the topic again")
+        return None
+    if path.suffix == ".avro" and alert_id is not None:
+        read_container_ids(path, facts, alert_id)
+    return facts
+
+
+def _check_stranger(findings: _Findings, path: Path, label: Label, manifest: Manifest | None) -> None:
+    """Report a file that no commit names: readers of the folder would take it for alerts of this topic."""
+    from alertferry.consumer.evidence import inspect
+
+    facts = inspect(path, findings.folder, manifest.alert_id if manifest else None)
+    twin = next((other for other in findings.files if other.checksum == facts.checksum), None)
+    findings.files.append(facts)
+    findings.digest += facts.digest
+    if twin is not None:
+        findings.copied_rows += facts.rows
+        why = f"a copy of {twin.name}"
+    elif facts.topic not in (None, label.topic):
+        why = f"holds alerts of the topic {facts.topic}, not {label.topic}"
+    else:
+        why = "was not committed by `alertferry consume`"
+    findings.problems.append(f"{facts.name}: {why}; remove it")
+
+
+def _check_extent(findings: _Findings, commits: Sequence[Commit], manifest: Manifest | None) -> None:
+    """Report what was never fetched, and jobs that are not complete."""
+    from alertferry.consumer.spans import coverage, missing
+
+    if manifest is None:
+        findings.note = "files are as they were committed; the topic carries no receipt to compare with"
+        return
+    if manifest.receipt is None:
+        findings.problems.append(
+            f"the job has not said that it is complete (it is {manifest.state}); consume the topic again to get its receipt"
+        )
+        return
+    covered = coverage(commit.span for commit in commits if commit.span is not None)
+    for gap in missing(covered, {}, manifest.receipt.partitions):
+        findings.problems.append(f"{gap}: not fetched; consume the topic again")
+
+
+def _verify_written(folder: Path) -> Verification:
+    """Check the parquet files of a files job, which has no commit records: every page, all ids, the receipt."""
+    from alertferry.consumer.evidence import inspect
+    from alertferry.consumer.layout import data_files
+
+    manifest = Manifest.from_json((folder / RECEIPT_FILE).read_bytes())
+    if manifest is None:
+        raise UsageError(f"{folder / RECEIPT_FILE} is not a receipt; it was changed, or another program wrote it")
+    findings = _Findings(folder, manifest.receipt)
+    if manifest.receipt is None:
+        findings.problems.append(f"{RECEIPT_FILE}: the job is not complete, it is {manifest.state}")
+    for path in data_files(folder):
+        facts = inspect(path, folder, manifest.alert_id, every_page=True)
+        if facts.trouble:
+            findings.problems.append(f"{facts.name}: cannot be read ({facts.trouble})")
+        twin = next((other for other in findings.files if other.checksum == facts.checksum), None)
+        if twin is not None and facts.rows:
+            findings.copied_rows += facts.rows
+            findings.problems.append(f"{facts.name}: a copy of {twin.name}; remove it")
+        findings.files.append(facts)
+        findings.digest += facts.digest
+    _check_kin(findings)
+    if manifest.alert_id is None:
+        _trust_counts(findings)
+    return findings.result()
+
+
+def _check_kin(findings: _Findings) -> None:
+    """Report files that do not look like the others, which Spark wrote in one go."""
+    readable = [facts for facts in findings.files if not facts.trouble]
+    common = Counter(facts.columns for facts in readable).most_common(1)
+    for facts in readable:
+        if facts.columns != common[0][0]:
+            findings.problems.append(f"{facts.name}: has other columns than the rest; it is not of this job")
+        elif facts.topic is not None:
+            findings.problems.append(f"{facts.name}: holds alerts of the topic {facts.topic}, not of this job")
+
+
+def _trust_counts(findings: _Findings) -> None:
+    """The packet holds no alert id: ids cannot be compared, only counted."""
+    if findings.receipt is not None:
+        findings.digest = int(findings.receipt.digest, 16)
+    findings.note = "the packet holds no alert id, so alerts were counted but not compared"
