@@ -21,7 +21,7 @@ from alertferry.core.steps import Alerts, Filter, Output, Predicate, Report, Sou
 from alertferry.core.topics import new_topic
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
@@ -37,11 +37,11 @@ SESSION = {
 
 @dataclass(frozen=True)
 class _Applied:
-    """A filter as it was applied: its name, its condition if it is a predicate, the alerts before it."""
+    """A filter as it was applied: its name, its condition if it is a predicate, the alerts after it."""
 
     name: str
     condition: Column | None
-    before: Alerts
+    after: Alerts
 
 
 class Run:
@@ -79,11 +79,11 @@ class Run:
         _refuse(step.problems(alerts.survey, alerts.schema), position)
         self._filters.append(step)
         try:
-            condition = step.bound(alerts) if isinstance(step, Predicate) else None
+            condition = step.checked(alerts) if isinstance(step, Predicate) else None
         except JobError as error:
             raise JobError(below(position, error.problems)) from None
         after = alerts.where(condition) if condition is not None else step.apply(alerts)
-        self._applied.append(_Applied(self._step_name(step), condition, alerts))
+        self._applied.append(_Applied(self._step_name(step), condition, after))
         return replace(after, added=tuple(dict.fromkeys([*alerts.added, *(field.name for field in step.adds())])))
 
     def write(self, alerts: Alerts, output: Output) -> Report:
@@ -136,19 +136,35 @@ class Run:
         return tuple(StepCount(name=name, alerts=int(count or 0)) for name, count in zip(names, counts, strict=True))
 
     def _count(self, counts: list[int | None], missing: list[int]) -> list[int | None]:
+        """Count the steps in ``missing``, those with a common base in one query."""
         from pyspark.sql import functions as F
 
-        assert self._first is not None
-        conditions = [applied.condition for applied in self._applied]
-        sums = []
+        queries: dict[int, list[Column]] = {}
         for index in missing:
-            passed = [condition for condition in conditions[:index] if condition is not None]
-            sums.append(F.count_if(reduce(and_, passed, F.lit(True))).alias(str(index)))
-        row = self._first.frame.agg(*sums).first()
-        assert row is not None
-        for index in missing:
-            counts[index] = row[str(index)]
+            base, conditions = self._since_base(index)
+            passed = reduce(and_, conditions, F.lit(True))
+            queries.setdefault(base, []).append(F.count_if(passed).alias(str(index)))
+        for base, sums in queries.items():
+            row = self._frame_at(base).agg(*sums).first()
+            assert row is not None
+            for name, count in row.asDict().items():
+                counts[int(name)] = count
         return counts
+
+    def _since_base(self, index: int) -> tuple[int, list[Column]]:
+        """Return the last step up to ``index`` that is no predicate, and the conditions applied since."""
+        conditions: list[Column] = []
+        while index > 0:
+            condition = self._applied[index - 1].condition
+            if condition is None:
+                break
+            conditions.append(condition)
+            index -= 1
+        return index, conditions
+
+    def _frame_at(self, index: int) -> DataFrame:
+        assert self._first is not None
+        return self._applied[index - 1].after.frame if index else self._first.frame
 
     def event(self, event: str, /, **details: Any) -> None:
         """Print one event line."""

@@ -142,18 +142,23 @@ class Predicate(Filter):
     def condition(self, survey: Survey) -> Column:
         """Return the boolean expression that selected alerts fulfil; null counts as false."""
 
-    def bound(self, alerts: Alerts) -> Column:
-        """Return the condition for these alerts, never null.
+    def checked(self, alerts: Alerts) -> Column:
+        """Return the condition for these alerts; null may still stand for false.
 
-        Override it when the condition must be checked against the schema.
+        Override it when the condition must be checked against the schema. A selection uses it as it is: wrapped
+        in ``coalesce`` it would not reach the parquet reader.
         """
+        return self.condition(alerts.survey)
+
+    def bound(self, alerts: Alerts) -> Column:
+        """Return the condition for these alerts, never null: what negations and combinations are made of."""
         from pyspark.sql import functions as F
 
-        return F.coalesce(self.condition(alerts.survey), F.lit(False))
+        return F.coalesce(self.checked(alerts), F.lit(False))
 
     def apply(self, alerts: Alerts) -> Alerts:
         """Keep the alerts that fulfil the condition."""
-        return alerts.where(self.bound(alerts))
+        return alerts.where(self.checked(alerts))
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class _Combination(Predicate):
 
         return self._join([F.coalesce(step.condition(survey), F.lit(False)) for step in self._predicates()])
 
-    def bound(self, alerts: Alerts) -> Column:
+    def checked(self, alerts: Alerts) -> Column:
         """Return the combination of the members' conditions on these alerts; never null, as no member is."""
         bound, problems = [], list[Problem]()
         for index, step in enumerate(self._predicates()):

@@ -61,16 +61,14 @@ class Sql(Predicate):
         spark = SparkSession.active()
         return reduce(and_, (parse_condition(spark, part) for _, part in self._parts()))
 
-    def bound(self, alerts: Alerts) -> Column:
-        """Return all conditions joined by AND, checked against the alerts' schema; null is false."""
-        from pyspark.sql import functions as F
-
+    def checked(self, alerts: Alerts) -> Column:
+        """Return all conditions joined by AND, checked against the alerts' schema."""
         from alertferry.core.conditions import compile_condition
 
         compiled, problems = [], []
         for index, part in self._parts():
             try:
-                compiled.append(F.coalesce(compile_condition(alerts.frame, part), F.lit(False)))
+                compiled.append(compile_condition(alerts.frame, part))
             except ConditionError as error:
                 problems.append(Problem(f"where[{index}]", str(error)))
         if problems:

@@ -1,0 +1,49 @@
+"""What Spark does with a job: conditions reach the parquet reader, needless columns are not read, no Python runs."""
+
+import re
+
+import pytest
+
+from alertferry.core.settings import load_settings
+from alertferry.plugins.filters.combine import NoneOf
+from alertferry.plugins.filters.sql import Sql
+from alertferry.plugins.sources.lsst import Lsst
+
+pytestmark = pytest.mark.spark
+
+
+@pytest.fixture
+def plan(spark, lakes):
+    def plan(*filters, columns=("diaSourceId",)) -> str:
+        found = Lsst(nights=["2026-03-01"], lake=str(lakes["lsst"])).load(spark, load_settings())
+        for step in filters:
+            found = step.apply(found)
+        return found.frame.select(*columns)._jdf.queryExecution().executedPlan().toString()
+
+    return plan
+
+
+def pushed(text):
+    return re.search(r"PushedFilters: \[(.*?)\]", text)[1]
+
+
+def test_conditions_reach_the_parquet_reader(plan):
+    text = plan(Sql(where=["diaSource.snr > 5", "diaSource.band IN ('g', 'r')"]))
+    assert "GreaterThan(diaSource.snr,5.0)" in pushed(text)
+    assert "In(diaSource.band, [g,r])" in text.partition("PushedFilters")[2]
+
+
+def test_conditions_on_folders_prune_folders(plan):
+    text = plan(Sql(where=["day = 1"]))
+    assert re.search(r"PartitionFilters: \[.*day.* = 1", text)
+
+
+def test_only_what_is_needed_is_read(plan):
+    text = plan(Sql(where=["diaSource.snr > 5"]), NoneOf(of=[Sql(where=["pred.is_sso"])]))
+    read = re.search(r"ReadSchema: (.*)", text)[1]
+    assert read == "struct<diaSourceId:bigint,diaSource:struct<snr:float>,pred:struct<is_sso:boolean>>"
+
+
+def test_everything_is_native(plan):
+    text = plan(Sql(where=["exists(prvDiaSources, x -> x.psfFlux > 10)"]), NoneOf(of=[Sql(where=["pred.is_sso"])]))
+    assert not re.search(r"Python|Arrow|Pandas", text)
