@@ -63,7 +63,7 @@ class Order:
     @property
     def group(self) -> str:
         """Kafka group under which this folder's progress is shown; the same for every run."""
-        return "alertferry-" + xxhash.xxh3_64_hexdigest(f"{self.folder.resolve()} {self.topic}")
+        return "alertferry-" + xxhash.xxh3_64_hexdigest(f"{self.folder.resolve()} {self.topic}".encode())
 
 
 def consume(order: Order, progress: Progress | None = None) -> Delivery:

@@ -182,13 +182,13 @@ class Intake:
 
     def _receive(self, messages: Sequence[Message]) -> None:
         whole = [message for message in messages if message.error() is None]
-        for message in messages:
-            if message.error() is not None:
-                self._reckon(message)
         for number, run in groupby(whole, key=lambda message: message.partition()):
             reading = self._reading.get(number)
             if reading is not None and not reading.finished:
                 reading.add(list(run))
+        for message in messages:  # after the records that came with them: the end of a partition ends its reading
+            if message.error() is not None:
+                self._reckon(message)
         if whole:
             size = sum(len(message) for message in whole) / len(whole)
             self._mean_bytes = size if not self._mean_bytes else 0.9 * self._mean_bytes + 0.1 * size

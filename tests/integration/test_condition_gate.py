@@ -307,7 +307,8 @@ HAND_MADE = {
     "ztf": """
         SELECT 'ZTF18abcdefg' AS objectId, 3000000000000000001L AS candid, TIMESTAMP '2025-06-14 09:12:00' AS timestamp,
         named_struct('magpsf', 18.2F, 'magnr', 14F, 'distnr', 0.3F, 'drb', 0.99F, 'fid', 1, 'isdiffpos', 't',
-            'jd', 2460840.8D, 'jdstarthist', 2460800.7D, 'ndethist', 12, 'classtar', 0.9F, 'ssnamenr', 'null') AS candidate,
+            'jd', 2460840.8D, 'jdstarthist', 2460800.7D, 'ndethist', 12, 'classtar', 0.9F, 'ssnamenr', 'null'
+        ) AS candidate,
         array(named_struct('magpsf', 19F), named_struct('magpsf', CAST(null AS FLOAT))) AS prv_candidates,
         'Unknown' AS cdsxmatch, 'Unknown' AS tns, '' AS tracklet, 0.9D AS snn_snia_vs_nonia, 0.2D AS snn_sn_vs_all,
         2 AS roid, 0.8D AS rf_snia_vs_nonia, map('lum_dist', 'None') AS mangrove,
@@ -378,10 +379,10 @@ def test_a_random_condition_means_what_three_valued_logic_says(table, batch):
 
 
 _PIECES = """
-    d e s nums hist flag ( ) [ ] , . + - * / % = == <> < > <= >= <=> and or not is null in between like rlike case when
-    then else end exists forall filter transform x -> abs sqrt coalesce if cast as int string double 1 2.5 0D 'g' "g" '%'
-    '(' `d` date '2026-01-01' timestamp interval day -- /* */ ; :: || & | ^ ~ ! select from identifier reflect 'now' ? : **
-    repeat sequence 100000000 struct map array aggregate over distinct null true extract trim both leading
+    d e s nums hist flag ( ) [ ] , . + - * / % = == <> < > <= >= <=> and or not is null in between like rlike case
+    when then else end exists forall filter transform x -> abs sqrt coalesce if cast as int string double 1 2.5 0D
+    'g' "g" '%' '(' `d` date '2026-01-01' timestamp interval day -- /* */ ; :: || & | ^ ~ ! select from identifier
+    reflect 'now' ? : ** repeat sequence 100000000 struct map array aggregate over distinct true extract trim both
 """
 
 

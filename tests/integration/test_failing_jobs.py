@@ -181,9 +181,9 @@ def start(path, environment):
 
 def events(environment) -> tuple[Path, list[dict]]:
     """The events of the one job of a home so far."""
-    for folder in (Path(environment["ALERTFERRY_HOME"]) / "jobs").glob("*"):
-        lines = (folder / "events.jsonl").read_text().splitlines()
-        return folder, [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+    for path in (Path(environment["ALERTFERRY_HOME"]) / "jobs").glob("*/events.jsonl"):
+        lines = path.read_text().splitlines()
+        return path.parent, [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
     return Path(), []
 
 

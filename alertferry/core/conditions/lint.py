@@ -194,7 +194,8 @@ def _path(reader: _Reader, token: Token, caller: str) -> Iterator[ConditionProbl
             reader.at += 2
         else:
             break
-    message = _unknown(reader, first, segments, caller)
+    is_call = reader.peek() == "." and reader.is_name(1)
+    message = "" if is_call else _unknown(reader, first, segments, caller)
     if message:
         yield _problem(reader, first, message)
 

@@ -67,6 +67,7 @@ _SYNTAX_HINTS = {
     "|>": "pipes are not allowed in a condition",
     ":": "parameters (:name) and the ':' path operator are not allowed; write the value, or a.b for a field",
     "?": "parameters are not allowed; write the value itself",
+    ";": "one condition holds no ';'; give several conditions as a list",
     "&&": "Spark has no && operator; write AND",
     "$": "'$' cannot stand in a condition; back-quote a name that contains it",
     "@": "'@' cannot stand in a condition; back-quote a name that contains it",
@@ -163,15 +164,17 @@ def _refuse_characters(text: str) -> None:
 
 def _refuse_syntax(text: str, tokens: Sequence[Token]) -> None:
     for token, following in zip(tokens, [*tokens[1:], None], strict=True):
+        pair = token.text + following.text if following and token.end == following.start else ""
+        if token.kind == "operator" and pair in _SYNTAX_HINTS:
+            raise refuse(text, token.start, len(pair), _SYNTAX_HINTS[pair])
         message = _syntax_problem(token, following)
         if message:
             raise refuse(text, token.start, token.end - token.start, message)
 
 
 def _syntax_problem(token: Token, following: Token | None) -> str:
-    joined = token.text + following.text if following and token.end == following.start else ""
     if token.kind == "operator":
-        return _SYNTAX_HINTS.get(joined, "") or _SYNTAX_HINTS.get(token.text, "") or _semicolon(token)
+        return _SYNTAX_HINTS.get(token.text, "")
     if token.kind == "number":
         exponent = re.search(r"[eE][+-]?([0-9]+)", token.text)
         if len(token.text) > MAX_NUMBER_CHARACTERS or (exponent and len(exponent[1]) > 3):
@@ -183,10 +186,6 @@ def _syntax_problem(token: Token, following: Token | None) -> str:
     if token.word == "identifier" and following and following.text == "(":
         return "identifier(...) is not allowed; write the field's name"
     return ""
-
-
-def _semicolon(token: Token) -> str:
-    return "one condition holds no ';'; give several conditions as a list" if token.text == ";" else ""
 
 
 def _refuse_depth(text: str, tokens: Sequence[Token]) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
+from alertferry.core.conditions.classes import LITERAL
 from alertferry.core.conditions.patterns import Backtracking, regex_backtracking
 from alertferry.core.conditions.tree import Node, RefusedError
 
@@ -99,9 +100,11 @@ def _result(node: Node, args: Sequence[Extent]) -> Extent:
         return _RESULTS[node.name](args)
     if node.name in _NODE_RESULTS:
         return _NODE_RESULTS[node.name](node, args)
+    if node.kind == LITERAL:
+        return Extent(max(1, len(node.value)) if isinstance(node.value, str | bytes) else 1)
     kind = json.loads(node.type)
     if not node.children:
-        return Extent(max(1, len(node.value))) if isinstance(node.value, str | bytes) else extent_of(kind)
+        return extent_of(kind)
     if kind in ("string", "binary"):
         return Extent(_SHORT_TEXT + sum(arg.total for arg in args))
     if isinstance(kind, dict):

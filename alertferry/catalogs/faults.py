@@ -1,0 +1,69 @@
+"""Numbers read from a column, and for every row that failed the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from alertferry.catalogs.display import shown
+from alertferry.catalogs.model import BadRow
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from alertferry.catalogs.model import FloatArray
+
+    Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+MAX_LISTED = 1000
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The rows (a mask) that are bad for one reason."""
+
+    mask: Mask
+    reason: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A column as numbers; where a fault's mask is set the number means nothing."""
+
+    column: str
+    values: FloatArray
+    source: pa.Array
+    faults: tuple[Fault, ...] = ()
+
+    def scaled(self, factor: float) -> Measured:
+        """Return the same column in another unit."""
+        return self if factor == 1.0 else replace(self, values=self.values * factor)
+
+    def bad(self) -> Mask:
+        """Return the rows with any fault."""
+        mask = np.zeros(len(self.values), dtype=bool)
+        for fault in self.faults:
+            mask |= fault.mask
+        return mask
+
+    def refuse(self, mask: Mask, reason: str) -> Measured:
+        """Return the column with one more fault for the rows of ``mask`` that have none yet."""
+        fresh = mask & ~self.bad()
+        if not fresh.any():
+            return self
+        return replace(self, faults=(*self.faults, Fault(fresh, reason)))
+
+
+def list_bad_rows(columns: Sequence[Measured], bad: Mask, numbers: Sequence[int]) -> list[BadRow]:
+    """Return the first 1,000 bad rows, each with the first fault of its columns in the given order."""
+    return [_bad_row(columns, int(row), int(numbers[row])) for row in np.flatnonzero(bad)[:MAX_LISTED]]
+
+
+def _bad_row(columns: Sequence[Measured], row: int, number: int) -> BadRow:
+    found = ((column, fault) for column in columns for fault in column.faults if fault.mask[row])
+    column, fault = next(found)
+    value = column.source[row].as_py()
+    return BadRow(number, shown(column.column), "" if value is None else shown(value, 40), fault.reason)
