@@ -34,7 +34,9 @@ _DEGREES_IN = {
 _UNIT_OF = {word: unit for unit, words in _SPELLINGS.items() for word in words.split()}
 _UNIT_OF |= dict.fromkeys(_SEXAGESIMAL_DEGREES.split(), "deg")
 
-_PER_YEAR = re.compile(r"(.+?)\s*(?:[/.*\s]\s*)(yr|a|year|years|julianyear)(?:\s*(?:\*\*|\^)?\s*\(?-1\)?)?", re.IGNORECASE)
+_PER_YEAR = re.compile(
+    r"(.+?)\s*(?:[/.*\s]\s*)(yr|a|year|years|julianyear)(?:\s*(?:\*\*|\^)?\s*\(?-1\)?)?", re.IGNORECASE
+)
 
 
 def angle_unit(column: Column, default: str) -> str:

@@ -52,9 +52,10 @@ _ID_NAMES = _tiers("""
 _RA_TOKENS = frozenset(("ra", "radeg", "raj2000"))
 _DEC_TOKENS = frozenset(("dec", "de", "decl", "decdeg", "dedeg", "dej2000", "decj2000"))
 _ID_TOKENS = frozenset(("id", "name", "designation", "identifier"))
-_DERIVED = frozenset(
-    "e err error errors sigma sig std stddev unc uncertainty cov corr var variance rms pm pmra diff offset n num".split()
-)
+_DERIVED_WORDS = """
+    e err error errors sigma sig std stddev unc uncertainty cov corr var variance rms pm pmra diff offset n num
+"""
+_DERIVED = frozenset(_DERIVED_WORDS.split())
 
 
 def guess_columns(names: Sequence[str], units: Sequence[str], ucds: Sequence[str]) -> Guess:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alertferry.catalogs.display import shown
-from alertferry.catalogs.faults import Fault, Mask, Measured
+from alertferry.catalogs.faults import Mask, Measured
 from alertferry.core.errors import UsageError
 
 if TYPE_CHECKING:

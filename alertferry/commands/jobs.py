@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from alertferry.commands.output import MODE, Json, answer, err, note, say, size_text
-from alertferry.core.errors import JobError, Problem
+from alertferry.core.errors import CancelledError, JobError, Problem
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB.yml", help="The job file; - reads standard input.")]
 
@@ -51,8 +51,13 @@ def run(
     from alertferry import service
 
     request = service.read_job(job)
-    with _Follower() as follower:
-        outcome = service.run(request, launcher, follower.on_event)
+    try:
+        with _Follower() as follower:
+            outcome = service.run(request, launcher, follower.on_event)
+    except KeyboardInterrupt:
+        raise CancelledError(
+            "cancelled; nothing of the job runs any more, and its topic says that it is not complete"
+        ) from None
     receipt = outcome.receipt
     answer(
         {

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from alertferry.core.errors import AlertferryError, JobError
+from alertferry.core.errors import AlertferryError, CancelledError, JobError
 
 
 @dataclass
@@ -58,7 +58,8 @@ def fail(error: AlertferryError) -> int:
     problems = [{"path": item.path, "message": item.message} for item in getattr(error, "problems", ())]
     if MODE.json:
         extra = {"problems": problems} if isinstance(error, JobError) else {}
-        answer({"state": "failed", "ok": False, "error": str(error), **extra})
+        state = "cancelled" if isinstance(error, CancelledError) else "failed"
+        answer({"state": state, "ok": False, "error": str(error), **extra})
     err.print("error: ", style="bold red", end="")
     err.print(str(error), markup=False)
     return error.exit_code

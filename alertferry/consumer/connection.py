@@ -125,11 +125,11 @@ class Broker:
         from confluent_kafka import KafkaError as Codes
 
         if error.code() in (Codes._TRANSPORT, Codes._TIMED_OUT, Codes._ALL_BROKERS_DOWN, Codes.REQUEST_TIMED_OUT):
-            return Unavailable(f"{what}: {self.settings.redact(error.str())}")
+            return UnavailableError(f"{what}: {self.settings.redact(error.str())}")
         return kafka_failure(error, what, self.settings)
 
 
-class Unavailable(AlertferryError):
+class UnavailableError(AlertferryError):
     """The broker does not answer now; asking again may help."""
 
 

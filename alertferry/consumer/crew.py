@@ -8,19 +8,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from alertferry.consumer.archive import Archive, Recipe, Skips
 from alertferry.consumer.commits import Commit
-from alertferry.consumer.intake import Intake, Limits, Overtaken, Silent, Stop
+from alertferry.consumer.intake import Intake, Limits, OvertakenError, SilentBrokerError, Stop
 from alertferry.consumer.spans import Span, share
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.settings import Settings
 
 POLL_SECONDS = 0.2
 ERRORS: dict[str, type[AlertferryError]] = {
-    kind.__name__: kind for kind in (AlertferryError, UsageError, Overtaken, Silent)
+    kind.__name__: kind for kind in (AlertferryError, UsageError, OvertakenError, SilentBrokerError)
 }
 """Errors that keep their meaning on the way from a worker."""
 
@@ -123,10 +124,8 @@ class _Worker:
         """End the process: it stops when its input closes, and whatever it had open is dropped."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        try:
+        with suppress(OSError):
             self._process.stdin.close()
-        except OSError:
-            pass
         try:
             self._process.wait(timeout=10)
         except subprocess.TimeoutExpired:

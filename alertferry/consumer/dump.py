@@ -13,8 +13,8 @@ from alertferry.consumer.schemas import UnsupportedSchemaError, arrow_schema
 def dump_schemas(topic: str, recipe: Recipe, folder: Path) -> None:
     """Write ``avro_schema_<topic>.json`` and ``arrow_schema_<topic>.metadata`` into ``_schemas``.
 
-    They are not beside the data, because readers of a parquet folder take every visible file for data. The second is read by
-    ``pyarrow.parquet.read_schema``; it is left out where parquet cannot hold the schema.
+    They are not beside the data, because readers of a parquet folder take every visible file for data. The second is
+    read by ``pyarrow.parquet.read_schema``; it is left out where parquet cannot hold the schema.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

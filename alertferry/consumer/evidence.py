@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Facts:
     """What was found in one file.
 
-    ``name`` is relative to the folder. ``ids`` are the alert ids where the packet has them, in arrays; ``trouble`` says why
-    the file cannot be read. ``columns`` names the top-level columns.
+    ``name`` is relative to the folder. ``ids`` are the alert ids where the packet has them, in arrays; ``trouble`` says
+    why the file cannot be read. ``columns`` names the top-level columns.
     """
 
     name: str

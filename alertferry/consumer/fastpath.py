@@ -1,9 +1,9 @@
 """Decoding by the Rust reader of polars-avro, straight into Arrow, with every message's boundary checked.
 
-The reader knows containers, not messages: given messages end to end it would read past a short one into the next, and it
-never returns when bytes are left over in a block. So each message is wrapped as a record of the packet and a fixed random
-mark, messages are joined by that mark, the block claims more records than it holds, and only the first batch is read. A
-message that does not end where it should cannot produce its mark.
+The reader knows containers, not messages: given messages end to end it would read past a short one into the next, and
+it never returns when bytes are left over in a block. So each message is wrapped as a record of the packet and a fixed
+random mark, messages are joined by that mark, the block claims more records than it holds, and only the first batch is
+read. A message that does not end where it should cannot produce its mark.
 """
 
 from __future__ import annotations
@@ -89,14 +89,14 @@ def _wrapped(packet: Avro) -> dict[str, Any]:
     return {"type": "record", "name": "AlertferryFrame", "fields": fields}
 
 
-# Below, the reader and its iterator are held in variables until any error of theirs has been dealt with: they close their file
-# when they are dropped, and doing that while an error is on its way up corrupts the interpreter (seen as SystemError and as
-# segmentation faults). For the same reason these functions return what went wrong instead of raising it.
+# Below, the reader and its iterator are held in variables until any error of theirs has been dealt with: they close
+# their file when they are dropped, and doing that while an error is on its way up corrupts the interpreter (seen as
+# SystemError and as segmentation faults). For the same reason these functions return what went wrong.
 
 
 def _reader(container: bytes) -> Any:
-    # The documented functions of polars-avro convert to polars types and back, which loses nullability and time; the reader
-    # below them hands out Arrow. Its absence in a later version is survived: `usable` is then false.
+    # The documented functions of polars-avro convert to polars types and back, which loses nullability and time; the
+    # reader below them hands out Arrow. Its absence in a later version is survived: `usable` is then false.
     from polars_avro._avro_rs import AvroSource
 
     return AvroSource([lambda: io.BytesIO(container)], False, False)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import xxhash
 
 from alertferry.consumer import judge
-from alertferry.consumer.connection import Unavailable
+from alertferry.consumer.connection import UnavailableError
 from alertferry.consumer.delivery import Delivery, Progress
 from alertferry.consumer.folder import Folder, Label, finished, remove_empty_file
-from alertferry.consumer.intake import Intake, Limits, Overtaken, Silent
+from alertferry.consumer.intake import Intake, Limits, OvertakenError, SilentBrokerError
 from alertferry.consumer.layout import FORMATS
 from alertferry.consumer.pacing import Pacing
 from alertferry.consumer.signals import Interruption
@@ -161,15 +161,15 @@ class _Run:
             if self.stop.requested:
                 return judge.interrupted(self.folder, outlook, self.stop.name)
             if verdict is not None:
-                return self._finish(verdict, outlook)
+                return self._finish(verdict)
             if not pacing.due(todo, outlook):
                 self.stop.wait(LOOK_SECONDS)
                 continue
             try:
                 self._fetch(todo, outlook, progress)
-            except Overtaken:
+            except OvertakenError:
                 continue  # the next look finds what expired
-            except Silent as error:
+            except SilentBrokerError as error:
                 return judge.silent(self.folder, outlook, str(error))
             pacing.fetched(self.folder)
 
@@ -178,7 +178,7 @@ class _Run:
         while not self.stop.requested:
             try:
                 outlook = self.source.look()
-            except Unavailable:
+            except UnavailableError:
                 if pacing.idle_seconds > self.order.limits.timeout:
                     return None
                 self.stop.wait(LOOK_SECONDS)
@@ -231,7 +231,7 @@ class _Run:
             progress(self.folder.alerts, expected)
         remove_empty_file(self.folder)
 
-    def _finish(self, delivery: Delivery, outlook: Outlook) -> Delivery:
+    def _finish(self, delivery: Delivery) -> Delivery:
         if delivery.state != "complete" or self.folder.files:
             return delivery
         from alertferry.consumer.archive import Archive

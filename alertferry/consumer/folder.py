@@ -81,8 +81,8 @@ class Label:
             )
         if self.format != other.format:
             return (
-                f"holds {self.format} files of this topic; use --format {self.format}, another folder for {other.format}, "
-                "or replace them with --from-beginning"
+                f"holds {self.format} files of this topic; use --format {self.format}, another folder for "
+                f"{other.format}, or replace them with --from-beginning"
             )
         return None
 
@@ -187,8 +187,8 @@ class Folder:
             raise UsageError(f"the folder {self.path} holds the result of a files job; choose another folder")
         if foreign := data_files(self.path):
             raise UsageError(
-                f"the folder {self.path} already holds {foreign[0].relative_to(self.path)}, which is not of this topic; "
-                "readers of the folder would mix them: choose an empty or a new folder"
+                f"the folder {self.path} already holds {foreign[0].relative_to(self.path)}, which is not of this "
+                "topic; readers of the folder would mix them: choose an empty or a new folder"
             )
 
     def _clear(self) -> None:

@@ -29,11 +29,11 @@ POLL_BYTES = 16 << 20
 Stop = Callable[[], bool]
 
 
-class Overtaken(AlertferryError):
+class OvertakenError(AlertferryError):
     """The broker deleted records while they were about to be read."""
 
 
-class Silent(AlertferryError):
+class SilentBrokerError(AlertferryError):
     """The broker holds records but sends none."""
 
 
@@ -119,7 +119,7 @@ class Intake:
     def fetch(self, spans: Sequence[Span], stop: Stop) -> Iterator[Chunk]:
         """Return everything in ``spans`` as chunks; ends early, without what is still open, when ``stop()``.
 
-        Raises `Silent` when nothing comes for the timeout, `Overtaken` when records expire meanwhile.
+        Raises `SilentBrokerError` when nothing comes for the timeout, `OvertakenError` when records expire meanwhile.
         """
         self._waiting, self._reading = deque(spans), {}
         try:
@@ -138,9 +138,9 @@ class Intake:
                 yield from self._full_chunks()
                 self._admit()
             elif time.monotonic() - heard > self._limits.timeout:
-                raise Silent(
-                    f"the broker sent nothing of {self._topic} for {self._limits.timeout:g} s although there is more; check "
-                    "the broker and the network"
+                raise SilentBrokerError(
+                    f"the broker sent nothing of {self._topic} for {self._limits.timeout:g} s although there is more; "
+                    "check the broker and the network"
                 )
 
     def confirm(self, partition: int, offset: int) -> None:
@@ -160,7 +160,7 @@ class Intake:
         return sum(reading.span.end - reading.next for reading in self._reading.values())
 
     def _appetite(self) -> int:
-        """Number of messages to ask for: no more than are left, else the poll waits in vain at the end."""
+        """Return how many messages to ask for: no more than are left, or the poll waits in vain at the end."""
         if not self._mean_bytes:
             return min(FIRST_POLL, self._left())
         fitting = int(min(POLL_BYTES, self._limits.batch_bytes) / self._mean_bytes) + 1
@@ -203,7 +203,7 @@ class Intake:
             if reading is not None:
                 reading.next = max(reading.next, message.offset())
         elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
-            raise Overtaken(f"records of {self._topic} expired while they were being fetched")
+            raise OvertakenError(f"records of {self._topic} expired while they were being fetched")
         elif not error.retriable():
             raise kafka_failure(error, f"the topic {self._topic} cannot be read", self._settings)
 

@@ -119,8 +119,8 @@ def _expired(folder: Folder, lost: int) -> Delivery:
     return _delivery(
         folder,
         "expired",
-        f"{count_text(lost)} of {folder.label.topic} expired on the broker before they were fetched, and cannot be fetched "
-        f"any more; {_safe(folder)}: submit the job again to get them",
+        f"{count_text(lost)} of {folder.label.topic} expired on the broker before they were fetched, and cannot be "
+        f"fetched any more; {_safe(folder)}: submit the job again to get them",
         lost,
     )
 
@@ -147,16 +147,16 @@ def _out_of_patience(folder: Folder, outlook: Outlook) -> Delivery:
         return _delivery(
             folder,
             "incomplete",
-            f"the topic ends {count_text(outlook.vanished, 'record')} before its receipt says: the broker has lost them or "
-            f"is not back in full; {_safe(folder)}: {AGAIN} once it is",
+            f"the topic ends {count_text(outlook.vanished, 'record')} before its receipt says: the broker has lost "
+            f"them or is not back in full; {_safe(folder)}: {AGAIN} once it is",
         )
     if outlook.manifest is None:
         remark = f"; {_bad(folder)}" if folder.bad else ""
         return _delivery(
             folder,
             "damaged" if folder.bad else "unconfirmed",
-            f"{_safe(folder)}: all that the topic held. It carries no receipt, so its end was decided by waiting: nothing new "
-            f"came for the whole timeout{remark}",
+            f"{_safe(folder)}: all that the topic held. It carries no receipt, so its end was decided by waiting: "
+            f"nothing new came for the whole timeout{remark}",
         )
     return _delivery(
         folder,

@@ -47,9 +47,9 @@ class _Seen:
 def repeated_offsets(intake: Intake, spans: Sequence[Span], surplus: int, stop: Stop) -> dict[int, frozenset[int]]:
     """Return for each partition the offsets of records that repeat an earlier one.
 
-    ``surplus`` is how many more records than alerts the receipt counts. Where as many keys are repeated, records with an
-    earlier record's key are the repetitions; where more are, one alert makes several rows (a crossmatch that keeps all
-    matches), and only records equal to an earlier one in every byte are.
+    ``surplus`` is how many more records than alerts the receipt counts. Where as many keys are repeated, records with
+    an earlier record's key are the repetitions; where more are, one alert makes several rows (a crossmatch that keeps
+    all matches), and only records equal to an earlier one in every byte are.
     """
     by_key, by_record = {}, {}
     for number, seen in _read(intake, spans, stop):

@@ -41,7 +41,7 @@ class Interruption:
     ) -> None:
         self._restore()
 
-    def _take(self, number: int, frame: FrameType | None) -> None:
+    def _take(self, number: int, _frame: FrameType | None) -> None:
         self.name = signal.Signals(number).name
         self._event.set()
         self._restore()

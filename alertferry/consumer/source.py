@@ -111,8 +111,8 @@ class Companion:
                 return str(first.key().decode())
             if time.monotonic() > deadline:
                 raise IncompleteError(
-                    f"the topic {self.topic} holds no schema yet: its job has not begun to publish, or its records have "
-                    "expired; run the same command again later"
+                    f"the topic {self.topic} holds no schema yet: its job has not begun to publish, or its records "
+                    "have expired; run the same command again later"
                 )
             time.sleep(0.25)
 
@@ -185,11 +185,11 @@ def _check_topic(topic: str, topics: Mapping[str, Sequence[int]]) -> None:
     if topic not in topics:
         # no "did you mean": the random part of a name is what keeps other people's alerts theirs
         raise UsageError(
-            f"the broker has no topic {topic!r}; check the spelling and the broker's address (a job's topic exists as soon "
-            "as the job starts to publish, and is deleted after some days)"
+            f"the broker has no topic {topic!r}; check the spelling and the broker's address (a job's topic exists as "
+            "soon as the job starts to publish, and is deleted after some days)"
         )
     if topic + SCHEMA_SUFFIX not in topics:
         raise UsageError(
-            f"the topic {topic} has no companion topic {topic + SCHEMA_SUFFIX} with its schema, so its messages cannot be "
-            "read; it is not a topic of a transfer job, or its companion has expired"
+            f"the topic {topic} has no companion topic {topic + SCHEMA_SUFFIX} with its schema, so its messages cannot "
+            "be read; it is not a topic of a transfer job, or its companion has expired"
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from alertferry.consumer.archive import without
-from alertferry.consumer.connection import GROUP, Unavailable
+from alertferry.consumer.connection import GROUP, UnavailableError
 from alertferry.consumer.decode import Decoder
 from alertferry.consumer.delivery import count_text
 from alertferry.consumer.intake import Chunk, Intake, Limits
@@ -76,8 +76,8 @@ class _Stream:
                 if outlook.manifest is None:
                     return
                 raise IncompleteError(
-                    f"the job behind {self.source.topic} has not finished: {count_text(self.alerts)} were given out, and "
-                    "nothing new came for the whole timeout"
+                    f"the job behind {self.source.topic} has not finished: {count_text(self.alerts)} were given out, "
+                    "and nothing new came for the whole timeout"
                 )
             else:
                 time.sleep(LOOK_SECONDS)
@@ -86,21 +86,21 @@ class _Stream:
         """Raise `DamagedError` unless the alerts given out are those of the receipt."""
         if self.bad:
             raise DamagedError(
-                f"{count_text(len(self.bad), 'message')} of {self.source.topic} cannot be read (the first: {self.bad[0]}); "
-                "all others were given out"
+                f"{count_text(len(self.bad), 'message')} of {self.source.topic} cannot be read (the first: "
+                f"{self.bad[0]}); all others were given out"
             )
         receipt = self.outlook.receipt if self.outlook else None
         if receipt is not None and receipt.alerts != self.alerts:
             raise DamagedError(
-                f"the receipt of {self.source.topic} names {count_text(receipt.alerts)}, but {self.alerts:,} were given out: "
-                "the topic holds repeated records that came before its receipt; read it again"
+                f"the receipt of {self.source.topic} names {count_text(receipt.alerts)}, but {self.alerts:,} were "
+                "given out: the topic holds repeated records that came before its receipt; read it again"
             )
 
     def _look(self) -> Outlook:
         while True:
             try:
                 self.outlook = self.source.look()
-            except Unavailable:
+            except UnavailableError:
                 if self.pacing.gave_up():
                     raise
                 time.sleep(LOOK_SECONDS)
@@ -116,7 +116,8 @@ class _Stream:
             )
         if lost := expired(coverage(self.covered), outlook):
             raise DamagedError(
-                f"{count_text(lost)} of {self.source.topic} expired on the broker before they were read; submit the job again"
+                f"{count_text(lost)} of {self.source.topic} expired on the broker before they were read; submit the "
+                "job again"
             )
 
     def _expect_repeats(self, outlook: Outlook) -> None:

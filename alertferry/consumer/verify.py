@@ -23,8 +23,8 @@ class Verification:
     """Outcome of comparing a folder with its receipt.
 
     ``alerts`` are the rows that a reader of the folder finds, ``duplicates`` those that repeat another, ``missing`` the
-    alerts of the receipt that are not there. ``digest_ok`` tells whether the alert ids are those of the receipt; None when
-    there is no receipt to compare with. ``problems`` name the files at fault.
+    alerts of the receipt that are not there. ``digest_ok`` tells whether the alert ids are those of the receipt; None
+    when there is no receipt to compare with. ``problems`` name the files at fault.
     """
 
     folder: Path
@@ -67,8 +67,8 @@ def verify(folder: str | Path, settings: Settings | None = None) -> Verification
     if (path / RECEIPT_FILE).is_file():
         return _verify_written(path)
     raise UsageError(
-        f"{path} has neither _job.json nor {RECEIPT_FILE}, so there is nothing to compare its files with; name a folder that "
-        "`alertferry consume` or a files job wrote"
+        f"{path} has neither _job.json nor {RECEIPT_FILE}, so there is nothing to compare its files with; name a "
+        "folder that `alertferry consume` or a files job wrote"
     )
 
 
@@ -227,7 +227,8 @@ def _check_extent(findings: _Findings, commits: Sequence[Commit], manifest: Mani
         return
     if manifest.receipt is None:
         findings.problems.append(
-            f"the job has not said that it is complete (it is {manifest.state}); consume the topic again to get its receipt"
+            f"the job has not said that it is complete (it is {manifest.state}); consume the topic again to get "
+            "its receipt"
         )
         return
     covered = coverage(commit.span for commit in commits if commit.span is not None)
@@ -274,7 +275,7 @@ def _check_kin(findings: _Findings) -> None:
 
 
 def _trust_counts(findings: _Findings) -> None:
-    """The packet holds no alert id: ids cannot be compared, only counted."""
+    """Compare counts only: the packet holds no alert id."""
     if findings.receipt is not None:
         findings.digest = int(findings.receipt.digest, 16)
     findings.note = "the packet holds no alert id, so alerts were counted but not compared"

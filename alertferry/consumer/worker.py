@@ -1,8 +1,8 @@
-"""One fetching process: ``python -m alertferry.consumer.worker``, spoken to in lines of JSON by `alertferry.consumer.crew`.
+"""One fetching process, ``python -m alertferry.consumer.worker``, steered by `alertferry.consumer.crew` in JSON lines.
 
 The first line is the task; then ``{"fetch": [[partition, start, end], ...], "skips": {...}}`` is answered by one
-``{"commit": ...}`` a chunk and ``{"done": true}`` or ``{"error": kind, "message": text}``. ``{"stop": true}`` ends a fetch
-early. When the input closes the process ends at once, wherever it is: nothing but commits counts.
+``{"commit": ...}`` a chunk and ``{"done": true}`` or ``{"error": kind, "message": text}``. ``{"stop": true}`` ends a
+fetch early. When the input closes the process ends at once, wherever it is: nothing but commits counts.
 """
 
 from __future__ import annotations

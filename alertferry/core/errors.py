@@ -35,6 +35,10 @@ class DamagedError(AlertferryError):
     exit_code = 4
 
 
+class CancelledError(AlertferryError):
+    """The user stopped the work; what was begun says that it is not complete."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong with a job file: where, and what to do."""

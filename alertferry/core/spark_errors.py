@@ -10,6 +10,9 @@ from alertferry.core.errors import AlertferryError, DamagedError, UsageError
 OVERSIZE = "alertferry: oversize packet"
 """Start of the message a task raises for a packet that no broker would take."""
 
+TAG_FAILED = "alertferry: tag: "
+"""Start of the message a task raises for a tag that cannot judge; the rest is for users."""
+
 _FILE = re.compile(r"(?:file|hdfs|s3a?|abfss?|gs|wasbs?|viewfs|oss|cosn):[^\s,;\"'\]\)]+?\.parquet")
 
 
@@ -51,6 +54,10 @@ def _oversize(match: re.Match[str], _: str) -> AlertferryError:
     )
 
 
+def _tag_failed(match: re.Match[str], _: str) -> AlertferryError:
+    return AlertferryError(match["said"].strip())
+
+
 def _too_large(_: re.Match[str], __: str) -> AlertferryError:
     return AlertferryError(
         "the broker refused a packet as too large; choose a smaller packet (without cutouts or history), or raise "
@@ -88,6 +95,7 @@ def _cancelled(_: re.Match[str], __: str) -> AlertferryError:
 
 _KNOWN: tuple[tuple[str, Callable[[re.Match[str], str], AlertferryError]], ...] = (
     (rf"{OVERSIZE} id=(?P<id>\S*) size=(?P<size>\d+) limit=(?P<limit>\d+)", _oversize),
+    (rf"{TAG_FAILED}(?P<said>[^\n]+)", _tag_failed),
     (r"RecordTooLargeException", _too_large),
     (
         r"FAILED_READ_FILE|is not a Parquet file|ParquetDecodingException|CorruptStatistics|could not read page",

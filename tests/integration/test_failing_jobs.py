@@ -220,8 +220,9 @@ def test_ctrl_c_cancels_and_the_topic_says_so(broker, slow_job, tmp_path, alertf
     folder, topic = wait_until_publishing(process, environment)
     details = json.loads((folder / "handle.json").read_text())
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 1
+    assert json.loads(out)["state"] == "cancelled"
     assert "Traceback" not in err
     assert not psutil.pid_exists(details["pid"])
     manifest = last_manifest(broker, topic)

@@ -52,7 +52,7 @@ class Client:
 
     def transfer(self, topic: str, outdir: Path, *words: str) -> list[dict]:
         """Return the rows of one run, read as files of their own."""
-        options = ["-outdir", str(outdir), "-nconsumers", "2", "-batchsize", "5", "-partitionby", "none", *words]
+        options = ["-outdir", str(outdir), "-nconsumers", "2", "-batchsize", "5", "-partitionby", "None", *words]
         self.call("transfer", "-survey", self.survey, "-topic", topic, *options)
         files = sorted(outdir.rglob("*.parquet"))
         return [plain(row) for file in files for row in pq.ParquetFile(file).read().to_pylist()]

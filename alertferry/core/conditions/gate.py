@@ -42,6 +42,7 @@ _REQUIRED = ("spark.sql.ansi.enabled", "spark.sql.caseSensitive", "spark.sql.par
 _LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 _DIGITS_FIRST = re.compile(r"\s*[0-9+-]")
 _UTILS = "org.apache.spark.sql.classic.ExpressionUtils"
+_PARSER = "org.apache.spark.sql.catalyst.parser.CatalystSqlParser"
 _quiet_lock = threading.RLock()
 _Result = TypeVar("_Result")
 
@@ -52,15 +53,8 @@ def parse_condition(spark: SparkSession, text: str) -> Column:
     Raises `ConditionError` for whatever is not on the allow-lists, with the place.
     """
     scan(text)
-    _require_session(spark)
-    with _active(spark), _quiet():
+    with _session(spark):
         return _ask(text, lambda: _parse(spark, text))
-
-
-def _parse(spark: SparkSession, text: str) -> Column:
-    expression = _java(spark, "org.apache.spark.sql.catalyst.parser.CatalystSqlParser")().parseExpression(text)
-    check_parsed(read_parsed(expression), text, lambda pattern: _regex_problem(spark, pattern))
-    return _column(spark, expression)
 
 
 def check_condition(frame: DataFrame, column: Column) -> None:
@@ -69,11 +63,27 @@ def check_condition(frame: DataFrame, column: Column) -> None:
     Analyses it on an empty frame of the same schema; nothing is evaluated. Raises `ConditionError`.
     """
     spark = frame.sparkSession
-    _require_session(spark)
-    with _active(spark), _quiet():
-        expression = _java(spark, _UTILS).expression(column._jc)
-        text = _origin_text(expression)
+    with _session(spark):
+        text = _origin_text(_java(spark, _UTILS).expression(column._jc))
         _ask(text, lambda: _check(frame, column), lambda: field_paths(frame))
+
+
+def compile_condition(frame: DataFrame, text: str) -> Column:
+    """Return the column for one condition on ``frame``: `parse_condition` and `check_condition` together.
+
+    Null stays null; the caller decides that it counts as false.
+    """
+    scan(text)
+    with _session(frame.sparkSession):
+        column = _ask(text, lambda: _parse(frame.sparkSession, text))
+        _ask(text, lambda: _check(frame, column), lambda: field_paths(frame))
+    return column
+
+
+def _parse(spark: SparkSession, text: str) -> Column:
+    expression = _java(spark, _PARSER)().parseExpression(text)
+    check_parsed(read_parsed(expression), text, lambda pattern: _regex_problem(spark, pattern))
+    return _column(spark, expression)
 
 
 def _check(frame: DataFrame, column: Column) -> None:
@@ -84,16 +94,6 @@ def _check(frame: DataFrame, column: Column) -> None:
     check_size(node)
     if not resolved.deterministic():
         raise RefusedError("the result must not change from run to run", node.span)
-
-
-def compile_condition(frame: DataFrame, text: str) -> Column:
-    """Return the column for one condition on ``frame``: `parse_condition` and `check_condition` together.
-
-    Null stays null; the caller decides that it counts as false.
-    """
-    column = parse_condition(frame.sparkSession, text)
-    check_condition(frame, column)
-    return column
 
 
 def field_paths(frame: DataFrame) -> list[str]:
@@ -132,6 +132,14 @@ def _require_session(spark: SparkSession) -> None:
         value = str(spark.conf.get(name)).lower()
         if value != SESSION_CONF[name]:
             raise UsageError(f"conditions need {name}={SESSION_CONF[name]} on the Spark session, but it is {value}")
+
+
+@contextmanager
+def _session(spark: SparkSession) -> Iterator[None]:
+    """Ask Spark as the session would, without a word in its log."""
+    _require_session(spark)
+    with _active(spark), _quiet():
+        yield
 
 
 @contextmanager

@@ -110,7 +110,7 @@ def _read_parsed(expression: Any, budget: _Budget, depth: int, above: Place, par
 def _parsed_details(expression: Any, node: Node) -> Node:
     kind = node.kind
     if kind == classes.FUNCTION:
-        return replace(node, value=_function_name(expression, node.span))
+        return replace(node, value=_function_name(expression, node))
     if kind in (classes.ATTRIBUTE, classes.VARIABLE):
         return replace(node, value=str(expression.nameParts().head()).lower())
     if kind == classes.LITERAL:
@@ -124,23 +124,18 @@ def _parsed_details(expression: Any, node: Node) -> Node:
     return node
 
 
-def _function_name(expression: Any, span: Span | None) -> str:
+def _function_name(expression: Any, node: Node) -> str:
     """Return the lower-cased name of an allowed call; refuse qualified names, unknown names and any decoration."""
-    parts = expression.nameParts()
-    written = str(parts.mkString("."))
-    if parts.size() != 1:
-        raise RefusedError(f"a function's name has no dots in a condition, got '{written}'", span)
+    written = str(expression.nameParts().mkString("."))
     name = written.lower()
-    if not written.isascii() or name not in FUNCTIONS:
-        raise RefusedError(why_not(written), span)
-    if (
-        expression.isDistinct()
-        or expression.ignoreNulls()
-        or expression.isInternal()
-        or expression.filter().isDefined()
-        or expression.orderingWithinGroup().size()
-    ):
-        raise RefusedError(f"DISTINCT, FILTER, IGNORE NULLS and WITHIN GROUP are not allowed in {name}()", span)
+    if not written.isascii() or name not in FUNCTIONS:  # no allowed name has a dot: this refuses qualified names too
+        qualified = expression.nameParts().size() != 1
+        message = f"a function's name has no dots in a condition, got '{written}'" if qualified else why_not(written)
+        raise RefusedError(message, node.span)
+    only_arguments = expression.children().size() == expression.arguments().size()
+    if expression.isDistinct() or expression.ignoreNulls() or expression.isInternal() or not only_arguments:
+        message = f"DISTINCT, FILTER, IGNORE NULLS and WITHIN GROUP are not allowed in {name}()"
+        raise RefusedError(message, node.span)
     return name
 
 

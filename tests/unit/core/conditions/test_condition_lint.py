@@ -140,13 +140,11 @@ def test_random_good_conditions_are_left_alone(drawn):
         assert all("split it" in problem.message for problem in lint(text, RANDOM_FIELDS))
 
 
+FRAGMENTS = ["a", ".", "(", ")", "[", "]", "->", ",", "::", "as", "cast", "interval", "'1'", "day"]
+
+
 @settings(deadline=None, max_examples=300)
-@given(
-    text=st.text(max_size=120)
-    | st.lists(
-        st.sampled_from(["a", ".", "(", ")", "[", "]", "->", ",", "::", "as", "cast", "interval", "'1'", "day"])
-    ).map(" ".join)
-)
+@given(text=st.text(max_size=120) | st.lists(st.sampled_from(FRAGMENTS)).map(" ".join))
 def test_lint_never_fails_and_points_into_the_text(text):
     for problem in lint(text, FIELDS):
         assert 0 <= problem.position <= len(text)

@@ -1,0 +1,236 @@
+"""From a table as it is in a file to what a catalogue is: positions, identifiers, and the rows that are no use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from alertferry.catalogs import angles, carried, numbers
+from alertferry.catalogs.angle_units import mas_per_year_in, require_years
+from alertferry.catalogs.display import listing, shown
+from alertferry.catalogs.faults import MAX_LISTED, Mask, Measured, list_bad_rows
+from alertferry.catalogs.guess import guess_columns, require
+from alertferry.catalogs.identifiers import identifier_texts, refuse_long
+from alertferry.catalogs.model import ROW_NUMBER, BadRow, Column, Guess
+from alertferry.catalogs.request import FIRST_YEAR, LAST_YEAR, Request
+from alertferry.catalogs.source import Rows, TableSource
+from alertferry.core.errors import UsageError, did_you_mean
+
+_MAX_MOTION_MAS_PER_YEAR = 100_000.0
+_EXAMPLES = 5
+
+
+@dataclass
+class Report:
+    """What is known of a catalogue beside its rows; travels as JSON."""
+
+    format: str = ""
+    rows: int = 0
+    columns: Sequence[Column] = ()
+    guess: Guess = Guess()
+    used: Mapping[str, str] = field(default_factory=dict)
+    bad_rows: Sequence[BadRow] = ()
+    bad_row_count: int = 0
+    warnings: Sequence[str] = ()
+    first_rows: Sequence[Sequence[str | None]] = ()
+    problem: str = ""
+
+    def to_fields(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> Report:
+        """Read what `to_fields` returned."""
+        guess = dict(fields["guess"])
+        guess["unclear"] = {role: tuple(names) for role, names in guess["unclear"].items()}
+        return cls(
+            **{
+                **fields,
+                "columns": tuple(Column(**column) for column in fields["columns"]),
+                "guess": Guess(**guess),
+                "bad_rows": tuple(BadRow(**row) for row in fields["bad_rows"]),
+                "first_rows": tuple(tuple(row) for row in fields["first_rows"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class _Use:
+    """Columns in their roles, and the values that were read for them."""
+
+    source: TableSource
+    request: Request
+    used: Mapping[str, str]
+    values: Mapping[str, pa.Array]
+
+    def declared(self, role: str) -> Column:
+        name = self.used[role]
+        return next(column for column in self.source.columns if column.name == name)
+
+    def of(self, role: str) -> pa.Array:
+        return self.values[self.used[role]]
+
+
+def describe(source: TableSource) -> Report:
+    """Return format, columns and guess; no row is read."""
+    columns = source.columns
+    guess = guess_columns(
+        [column.name for column in columns], [column.unit for column in columns], [column.ucd for column in columns]
+    )
+    return Report(source.format, columns=columns, guess=guess)
+
+
+def assemble(source: TableSource, request: Request, report: Report) -> pa.Table:
+    """Return the usable rows as one table and complete the report.
+
+    The table has the columns ``id``, ``ra_deg``, ``dec_deg``, where asked for ``radius_arcsec``, ``pmra``, ``pmdec``
+    and ``epoch``, and ``carried_0`` and so on. Raises `UsageError` when the request does not fit the file, for bad
+    rows unless they are to be dropped, and when no row is left.
+    """
+    report.used = choose_columns(source, request, report.guess)
+    names = [name for role, name in report.used.items() if not (role == "id" and _is_row_number(name, source))]
+    rows = source.read(list(dict.fromkeys([*names, *request.columns])), request.max_rows)
+    report.rows = rows.table.num_rows + len(rows.misfits)
+    if report.rows == 0:
+        raise UsageError("has no rows")
+    values = {name: _whole(rows.table.column(name)) for name in rows.table.column_names}
+    row_numbers = number_rows(rows)
+    use = _Use(source, request, report.used, values)
+    measured = _measure(use)
+    ids = _identifiers(use, row_numbers)
+    checked = [*measured.values(), refuse_long(report.used["id"], ids)]
+    bad = np.any([column.bad() for column in checked], axis=0)
+    report.warnings = [*rows.warnings, *_warnings(use, measured)]
+    _report_bad(report, checked, bad, row_numbers, rows.misfits)
+    _refuse_bad(report, request, int((~bad).sum()))
+    return _table(use, ids, measured, ~bad)
+
+
+def choose_columns(source: TableSource, request: Request, guess: Guess) -> dict[str, str]:
+    """Return which column plays which role; `UsageError` when one does not exist or none can be guessed."""
+    names = [column.name for column in source.columns]
+    given = {role: getattr(request, role) for role in ("ra", "dec", "id", "radius", "pmra", "pmdec", "epoch")}
+    used = {role: name for role, name in given.items() if isinstance(name, str)}
+    for role, name in [*used.items(), *(("columns", name) for name in request.columns)]:
+        if name not in names and not (role == "id" and name == ROW_NUMBER):
+            near = did_you_mean(name, names)
+            raise UsageError(f"{role}: no column {shown(name)!r}{near}. Columns: {listing(names)}")
+    if used.get("ra") is not None and used["ra"] == used["dec"]:
+        raise UsageError(f"ra: and dec: name the same column {shown(used['ra'])!r}; each must be a column of its own")
+    guessed = {role: require(guess, role, names) for role in ("ra", "dec", "id") if role not in used}
+    return {role: name for role in given if (name := used.get(role, guessed.get(role, "")))}
+
+
+def number_rows(rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return the number of each row of a table among all data rows, from 1."""
+    total = rows.table.num_rows + len(rows.misfits)
+    misfits = np.array([row.number for row in rows.misfits], dtype=np.int64)
+    return np.delete(np.arange(1, total + 1), misfits - 1)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    array = column.combine_chunks()
+    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    array = carried.plain(array)
+    return array.cast(pa.string()) if pa.types.is_large_string(array.type) or _is_view(array.type) else array
+
+
+def _is_view(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string_view(kind))
+
+
+def _is_row_number(name: str, source: TableSource) -> bool:
+    return name == ROW_NUMBER and all(column.name != name for column in source.columns)
+
+
+def _measure(use: _Use) -> dict[str, Measured]:
+    """Return the numbers of every role, by the name of their column in the result."""
+    measured: dict[str, Measured] = {}
+    for axis in ("ra", "dec"):
+        angles.require_equatorial(use.source.frame(use.used[axis]), use.used[axis])
+    measured["ra_deg"] = angles.measure_coordinate(use.declared("ra"), use.of("ra"), "ra")
+    measured["dec_deg"] = angles.measure_coordinate(use.declared("dec"), use.of("dec"), "dec")
+    if "radius" in use.used:
+        measured["radius_arcsec"] = angles.measure_radius(use.declared("radius"), use.of("radius"))
+    for role in ("pmra", "pmdec"):
+        if role in use.used:
+            measured[role] = _motion(use.declared(role), use.of(role))
+    if use.request.epoch is not None:
+        measured["epoch"] = _epoch(use, len(use.of("ra")))
+    return measured
+
+
+def _motion(column: Column, values: pa.Array) -> Measured:
+    """Return a proper motion in mas/yr; 0 where it has not been measured (no value, or nan)."""
+    measured = numbers.measure_numbers(column.name, values).scaled(mas_per_year_in(column))
+    missing = np.isnan(measured.values)
+    if numbers.is_text(values.type):
+        missing &= numbers.missing_words(values) | numbers.matching(values, r"(?i)^\s*[+-]?nan\s*$")
+    faults = tuple(replace(fault, mask=fault.mask & ~missing) for fault in measured.faults)
+    known = replace(measured, values=np.where(missing, 0.0, measured.values), faults=faults)
+    return known.refuse(
+        ~(np.abs(known.values) <= _MAX_MOTION_MAS_PER_YEAR), "a proper motion above 100 arcsec/yr; look at its unit"
+    )
+
+
+def _epoch(use: _Use, rows: int) -> Measured:
+    if not isinstance(use.request.epoch, str):
+        return Measured("epoch", np.full(rows, use.request.epoch, dtype=float), pa.nulls(rows))
+    require_years(use.declared("epoch"))
+    measured = numbers.measure_numbers(use.used["epoch"], use.of("epoch"))
+    inside = (measured.values >= FIRST_YEAR) & (measured.values <= LAST_YEAR)
+    return measured.refuse(~inside, "an epoch must be a Julian year from 1800 to 2200")
+
+
+def _identifiers(use: _Use, row_numbers: Any) -> pa.Array:
+    name = use.used["id"]
+    if name in use.values:
+        return identifier_texts(name, use.values[name])
+    return pa.array(row_numbers).cast(pa.string())
+
+
+def _warnings(use: _Use, measured: Mapping[str, Measured]) -> list[str]:
+    found = [angles.hours_suspected(use.declared("ra"), measured["ra_deg"])]
+    found += [angles.single_precision(use.declared(axis), use.of(axis)) for axis in ("ra", "dec")]
+    return [warning for warning in found if warning]
+
+
+def _report_bad(
+    report: Report, checked: Sequence[Measured], bad: Mask, row_numbers: Any, misfits: Sequence[BadRow]
+) -> None:
+    listed = [*list_bad_rows(checked, bad, row_numbers), *misfits[:MAX_LISTED]]
+    report.bad_rows = sorted(listed, key=lambda row: row.number)[:MAX_LISTED]
+    report.bad_row_count = int(bad.sum()) + len(misfits)
+
+
+def _refuse_bad(report: Report, request: Request, usable: int) -> None:
+    if not report.bad_row_count or (usable and request.on_bad_rows == "drop"):
+        return
+    examples = "".join(f"\n  {row}" for row in report.bad_rows[:_EXAMPLES])
+    more = f"\n  and {report.bad_row_count - _EXAMPLES:,} more" if report.bad_row_count > _EXAMPLES else ""
+    if not usable:
+        raise UsageError(f"none of its {report.rows:,} rows can be used:{examples}{more}")
+    raise UsageError(
+        f"{report.bad_row_count:,} of {report.rows:,} rows cannot be used:{examples}{more}\n"
+        "Correct them, or leave them out with on_bad_rows: drop"
+    )
+
+
+def _table(use: _Use, ids: pa.Array, measured: Mapping[str, Measured], good: Mask) -> pa.Table:
+    keep = pa.array(good) if not good.all() else None
+    columns: dict[str, pa.Array] = {"id": _kept(ids, keep)}
+    for name, column in measured.items():
+        columns[name] = pa.array(column.values if keep is None else column.values[good])
+    for index, name in enumerate(use.request.columns):
+        values = _kept(use.values[name], keep)
+        columns[f"carried_{index}"] = carried.typed(values) if use.source.is_text else values
+    return pa.table(columns)
+
+
+def _kept(values: pa.Array, keep: pa.Array | None) -> pa.Array:
+    return values if keep is None else values.filter(keep)

@@ -1,0 +1,34 @@
+"""Columns that travel with a source, with the types of the file.
+
+A text file has no types: a column of such a file becomes integers or floating-point numbers when that loses nothing
+(no leading zeros, at least one decimal point, no other text), else it stays text.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_INTEGER = r"^-?(?:0|[1-9]\d{0,17})$"
+_FLOAT = r"(?i)^[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$|^nan$"
+
+
+def typed(text: pa.Array) -> pa.Array:
+    """Return a column of a text file as int64, float64 or text, whichever all its values allow; empty is null."""
+    text = pc.if_else(pc.equal(text, ""), None, text)
+    if text.null_count == len(text):
+        return text
+    if _all_match(text, _INTEGER):
+        return pc.cast(text, pa.int64())
+    if _all_match(text, _FLOAT) and pc.any(pc.match_substring(text, ".")).as_py():
+        return pc.cast(text, pa.float64())
+    return text
+
+
+def plain(column: pa.Array) -> pa.Array:
+    """Return a column without dictionary encoding."""
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def _all_match(text: pa.Array, pattern: str) -> bool:
+    return bool(pc.all(pc.fill_null(pc.match_substring_regex(text, pattern), True)).as_py())

@@ -1,0 +1,54 @@
+"""What is asked of a catalogue: the message from the caller's process to the one that reads the file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from alertferry.catalogs.model import MAX_BYTES, MAX_ROWS, OnBadRows
+from alertferry.core.errors import UsageError
+
+FIRST_YEAR, LAST_YEAR = 1800.0, 2200.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """Names of columns, limits, and how many rows to show (0: read the catalogue)."""
+
+    ra: str | None = None
+    dec: str | None = None
+    id: str | None = None
+    radius: str | None = None
+    pmra: str | None = None
+    pmdec: str | None = None
+    epoch: str | float | None = None
+    columns: tuple[str, ...] = ()
+    on_bad_rows: OnBadRows = "fail"
+    max_rows: int = MAX_ROWS
+    max_bytes: int = MAX_BYTES
+    preview_rows: int = 0
+
+    def check(self) -> None:
+        """Raise `UsageError` for combinations that make no sense, whatever the file holds."""
+        if self.on_bad_rows not in ("fail", "drop"):
+            raise UsageError(f"on_bad_rows: must be 'fail' or 'drop', got {self.on_bad_rows!r}")
+        if min(self.max_rows, self.max_bytes) < 1:
+            raise UsageError("max_rows: and max_bytes: must be at least 1")
+        if (self.ra is None) != (self.dec is None):
+            raise UsageError("ra: and dec: go together: name both columns or neither")
+        if (self.pmra is None) != (self.pmdec is None):
+            raise UsageError("pmra: and pmdec: go together: name both columns or neither")
+        if (self.pmra is None) != (self.epoch is None):
+            raise UsageError("pmra:, pmdec: and epoch: go together: proper motions need the year of the positions")
+        if isinstance(self.epoch, int | float) and not FIRST_YEAR <= self.epoch <= LAST_YEAR:
+            raise UsageError(f"epoch: must be a Julian year from 1800 to 2200 or the name of a column, got {self.epoch}")
+
+    def to_json(self) -> str:
+        """Return the request as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Request:
+        """Read what `to_json` wrote."""
+        fields = json.loads(text)
+        return cls(**{**fields, "columns": tuple(fields["columns"])})

@@ -1,0 +1,211 @@
+"""Text tables, read as text: nothing is converted before it is known what a column is for."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from alertferry.catalogs.display import shown
+from alertferry.catalogs.model import BadRow, Column
+from alertferry.catalogs.source import Rows, cell_text, check_columns, too_many_rows
+from alertferry.catalogs.text_layout import BLANKS, BLOCK_BYTES, Layout, Writing, examine, read_layout
+from alertferry.core.errors import UsageError
+
+_MAX_MISFITS = 100_000
+_COMMENT = re.compile(rb"(?m)^[ \t]*#.*\n?")
+
+
+class TextTable:
+    """A csv or tsv file."""
+
+    is_text = True
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._writing = examine(file)
+        self._layout = read_layout(file, self._writing)
+        self.columns: tuple[Column, ...] = self._layout.columns
+        self.format = "tsv" if self._layout.delimiter == "\t" else "csv"
+        check_columns(self.columns)
+
+    def frame(self, column: str) -> str:  # noqa: ARG002
+        """Return an empty string: text tables say nothing of frames."""
+        return ""
+
+    def read(self, names: Sequence[str], max_rows: int) -> Rows:
+        """Return columns as strings; `UsageError` when there are more than ``max_rows`` rows."""
+        body = _Body(self._file, self._writing, self._layout)
+        misfits = _Misfits(len(self.columns))
+        batches: list[pa.RecordBatch] = []
+        rows = 0
+        for batch in self._batches(body, list(dict.fromkeys(names)), misfits):
+            rows += batch.num_rows
+            if rows + len(misfits.found) > max_rows:
+                raise too_many_rows(f"more than {max_rows:,}", max_rows)
+            batches.append(batch)
+        schema = pa.schema([(name, pa.string()) for name in dict.fromkeys(names)])
+        return Rows(pa.Table.from_batches(batches, schema).select(list(names)), misfits.found, body.warnings())
+
+    def head(self, rows: int) -> list[list[str | None]]:
+        """Return the first rows as they are written."""
+        body = _Body(self._file, self._writing, self._layout)
+        names = [column.name for column in self.columns]
+        first = next(self._batches(body, names, _Misfits(len(names))), None)
+        if first is None:
+            return []
+        return [[cell_text(row[name] or None) for name in names] for row in first.slice(0, rows).to_pylist()]
+
+    def _batches(self, body: _Body, names: Sequence[str], misfits: _Misfits) -> Iterator[pa.RecordBatch]:
+        if body.is_empty():
+            return
+        delimiter = self._layout.delimiter
+        try:
+            reader = pa_csv.open_csv(
+                body,
+                pa_csv.ReadOptions(
+                    use_threads=False, block_size=BLOCK_BYTES, column_names=[column.name for column in self.columns]
+                ),
+                pa_csv.ParseOptions(
+                    delimiter="\t" if delimiter == BLANKS else delimiter,
+                    newlines_in_values=self._writing.quotes,
+                    invalid_row_handler=misfits,
+                ),
+                pa_csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()), include_columns=names, strings_can_be_null=False
+                ),
+            )
+            yield from reader
+        except pa.ArrowInvalid as error:
+            misfits.raise_error()
+            raise UsageError(f"cannot be read as a text table: {shown(error, 300)}") from None
+
+
+class _Misfits:
+    """Collects the rows whose number of fields differs from the header's."""
+
+    def __init__(self, width: int) -> None:
+        self.found: list[BadRow] = []
+        self._width = width
+        self._blank = 0
+        self._error: UsageError | None = None
+
+    def __call__(self, row: Any) -> str:
+        if not row.text.strip():
+            self._blank += 1
+            return "skip"
+        number = row.number - self._blank
+        if "\n" in row.text.rstrip():
+            self._error = UsageError(f'row {number} runs over several lines: a quotation mark (") is not closed')
+        elif len(self.found) >= _MAX_MISFITS:
+            self._error = UsageError(
+                f"has more than {_MAX_MISFITS:,} rows whose number of fields differs from the header's {self._width}"
+            )
+        else:
+            reason = f"has {row.actual_columns} fields where the header has {self._width}"
+            self.found.append(BadRow(number, "", shown(row.text, 40), reason))
+            return "skip"
+        return "error"
+
+    def raise_error(self) -> None:
+        """Raise the error for which reading was stopped, if it was."""
+        if self._error:
+            raise self._error
+
+
+class _Body(io.RawIOBase):
+    """The data rows of a text file as UTF-8 lines, without header and comments, to be read once."""
+
+    def __init__(self, file: BinaryIO, writing: Writing, layout: Layout) -> None:
+        super().__init__()
+        self._writing = writing
+        self._skip = layout.skip
+        self._squeeze = layout.delimiter == BLANKS
+        self._in_quotes = False
+        self._comments = -layout.comments
+        self._blocks = filter(None, map(self._clean, _whole_lines(file, writing)))
+        self._left = memoryview(next(self._blocks, b""))
+
+    def is_empty(self) -> bool:
+        """Tell whether there is no data row at all."""
+        return not self._left
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what a user should know about lines that were left out."""
+        if self._comments <= 0:
+            return ()
+        return (f"{self._comments:,} lines below the header start with '#' and were taken as comments",)
+
+    def readable(self) -> bool:
+        """Tell that this is a stream to read."""
+        return True
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Return at most ``size`` bytes, none at the end."""
+        if not self._left:
+            self._left = memoryview(next(self._blocks, b""))
+        end = len(self._left) if size is None or size < 0 else size
+        part, self._left = self._left[:end], self._left[end:]
+        return bytes(part)
+
+    def _clean(self, block: bytes) -> bytes:
+        if self._writing.encoding != "utf-8":
+            block = block.decode(self._writing.encoding).encode()
+        if self._writing.newline == b"\r":
+            block = block.replace(b"\r", b"\n")
+        if self._writing.hashes:
+            block = self._without_comments(block)
+        while self._skip and block:
+            line, _, block = block.partition(b"\n")
+            self._skip -= 1 if line.strip() else 0
+        return _squeezed(block) if self._squeeze else block
+
+    def _without_comments(self, block: bytes) -> bytes:
+        """Drop lines that start with ``#``, unless they are the inside of a quoted value."""
+        kept: list[bytes] = []
+        at = 0
+        for found in _COMMENT.finditer(block):
+            kept.append(self._counted(block[at : found.start()]))
+            at = found.end()
+            if self._in_quotes:
+                kept.append(self._counted(found.group()))
+            else:
+                self._comments += 1
+        return b"".join((*kept, self._counted(block[at:])))
+
+    def _counted(self, part: bytes) -> bytes:
+        """Return ``part``, having noted whether a quoted value is open at its end."""
+        if self._writing.quotes:
+            self._in_quotes ^= part.count(b'"') % 2 == 1
+        return part
+
+
+def _whole_lines(file: BinaryIO, writing: Writing) -> Iterator[bytes]:
+    """Give a file in blocks that end with a line."""
+    file.seek(writing.start)
+    carry = b""
+    while block := file.read(BLOCK_BYTES):
+        block = carry + block
+        cut = block.rfind(writing.newline) + 1
+        carry = block[cut:]
+        if cut:
+            yield block[:cut]
+    if carry:
+        yield carry + writing.newline
+
+
+def _squeezed(block: bytes) -> bytes:
+    """Return lines in which one tab stands for each run of blanks outside quotes."""
+    if b'"' not in block:
+        return re.sub(rb"[ \t]+", b"\t", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", block))
+    lines = (line.replace("\t", " ").strip() for line in block.decode().split("\n"))
+    out = io.StringIO()
+    csv.writer(out, delimiter="\t", lineterminator="\n").writerows(
+        csv.reader(lines, delimiter=" ", skipinitialspace=True)
+    )
+    return out.getvalue().encode()

@@ -1,0 +1,229 @@
+"""The XML of a VOTable: what it may not contain, its fields, and the cells of TABLEDATA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO, NoReturn
+from xml.parsers import expat
+
+import pyarrow as pa
+
+from alertferry.catalogs.display import shown
+from alertferry.catalogs.source import MAX_COLUMNS, too_many_rows
+from alertferry.core.errors import UsageError
+
+_BLOCK_BYTES = 1024 * 1024
+_CHUNK_ROWS = 65_536
+_MAX_DEPTH = 64
+_MAX_CELL_CHARACTERS = 1024 * 1024
+_SERIALIZATIONS = ("TABLEDATA", "BINARY", "BINARY2", "FITS", "PARQUET")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A FIELD; ``null`` is the text that stands for a missing value."""
+
+    name: str
+    datatype: str = "char"
+    arraysize: str = ""
+    unit: str = ""
+    ucd: str = ""
+    ref: str = ""
+    null: str = ""
+
+
+@dataclass
+class Document:
+    """The first table of a document that holds data, and the coordinate systems by their ID.
+
+    ``open`` is set while that table may still be the one that is being read.
+    """
+
+    open: bool = False
+    fields: list[Field] = field(default_factory=list)
+    frames: dict[str, str] = field(default_factory=dict)
+    serialization: str = ""
+    rows: int = 0
+
+
+def examine_document(file: BinaryIO, max_rows: int) -> Document:
+    """Read a whole document once and return what its first table with data declares.
+
+    Raises `UsageError` for a DTD or entities, for anything that refers to another place, for other encodings of the
+    data than TABLEDATA and inline base64, for more than ``max_rows`` rows, and when there is no table.
+    """
+    document = Document()
+    parser = _safe_parser()
+    path: list[str] = []
+    tables = 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal tables
+        name = tag.rpartition(":")[2]
+        path.append(name)
+        _check_element(name, attributes, len(path))
+        if name == "TABLE":
+            tables += 1
+            document.open = not document.serialization
+            document.fields = [] if document.open else document.fields
+        if name == "COOSYS":
+            document.frames[attributes.get("ID", "")] = attributes.get("system", "eq_FK5")
+        elif document.open and "TABLE" in path:
+            _note(document, name, attributes, path, max_rows)
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda _: path.pop()
+    _feed(parser, file)
+    if not tables:
+        raise UsageError("is XML without a TABLE: it is not a VOTable with data")
+    return document
+
+
+def read_cells(file: BinaryIO, wanted: Sequence[int], max_rows: int, stop: bool = False) -> list[pa.Array]:
+    """Return columns (by position) of the first TABLEDATA exactly as they are written; an empty cell is null.
+
+    Above ``max_rows`` rows it stops, or raises `UsageError` unless ``stop``.
+    """
+    cells = _Cells(wanted, max_rows, stop)
+    parser = _safe_parser()
+    parser.StartElementHandler = cells.start
+    parser.EndElementHandler = cells.end
+    parser.CharacterDataHandler = cells.text
+    with suppress(_EnoughError):
+        _feed(parser, file)
+    return cells.columns()
+
+
+class _EnoughError(Exception):
+    """Everything wanted has been read."""
+
+
+class _Cells:
+    """Collects the cells of wanted columns, row by row."""
+
+    def __init__(self, wanted: Sequence[int], max_rows: int, stop: bool) -> None:
+        self._wanted = list(wanted)
+        self._max_rows = max_rows
+        self._stop = stop
+        self._rows = 0
+        self._row: list[str] = []
+        self._parts: list[str] | None = None
+        self._pending: list[list[str | None]] = [[] for _ in self._wanted]
+        self._chunks: list[list[pa.Array]] = [[] for _ in self._wanted]
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:  # noqa: ARG002
+        """Begin a row or a cell."""
+        if tag.endswith("TD"):
+            self._parts = []
+        elif tag.endswith("TR"):
+            self._row = []
+
+    def text(self, text: str) -> None:
+        """Take text of the current cell."""
+        if self._parts is not None:
+            self._parts.append(text)
+
+    def end(self, tag: str) -> None:
+        """Finish a cell, a row or the table."""
+        if tag.endswith("TD"):
+            self._row.append("".join(self._parts or ()))
+            self._parts = None
+        elif tag.endswith("TR"):
+            self._add_row()
+        elif tag.endswith("TABLEDATA"):
+            raise _EnoughError
+
+    def columns(self) -> list[pa.Array]:
+        """Return what has been collected."""
+        self._flush()
+        return [pa.concat_arrays(chunks) for chunks in self._chunks]
+
+    def _add_row(self) -> None:
+        if self._rows == self._max_rows:
+            if self._stop:
+                raise _EnoughError
+            raise too_many_rows(f"more than {self._max_rows:,}", self._max_rows)
+        self._rows += 1
+        width = len(self._row)
+        for pending, index in zip(self._pending, self._wanted, strict=True):
+            pending.append((self._row[index] or None) if index < width else None)
+        if self._rows % _CHUNK_ROWS == 0:
+            self._flush()
+
+    def _flush(self) -> None:
+        for pending, chunks in zip(self._pending, self._chunks, strict=True):
+            chunks.append(pa.array(pending, pa.string()))
+            pending.clear()
+
+
+def _note(document: Document, name: str, attributes: Mapping[str, str], path: Sequence[str], max_rows: int) -> None:
+    if name == "TABLE":
+        claimed = attributes.get("nrows", "")
+        if claimed.isdecimal() and int(claimed[:20]) > max_rows:
+            raise too_many_rows(shown(claimed), max_rows)
+    elif name == "FIELD":
+        document.fields.append(_field(attributes))
+    elif name == "VALUES" and path[-2] == "FIELD" and attributes.get("null"):
+        last = document.fields[-1]
+        document.fields[-1] = replace(last, null=attributes["null"].strip())
+    elif name in _SERIALIZATIONS:
+        document.serialization = document.serialization or name
+    elif name == "TR":
+        document.rows += 1
+        if document.rows > max_rows:
+            raise too_many_rows(f"more than {max_rows:,}", max_rows)
+
+
+def _field(attributes: Mapping[str, str]) -> Field:
+    known = {
+        key: attributes[key].strip() for key in ("datatype", "arraysize", "unit", "ucd", "ref") if key in attributes
+    }
+    sizes = [int(size) for size in known.get("arraysize", "").rstrip("*").split("x") if size.isdecimal()]
+    if any(size > _MAX_CELL_CHARACTERS for size in sizes):
+        raise UsageError(f"declares a field of {known['arraysize']} elements; no catalogue needs that")
+    return Field(attributes.get("name") or attributes.get("ID", ""), **known)
+
+
+def _check_element(name: str, attributes: Mapping[str, str], depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        raise UsageError(f"is XML nested deeper than {_MAX_DEPTH} elements")
+    if len(attributes) > MAX_COLUMNS:
+        raise UsageError(f"has an element with {len(attributes):,} attributes")
+    if name in ("PARQUET", "FITS"):
+        raise UsageError(f"holds its data as {name}; save it as TABLEDATA or BINARY2, or give the {name} file itself")
+    # LINK only tells a reader where to find more; no parser follows it.
+    if name != "LINK":
+        for key, value in attributes.items():
+            if key.rpartition(":")[2].lower() in ("href", "schemafile"):
+                raise UsageError(
+                    f"refers to another place ({name} {key}={shown(value)!r}), which is never followed; "
+                    "save it with the data inside"
+                )
+    if name == "STREAM" and attributes.get("encoding", "base64").lower() not in ("base64", "none"):
+        raise UsageError(f"has a STREAM with encoding {shown(attributes['encoding'])!r}; only base64 is read")
+
+
+def _safe_parser() -> expat.XMLParserType:
+    """Return a parser that refuses DTDs and entities."""
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartDoctypeDeclHandler = _refuse_dtd
+    parser.EntityDeclHandler = _refuse_dtd
+    return parser
+
+
+def _refuse_dtd(*_: object) -> NoReturn:
+    raise UsageError("has a document type declaration (<!DOCTYPE …>), which is refused; remove that line")
+
+
+def _feed(parser: expat.XMLParserType, file: BinaryIO) -> None:
+    file.seek(0)
+    parse: Callable[[bytes, bool], int] = parser.Parse
+    try:
+        while block := file.read(_BLOCK_BYTES):
+            parse(block, False)
+        parse(b"", True)
+    except expat.ExpatError as error:
+        raise UsageError(f"is not well-formed XML: {shown(error, 200)}; it may be cut short") from None

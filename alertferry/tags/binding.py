@@ -1,0 +1,92 @@
+"""From the arguments of a function to the columns of a lake.
+
+Fink's functions name columns by their arguments. The rule is that of `fink_utils.spark.utils.get_cols_from_args`
+with one exception: a column must be called exactly as the argument. There, an argument that nothing is called by is
+also bound to a single column that merely ends with it (``ra`` to ``anomaly_score_varvara``), which on nights
+without the right column silently judges by a wrong one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alertferry.core.schema import Struct, find
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+_HISTORY = re.compile(r"c(\w+)c")
+
+
+class UnboundError(Exception):
+    """An argument has no column, or more than one; the message says which."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument and the column it is: one as it is, or (history, current) joined to one array."""
+
+    name: str
+    columns: tuple[str, ...]
+
+    def column(self) -> Column:
+        """Return the Spark column; a missing history leaves an array of the current value alone."""
+        from pyspark.sql import functions as F
+
+        from alertferry.core.projection import quote
+
+        first = F.col(quote(self.columns[0]))
+        if len(self.columns) == 1:
+            return first
+        current = F.array(F.col(quote(self.columns[1])))
+        return F.when(first.isNotNull(), F.concat(first, current)).otherwise(current)
+
+
+def bind(name: str, schema: Struct, renamed: Mapping[str, str], history: tuple[str, str] | None = None) -> Argument:
+    """Return the column of an argument.
+
+    Parameters
+    ----------
+    name
+        Name of the argument: of a leaf of a struct, or of a root column, which goes first. Fields inside arrays and
+        maps do not count.
+    renamed
+        Arguments that stand for a column of another name.
+    history
+        Root columns (earlier alerts, current one) that an argument ``c<field>c`` joins, or None.
+
+    Raises
+    ------
+    UnboundError
+        When there is no such column, or several and none at the root.
+    """
+    if name in renamed:
+        return Argument(name, (_present(schema, renamed[name]),))
+    found = [path for path in _flat(schema) if path.rpartition(".")[2] == name]
+    if len(found) > 1:
+        found = [path for path in found if "." not in path] or found
+    if len(found) == 1:
+        return Argument(name, (found[0],))
+    if found:
+        raise UnboundError(f"its argument {name!r} may be {' or '.join(found)}")
+    joined = _HISTORY.fullmatch(name)
+    if joined and history:
+        return Argument(name, tuple(_present(schema, f"{root}.{joined[1]}") for root in history))
+    raise UnboundError(f"no column {name!r} on these nights")
+
+
+def _present(schema: Struct, path: str) -> str:
+    if find(schema, path) is None:
+        raise UnboundError(f"no column {path!r} on these nights")
+    return path
+
+
+def _flat(schema: Struct, prefix: str = "") -> Iterator[str]:
+    """Yield root columns and fields of structs, at any depth; arrays and maps are leaves."""
+    for field in schema:
+        yield prefix + field.name
+        if isinstance(field.type, Struct):
+            yield from _flat(field.type, f"{prefix}{field.name}.")

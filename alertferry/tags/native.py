@@ -1,0 +1,379 @@
+"""Native twins of Fink's tags and blocks for Rubin that are plain conditions.
+
+A twin is used only for the very source it was written for: it is found by the fingerprint of the function and all that
+it calls. Where fink-filters changed, the Python function runs, slower and just as right.
+
+pandas decides here what is meant: a comparison with a missing value or NaN is false, where Spark has null, and holds
+NaN for greater than any number; a division by zero is infinite, where Spark has null; single precision stays single.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache, reduce
+from operator import or_
+from typing import TYPE_CHECKING
+
+from alertferry.core.schema import Primitive, Struct, find
+from alertferry.tags.binding import UnboundError, bind
+from alertferry.tags.installed import fingerprint
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+FAMILY = "fink_"
+
+FLAGS = (
+    "isDipole",
+    "pixelFlags",
+    "pixelFlags_bad",
+    "pixelFlags_saturated",
+    "pixelFlags_streakCenter",
+    "pixelFlags_interpolated",
+    "pixelFlags_cr",
+    "pixelFlags_nodata",
+    "pixelFlags_streak",
+    "pixelFlags_edge",
+    "psfFlux_flag",
+    "apFlux_flag",
+    "forced_PsfFlux_flag",
+    "forced_PsfFlux_flag_edge",
+    "shape_flag",
+    "centroid_flag",
+)
+"""Flags of ``diaSource`` that a measurement of good quality has not, in Fink's order."""
+
+GALACTIC_POLE = (-0.8676661375596585, -0.19807633727300056, 0.45598381368730206)
+"""Unit vector of the north galactic pole in ICRS, as astropy has it (IAU 1958, by way of FK5 J2000)."""
+
+NO_COUNTERPART = ("Unknown", "Fail", "Fail 504")
+"""What a crossmatch that found nothing leaves, beside null."""
+
+MAG_ZERO_POINT = 31.4
+"""AB magnitude of 1 nJy."""
+
+_BANDS = "ugrizy"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Fields of an alert by the arguments of Fink's functions: ``is_sso``, ``diaSource.psfFlux``."""
+
+    schema: Struct
+
+    def path(self, name: str) -> str:
+        """Return the dotted column of a field. Raises `UnboundError` when there is none."""
+        argument, _, rest = name.partition(".")
+        column = bind(argument, self.schema, {}).columns[0]
+        path = f"{column}.{rest}" if rest else column
+        if find(self.schema, path) is None:
+            raise UnboundError(f"no column {path!r} on these nights")
+        return path
+
+    def type(self, name: str) -> str:
+        """Return Spark's name of the type of a field."""
+        found = find(self.schema, self.path(name))
+        return found.type.name if found and isinstance(found.type, Primitive) else ""
+
+    def column(self, name: str) -> Column:
+        """Return a field as it is."""
+        from pyspark.sql import functions as F
+
+        from alertferry.core.projection import quote
+
+        return F.col(quote(self.path(name)))
+
+    def flag(self, name: str) -> Column:
+        """Return a boolean, missing ones false."""
+        return sure(self.column(name))
+
+    def number(self, name: str) -> Column:
+        """Return a number, NaN as null."""
+        column = self.column(name)
+        return real(column) if self.type(name) in {"float", "double"} else column
+
+    def limit(self, name: str, value: float) -> Column:
+        """Return a limit in the precision of the field that is compared with it, as numpy does."""
+        from pyspark.sql import functions as F
+
+        return F.lit(value).cast("float") if self.type(name) == "float" else F.lit(value)
+
+    def ratio(self, name: str, other: str) -> Column:
+        """Return one field divided by another, in their precision; infinite where IEEE 754 says so."""
+        from pyspark.sql import functions as F
+
+        top, bottom = (self.number(item).cast("double") for item in (name, other))
+        quotient = F.when(bottom == 0, top * F.pow(bottom, F.lit(-1.0))).otherwise(top / bottom)
+        single = self.type(name) == self.type(other) == "float"
+        return real(quotient.cast("float") if single else quotient)
+
+
+def sure(condition: Column) -> Column:
+    """Return a condition with null as false."""
+    from pyspark.sql import functions as F
+
+    return F.coalesce(condition, F.lit(False))
+
+
+def real(column: Column) -> Column:
+    """Return a float column with NaN as null, so that comparisons with it are never true."""
+    from pyspark.sql import functions as F
+
+    return F.when(~F.isnan(column), column)
+
+
+def is_solar_system(alert: Alert) -> Column:
+    """Known to the Minor Planet Center."""
+    return alert.flag("is_sso")
+
+
+def good_quality(alert: Alert) -> Column:
+    """No flag, positive flux, signal to noise of 6 at least.
+
+    A missing flag makes pandas forget those before it in the list: `True | None` fails, and is filled with false.
+    """
+    from pyspark.sql import functions as F
+
+    flagged = F.lit(False)
+    for index, name in enumerate(FLAGS):
+        flag = alert.column(f"diaSource.{name}")
+        known = flag.isNotNull() if index != 1 else flag.isNotNull() & alert.column(f"diaSource.{FLAGS[0]}").isNotNull()
+        flagged = F.when(known, flagged | flag).otherwise(F.lit(False))
+    negative = sure(alert.number("diaSource.psfFlux") < 0)
+    faint = sure(alert.ratio("diaSource.psfFlux", "diaSource.psfFluxErr") < 6)
+    return ~(flagged | negative | faint)
+
+
+def outside_plane(degrees: float) -> Callable[[Alert], Column]:
+    """Farther than so many degrees from the galactic plane: the sine of the latitude is the height over it."""
+
+    def condition(alert: Alert) -> Column:
+        from pyspark.sql import functions as F
+
+        ra, dec = (F.radians(alert.number(f"diaSource.{name}")) for name in ("ra", "dec"))
+        x, y, z = GALACTIC_POLE
+        height = F.cos(dec) * (F.cos(ra) * x + F.sin(ra) * y) + F.sin(dec) * z
+        return sure(F.abs(real(height)) > math.sin(math.radians(degrees)))
+
+    return condition
+
+
+def simbad_galaxy(alert: Alert) -> Column:
+    """A label of a galaxy or of anything that may have one as host, unknown ones included."""
+    from fink_utils.xmatch.simbad import return_list_of_eg_host
+
+    return sure(alert.column("simbad_otype").isin([str(label) for label in return_list_of_eg_host()]))
+
+
+def simbad_unknown(alert: Alert) -> Column:
+    """No counterpart in SIMBAD, or the search failed."""
+    return _nothing_found(alert, "simbad_otype")
+
+
+def in_simbad(alert: Alert) -> Column:
+    """A counterpart in SIMBAD."""
+    return ~simbad_unknown(alert)
+
+
+def in_tns(alert: Alert) -> Column:
+    """A name in the Transient Name Server."""
+    return alert.column("tns_fullname").isNotNull()
+
+
+def mangrove(alert: Alert) -> Column:
+    """A galaxy of the Mangrove catalogue."""
+    return sure(alert.number("mangrove_lum_dist") > 0)
+
+
+def gaia_star(alert: Alert) -> Column:
+    """A Gaia DR3 source whose parallax is five times its error."""
+    return ~_nothing_found(alert, "gaiadr3_DR3Name") & sure(alert.ratio("gaiadr3_Plx", "gaiadr3_e_Plx") > 5)
+
+
+def vsx_star(alert: Alert) -> Column:
+    """A variable star of the VSX."""
+    from fink_utils.xmatch.vsx import return_list_of_stellar
+
+    return sure(alert.column("vsx_Type").isin(return_list_of_stellar()))
+
+
+def vsx(alert: Alert) -> Column:
+    """Anything of the VSX, stars or not."""
+    from fink_utils.xmatch.vsx import return_list_of_nonstellar, return_list_of_stellar
+
+    return sure(alert.column("vsx_Type").isin(return_list_of_nonstellar() + return_list_of_stellar()))
+
+
+def _nothing_found(alert: Alert, name: str) -> Column:
+    label = alert.column(name)
+    return label.isNull() | sure(label.isin(*NO_COUNTERPART))
+
+
+def is_new(alert: Alert) -> Column:
+    """Seen for the first time."""
+    return sure(alert.number("midpointMjdTai") == alert.number("firstDiaSourceMjdTaiFink"))
+
+
+def rising(alert: Alert) -> Column:
+    """Brighter than the mean in its band by more than the error of the mean."""
+    difference, significant = _change(alert)
+    return significant & sure(difference > 0)
+
+
+def fading(alert: Alert) -> Column:
+    """Fainter than the mean in its band by more than the error of the mean."""
+    difference, significant = _change(alert)
+    return significant & sure(difference < 0)
+
+
+def _change(alert: Alert) -> tuple[Column, Column]:
+    """Return the difference of the flux to its mean, and whether that is significant."""
+    from pyspark.sql import functions as F
+
+    difference = real(alert.column("diaSource.psfFlux").cast("double") - _in_band(alert, "psfFluxMean"))
+    return difference, sure(F.abs(difference) > real(_in_band(alert, "psfFluxMeanErr")))
+
+
+def _in_band(alert: Alert, name: str) -> Column:
+    """Return a value that ``diaObject`` holds for each band, in the band of this measurement."""
+    from pyspark.sql import functions as F
+
+    band = alert.column("diaSource.band")
+    values = [F.when(band == item, alert.column(f"diaObject.{item}_{name}").cast("double")) for item in _BANDS]
+    return F.coalesce(*values)
+
+
+def extragalactic(near_galaxy: bool) -> Callable[[Alert], Column]:
+    """Good quality, off the plane, neither star nor solar system; near a known galaxy, or without counterpart too."""
+
+    def condition(alert: Alert) -> Column:
+        galaxy, unknown = simbad_galaxy(alert), simbad_unknown(alert)
+        legacy = sure(alert.number("legacydr8_zphot") > 0) & (unknown | galaxy)
+        hosts = [galaxy, mangrove(alert), legacy, *([] if near_galaxy else [unknown])]
+        elsewhere = outside_plane(20)(alert) & ~is_solar_system(alert)
+        return good_quality(alert) & reduce(or_, hosts) & elsewhere & ~gaia_star(alert) & ~vsx_star(alert)
+
+    return condition
+
+
+def _brighter(alert: Alert, magnitude: float) -> Column:
+    """Return whether the difference flux is brighter than a magnitude; negative and infinite ones are not."""
+    from pyspark.sql import functions as F
+
+    flux = alert.number("diaSource.psfFlux").cast("double")
+    return sure((flux > 10 ** ((MAG_ZERO_POINT - magnitude) / 2.5)) & (flux < F.lit(math.inf)))
+
+
+def _age_days(alert: Alert) -> Column:
+    return real(alert.column("diaSource.midpointMjdTai") - alert.column("firstDiaSourceMjdTaiFink"))
+
+
+def hostless(alert: Alert) -> Column:
+    """Good quality, off the plane, brighter than 21.5, and a template without host by ELEPHANT's test."""
+    score = "elephant_kstest_template"
+    lonely = sure(alert.number(score) < alert.limit(score, 0.95))
+    return good_quality(alert) & lonely & outside_plane(20)(alert) & _brighter(alert, 21.5)
+
+
+def extragalactic_svom(alert: Alert) -> Column:
+    """Near a galaxy, younger than 5 days, brighter than 24."""
+    return extragalactic(near_galaxy=True)(alert) & sure(_age_days(alert) < 5) & _brighter(alert, 24)
+
+
+def extragalactic_lt20mag(alert: Alert) -> Column:
+    """Extragalactic, rising, brighter than 20, seen five times over more than a day."""
+    sampled = sure(alert.number("diaObject.nDiaSources") > 4) & sure(_age_days(alert) > 1)
+    return extragalactic(near_galaxy=False)(alert) & _brighter(alert, 20) & rising(alert) & sampled
+
+
+def unlikely_removed(alert: Alert) -> Column:
+    """What Fink keeps as not unlikely: as published, alerts that are *not* of good quality, or negative."""
+    good = good_quality(alert) & ~alert.flag("diaSource.isNegative")
+    seen = sure(alert.number("nDiaSources") >= 2)
+    return ~is_solar_system(alert) & sure(alert.number("diaSource.snr") > 10) & ~good & seen
+
+
+def most_likely_sn(alert: Alert) -> Column:
+    """High scores of SuperNNova and CATS, on top of `unlikely_removed`."""
+    snn, cats = "snnSnVsOthers_score", "cats_score"
+    scores = sure(alert.number(snn) >= alert.limit(snn, 0.7)) & sure(alert.number(cats) >= alert.limit(cats, 0.9))
+    return scores & sure(alert.number("cats_class") == 11) & unlikely_removed(alert)
+
+
+def uniform_sample(alert: Alert) -> Column:
+    """One alert in 113, by its id."""
+    return sure(alert.column("diaSourceId") % 113 == 0)
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A native condition, the fingerprint of the function it equals, and the fields it reads."""
+
+    fingerprint: str
+    condition: Callable[[Alert], Column]
+    fields: frozenset[str] = field(default_factory=frozenset)
+
+    def fits(self, schema: Struct) -> bool:
+        """Tell whether every field is there."""
+        try:
+            return all(Alert(schema).path(name) for name in self.fields)
+        except UnboundError:
+            return False
+
+    def verdict(self, schema: Struct) -> Column:
+        """Return the condition on alerts of a schema; never null."""
+        return self.condition(Alert(schema))
+
+
+def _names(text: str, root: str = "") -> frozenset[str]:
+    return frozenset(f"{root}.{name}" if root else name for name in text.split())
+
+
+_QUALITY = _names(" ".join([*FLAGS, "psfFlux", "psfFluxErr"]), "diaSource")
+_POSITION = _names("ra dec", "diaSource")
+_GAIA = _names("gaiadr3_DR3Name gaiadr3_Plx gaiadr3_e_Plx")
+_CHANGE = _names("psfFlux band", "diaSource") | _names(
+    " ".join(f"{band}_psfFluxMean {band}_psfFluxMeanErr" for band in _BANDS), "diaObject"
+)
+_GALAXY = _QUALITY | _POSITION | _GAIA | _names("simbad_otype mangrove_lum_dist is_sso vsx_Type legacydr8_zphot")
+_AGE = _names("midpointMjdTai", "diaSource") | _names("firstDiaSourceMjdTaiFink")
+_SURE_TRANSIENT = _QUALITY | _names("isNegative snr", "diaSource") | _names("nDiaSources is_sso")
+
+TWINS = {
+    "is_solar_system": Twin("e044c447fd12e69d", is_solar_system, _names("is_sso")),
+    "in_tns": Twin("f7d6afe7cf568714", in_tns, _names("tns_fullname")),
+    "in_simbad": Twin("fd641f6935c11176", in_simbad, _names("simbad_otype")),
+    "uniform_sample": Twin("a4f57713f6a7f9a8", uniform_sample, _names("diaSourceId")),
+    "hostless_candidate": Twin("622820574dcc06ab", hostless, _QUALITY | _POSITION | _names("elephant_kstest_template")),
+    "extragalactic_svom": Twin("f14dd8520e505a78", extragalactic_svom, _GALAXY | _AGE),
+    "extragalactic_lt20mag_candidate": Twin(
+        "e0725e736d47e22a", extragalactic_lt20mag, _GALAXY | _AGE | _CHANGE | _names("nDiaSources", "diaObject")
+    ),
+    "remove_unlikely_transients": Twin("42cd4cc99946dbf6", unlikely_removed, _SURE_TRANSIENT),
+    "most_likely_sn": Twin("2c94ce16a7039938", most_likely_sn, _SURE_TRANSIENT | _names("cats_class cats_score snnSnVsOthers_score")),
+    "b_is_solar_system": Twin("f233e67bf44464aa", is_solar_system, _names("is_sso")),
+    "b_outside_galactic_plane_20_deg": Twin("bae1a3927038a303", outside_plane(20), _POSITION),
+    "b_outside_galactic_plane_5_deg": Twin("f5930726a2bb6d3b", outside_plane(5), _POSITION),
+    "b_xmatched_simbad_galaxy": Twin("a93923b2759f7d6f", simbad_galaxy, _names("simbad_otype")),
+    "b_xmatched_simbad_unknown": Twin("9fc5dd92b954bcc5", simbad_unknown, _names("simbad_otype")),
+    "b_xmatched_mangrove": Twin("f520fefed0f3523b", mangrove, _names("mangrove_lum_dist")),
+    "b_xmatched_gaia_star": Twin("e8df161e501810e2", gaia_star, _GAIA),
+    "b_xmatched_vsx_star": Twin("1cd27f9af8d98738", vsx_star, _names("vsx_Type")),
+    "b_xmatched_vsx": Twin("24a930d4b23caac1", vsx, _names("vsx_Type")),
+    "b_is_rising": Twin("7b44dca02401e9a1", rising, _CHANGE),
+    "b_is_fading": Twin("78316b2e552729b2", fading, _CHANGE),
+    "b_is_new": Twin("51990c205b598fa3", is_new, _names("midpointMjdTai firstDiaSourceMjdTaiFink")),
+    "b_good_quality": Twin("17acfb5a45d3cf71", good_quality, _QUALITY),
+    "b_extragalactic_near_galaxy_candidate": Twin("843165c4c372615c", extragalactic(near_galaxy=True), _GALAXY),
+    "b_extragalactic_loose_candidate": Twin("2cce99d159cf987b", extragalactic(near_galaxy=False), _GALAXY),
+}
+"""Twins by the name of the tag or block, written for fink-filters 7.45 and fink-utils 0.79."""
+
+
+@cache
+def twin(module: str, name: str) -> Twin | None:
+    """Return the twin of an installed function; None when there is none or the function changed."""
+    known = TWINS.get(name)
+    return known if known and known.fingerprint == fingerprint(module, name, FAMILY) else None
