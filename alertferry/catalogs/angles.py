@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from alertferry.catalogs import numbers
+from alertferry.catalogs import numeric
 from alertferry.catalogs.angle_units import HOURS, angle_unit, degrees_in
 from alertferry.catalogs.display import shown
 from alertferry.catalogs.faults import Measured
@@ -29,10 +29,10 @@ _OTHER_FRAMES = ("fk4", "b1950", "gal", "ecl")
 def measure_coordinate(column: Column, values: pa.Array, axis: Axis) -> Measured:
     """Return right ascension (0 <= ra < 360) or declination in degrees."""
     require_equatorial(column.ucd, column.name)
-    if numbers.is_text(values.type):
+    if numeric.is_text(values.type):
         measured = _from_text(column, values, axis)
     else:
-        measured = numbers.measure_numbers(column.name, values).scaled(degrees_in(angle_unit(column, "deg")))
+        measured = numeric.measure_numbers(column.name, values).scaled(degrees_in(angle_unit(column, "deg")))
     return _wrap_ra(measured) if axis == "ra" else _limit_dec(measured)
 
 
@@ -46,7 +46,7 @@ def require_equatorial(frame: str, column: str) -> None:
 
 def measure_radius(column: Column, values: pa.Array) -> Measured:
     """Return matching radii in arcsec, the unit that holds when the file says none."""
-    measured = numbers.measure_numbers(column.name, values)
+    measured = numeric.measure_numbers(column.name, values)
     unit = angle_unit(column, "arcsec")
     if unit != "arcsec":
         measured = measured.scaled(degrees_in(unit) * 3600)
@@ -74,12 +74,12 @@ def single_precision(column: Column, values: pa.Array) -> str:
 
 def _from_text(column: Column, values: pa.Array, axis: Axis) -> Measured:
     text = tidy(values)
-    decimal = numbers.decimal_texts(text)
+    decimal = numeric.decimal_texts(text)
     unit = angle_unit(column, "")
     if decimal.all():
-        return Measured(column.name, numbers.to_floats(text, decimal), values).scaled(degrees_in(unit or "deg"))
-    if numbers.matching(text, LOOKS_SEXAGESIMAL).sum() <= decimal.sum():
-        measured = Measured(column.name, numbers.to_floats(text, decimal), values).scaled(degrees_in(unit or "deg"))
+        return Measured(column.name, numeric.to_floats(text, decimal), values).scaled(degrees_in(unit or "deg"))
+    if numeric.matching(text, LOOKS_SEXAGESIMAL).sum() <= decimal.sum():
+        measured = Measured(column.name, numeric.to_floats(text, decimal), values).scaled(degrees_in(unit or "deg"))
         return _refuse_unread(measured, text, "is not a number, but most of the column is decimal degrees")
     if unit not in ("", "deg", HOURS):
         raise UsageError(
@@ -94,8 +94,8 @@ def _from_text(column: Column, values: pa.Array, axis: Axis) -> Measured:
 
 def _refuse_unread(measured: Measured, text: pa.Array, otherwise: str) -> Measured:
     unread = np.isnan(measured.values) & ~measured.bad()
-    measured = numbers.refuse_texts(measured, text, unread, otherwise)
-    return measured.refuse(~np.isfinite(measured.values), numbers.NOT_FINITE)
+    measured = numeric.refuse_texts(measured, text, unread, otherwise)
+    return measured.refuse(~np.isfinite(measured.values), numeric.NOT_FINITE)
 
 
 def _wrap_ra(measured: Measured) -> Measured:
@@ -111,6 +111,6 @@ def _limit_dec(measured: Measured) -> Measured:
 
 
 def _is_decimal(source: pa.Array) -> bool:
-    if not numbers.is_text(source.type):
+    if not numeric.is_text(source.type):
         return True
     return not pc.any(pc.match_substring_regex(tidy(source.slice(0, 10)), LOOKS_SEXAGESIMAL)).as_py()

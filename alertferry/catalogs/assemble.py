@@ -3,60 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from alertferry.catalogs import angles, carried, numbers
+from alertferry.catalogs import angles, carried, numeric
 from alertferry.catalogs.angle_units import mas_per_year_in, require_years
 from alertferry.catalogs.display import listing, shown
 from alertferry.catalogs.faults import MAX_LISTED, Mask, Measured, list_bad_rows
 from alertferry.catalogs.guess import guess_columns, require
 from alertferry.catalogs.identifiers import identifier_texts, refuse_long
 from alertferry.catalogs.model import ROW_NUMBER, BadRow, Column, Guess
+from alertferry.catalogs.report import Report
 from alertferry.catalogs.request import FIRST_YEAR, LAST_YEAR, Request
 from alertferry.catalogs.source import Rows, TableSource
 from alertferry.core.errors import UsageError, did_you_mean
 
 _MAX_MOTION_MAS_PER_YEAR = 100_000.0
 _EXAMPLES = 5
-
-
-@dataclass
-class Report:
-    """What is known of a catalogue beside its rows; travels as JSON."""
-
-    format: str = ""
-    rows: int = 0
-    columns: Sequence[Column] = ()
-    guess: Guess = Guess()
-    used: Mapping[str, str] = field(default_factory=dict)
-    bad_rows: Sequence[BadRow] = ()
-    bad_row_count: int = 0
-    warnings: Sequence[str] = ()
-    first_rows: Sequence[Sequence[str | None]] = ()
-    problem: str = ""
-
-    def to_fields(self) -> dict[str, Any]:
-        """Return plain JSON types."""
-        return asdict(self)
-
-    @classmethod
-    def from_fields(cls, fields: Mapping[str, Any]) -> Report:
-        """Read what `to_fields` returned."""
-        guess = dict(fields["guess"])
-        guess["unclear"] = {role: tuple(names) for role, names in guess["unclear"].items()}
-        return cls(
-            **{
-                **fields,
-                "columns": tuple(Column(**column) for column in fields["columns"]),
-                "guess": Guess(**guess),
-                "bad_rows": tuple(BadRow(**row) for row in fields["bad_rows"]),
-                "first_rows": tuple(tuple(row) for row in fields["first_rows"]),
-            }
-        )
 
 
 @dataclass(frozen=True)
@@ -93,6 +59,7 @@ def assemble(source: TableSource, request: Request, report: Report) -> pa.Table:
     rows unless they are to be dropped, and when no row is left.
     """
     report.used = choose_columns(source, request, report.guess)
+    report.guessed = [role for role in report.used if getattr(request, role) is None]
     names = [name for role, name in report.used.items() if not (role == "id" and _is_row_number(name, source))]
     rows = source.read(list(dict.fromkeys([*names, *request.columns])), request.max_rows)
     report.rows = rows.table.num_rows + len(rows.misfits)
@@ -124,6 +91,12 @@ def choose_columns(source: TableSource, request: Request, guess: Guess) -> dict[
         raise UsageError(f"ra: and dec: name the same column {shown(used['ra'])!r}; each must be a column of its own")
     guessed = {role: require(guess, role, names) for role in ("ra", "dec", "id") if role not in used}
     return {role: name for role in given if (name := used.get(role, guessed.get(role, "")))}
+
+
+def count_rows(source: TableSource, request: Request) -> int:
+    """Return the number of data rows without making anything of them."""
+    rows = source.read([source.columns[0].name], request.max_rows)
+    return int(rows.table.num_rows) + len(rows.misfits)
 
 
 def number_rows(rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -167,10 +140,10 @@ def _measure(use: _Use) -> dict[str, Measured]:
 
 def _motion(column: Column, values: pa.Array) -> Measured:
     """Return a proper motion in mas/yr; 0 where it has not been measured (no value, or nan)."""
-    measured = numbers.measure_numbers(column.name, values).scaled(mas_per_year_in(column))
+    measured = numeric.measure_numbers(column.name, values).scaled(mas_per_year_in(column))
     missing = np.isnan(measured.values)
-    if numbers.is_text(values.type):
-        missing &= numbers.missing_words(values) | numbers.matching(values, r"(?i)^\s*[+-]?nan\s*$")
+    if numeric.is_text(values.type):
+        missing &= numeric.missing_words(values) | numeric.matching(values, r"(?i)^\s*[+-]?nan\s*$")
     faults = tuple(replace(fault, mask=fault.mask & ~missing) for fault in measured.faults)
     known = replace(measured, values=np.where(missing, 0.0, measured.values), faults=faults)
     return known.refuse(
@@ -182,7 +155,7 @@ def _epoch(use: _Use, rows: int) -> Measured:
     if not isinstance(use.request.epoch, str):
         return Measured("epoch", np.full(rows, use.request.epoch, dtype=float), pa.nulls(rows))
     require_years(use.declared("epoch"))
-    measured = numbers.measure_numbers(use.used["epoch"], use.of("epoch"))
+    measured = numeric.measure_numbers(use.used["epoch"], use.of("epoch"))
     inside = (measured.values >= FIRST_YEAR) & (measured.values <= LAST_YEAR)
     return measured.refuse(~inside, "an epoch must be a Julian year from 1800 to 2200")
 

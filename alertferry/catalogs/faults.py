@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alertferry.catalogs.display import shown
 from alertferry.catalogs.model import BadRow
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from alertferry.catalogs.model import FloatArray
 
-    Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
+Mask = NDArray[np.bool_]
 
 MAX_LISTED = 1000
 

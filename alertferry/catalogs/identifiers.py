@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from alertferry.catalogs.display import shown
 from alertferry.catalogs.faults import Measured
-from alertferry.catalogs.numbers import is_text
+from alertferry.catalogs.numeric import is_text
 from alertferry.core.errors import UsageError
 
 MAX_ID_CHARACTERS = 1000

@@ -41,7 +41,7 @@ class Request:
         if (self.pmra is None) != (self.epoch is None):
             raise UsageError("pmra:, pmdec: and epoch: go together: proper motions need the year of the positions")
         if isinstance(self.epoch, int | float) and not FIRST_YEAR <= self.epoch <= LAST_YEAR:
-            raise UsageError(f"epoch: must be a Julian year from 1800 to 2200 or the name of a column, got {self.epoch}")
+            raise UsageError(f"epoch: must be a column or a Julian year from 1800 to 2200, got {self.epoch}")
 
     def to_json(self) -> str:
         """Return the request as JSON."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from alertferry.consumer.commits import Commit, DataFile, write_commit
 from alertferry.consumer.decode import Checker, Decoder
@@ -108,19 +108,23 @@ class Archive:
             write_durably(path.with_suffix(".json"), [json.dumps(story, indent=1).encode()])
 
     def _commit(self, chunk: Chunk, bad: Mapping[int, str], files: tuple[DataFile, ...], dropped: int) -> Commit:
-        good = (key for index, key in enumerate(chunk.keys) if key is not None and index not in bad)
-        wrong = (key for index in bad if (key := chunk.keys[index]) is not None)
+        good = [key for index, key in enumerate(chunk.keys) if index not in bad] if bad else chunk.keys
+        wrong = [chunk.keys[index] for index in bad]
         return Commit(
             topic=self._recipe.topic,
             partition=chunk.span.partition,
             first=chunk.span.start,
             last=chunk.span.end - 1,
             files=files,
-            digest=format_digest(ids_digest(good)),
+            digest=format_digest(ids_digest(_present(good))),
             duplicates_dropped=dropped,
-            bad=tuple(chunk.offsets[index] for index in bad),
-            bad_digest=format_digest(ids_digest(wrong)),
+            bad=tuple(sorted(chunk.offsets[index] for index in bad)),
+            bad_digest=format_digest(ids_digest(_present(wrong))),
         )
+
+
+def _present(keys: Sequence[bytes | None]) -> Iterable[bytes]:
+    return (key for key in keys if key is not None) if None in keys else cast("Sequence[bytes]", keys)
 
 
 def without(chunk: Chunk, offsets: Collection[int]) -> Chunk:
@@ -185,10 +189,10 @@ class _Containers(_Encoder):
         self, messages: Sequence[bytes | None], metadata: Mapping[str, str]
     ) -> tuple[Iterator[Any], dict[int, str]]:
         bad = self._checker.bad(messages)
-        good = (message for index, message in enumerate(messages) if message is not None and index not in bad)
-        return self._content(good, metadata), bad
+        good = [message for index, message in enumerate(messages) if index not in bad] if bad else messages
+        return self._content(cast("Sequence[bytes]", good), metadata), bad
 
-    def _content(self, messages: Iterator[bytes], metadata: Mapping[str, str]) -> Iterator[bytes]:
+    def _content(self, messages: Sequence[bytes], metadata: Mapping[str, str]) -> Iterator[bytes]:
         sync = new_sync()
         yield header(self._schema_json, sync, metadata)
         yield from blocks(messages, sync)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from alertferry.consumer.fastpath import SLICE_BYTES, FastReader, ReadError
+from alertferry.consumer.framing import slices
 from alertferry.consumer.schemas import arrow_schema, arrow_type, parse_schema
 from alertferry.consumer.slowpath import SlowReader
 from alertferry.core.errors import AlertferryError
@@ -26,18 +27,6 @@ class Decoded:
 
     results: list[Any] = field(default_factory=list)
     bad: dict[int, str] = field(default_factory=dict)
-
-
-def slices(messages: Sequence[bytes | None], slice_bytes: int = SLICE_BYTES) -> Iterator[tuple[int, int]]:
-    """Return (start, stop) of consecutive slices of about ``slice_bytes``."""
-    start = size = 0
-    for index, message in enumerate(messages):
-        size += len(message or b"")
-        if size >= slice_bytes:
-            yield start, index + 1
-            start, size = index + 1, 0
-    if start < len(messages):
-        yield start, len(messages)
 
 
 class Decoder:
@@ -100,17 +89,14 @@ class Checker:
 
 def _salvage(messages: Sequence[bytes | None], many: Reader, one: Reader) -> Decoded:
     found = Decoded()
-    for start, stop in slices(messages):
-        part = messages[start:stop]
-        present = [message for message in part if message is not None]
-        if len(present) == len(part):
-            _attempt(present, start, many, one, found)
-            continue
-        for index, message in enumerate(part, start):
-            if message is None:
-                found.bad[index] = "the message has no value"
-            else:
-                _attempt([message], index, many, one, found)
+    absent = [index for index, message in enumerate(messages) if message is None] if None in messages else []
+    found.bad = dict.fromkeys(absent, "the message has no value")
+    start = 0
+    for stop in (*absent, len(messages)):
+        present = cast("Sequence[bytes]", messages[start:stop])
+        for first, last in slices(present, SLICE_BYTES):
+            _attempt(present[first:last], start + first, many, one, found)
+        start = stop + 1
     return found
 
 

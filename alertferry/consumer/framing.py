@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import BinaryIO
 
 MAGIC = b"Obj\x01"
@@ -48,18 +50,20 @@ def block(messages: Sequence[bytes], sync: bytes) -> bytes:
     return b"".join((varint(len(messages)), varint(size), *messages, sync))
 
 
-def blocks(messages: Iterable[bytes], sync: bytes, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
+def blocks(messages: Sequence[bytes], sync: bytes, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
     """Return the messages as blocks of about ``block_bytes``."""
-    held: list[bytes] = []
-    size = 0
-    for message in messages:
-        held.append(message)
-        size += len(message)
-        if size >= block_bytes:
-            yield block(held, sync)
-            held, size = [], 0
-    if held:
-        yield block(held, sync)
+    for start, stop in slices(messages, block_bytes):
+        yield block(messages[start:stop], sync)
+
+
+def slices(messages: Sequence[bytes], slice_bytes: int) -> Iterator[tuple[int, int]]:
+    """Return (start, stop) of consecutive slices that end where ``slice_bytes`` are reached."""
+    ends = list(accumulate(map(len, messages)))
+    start = reached = 0
+    while start < len(ends):
+        stop = min(bisect_left(ends, reached + slice_bytes, start) + 1, len(ends))
+        yield start, stop
+        start, reached = stop, ends[stop - 1]
 
 
 def scan(file: BinaryIO) -> tuple[dict[str, str], int]:

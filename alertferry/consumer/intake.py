@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter, methodcaller
+from typing import TYPE_CHECKING
 
 from alertferry.consumer.connection import kafka_failure, open_consumer
 from alertferry.consumer.spans import Span
@@ -83,7 +84,7 @@ class _Reading:
         self.held.offsets += [message.offset() for message in messages]
         self.held.keys += [message.key() for message in messages]
         self.held.values += values
-        self.bytes += sum(len(value) for value in values if value is not None)
+        self.bytes += _size(values)
         self.next = last + 1
 
     def take(self, count: int | None = None) -> Chunk:
@@ -99,7 +100,7 @@ class _Reading:
             span = Span(number, self.covered, end)
             chunk = Chunk(span, held.offsets[:count], held.keys[:count], held.values[:count])
             self.held = Chunk(self.span, held.offsets[count:], held.keys[count:], held.values[count:])
-            self.bytes = sum(len(value) for value in self.held.values if value is not None)
+            self.bytes = _size(self.held.values)
         self.covered = end
         return chunk
 
@@ -182,15 +183,17 @@ class Intake:
 
     def _receive(self, messages: Sequence[Message]) -> None:
         whole = [message for message in messages if message.error() is None]
-        for number, run in groupby(whole, key=lambda message: message.partition()):
+        for number, run in groupby(whole, key=_partition):
             reading = self._reading.get(number)
             if reading is not None and not reading.finished:
                 reading.add(list(run))
-        for message in messages:  # after the records that came with them: the end of a partition ends its reading
-            if message.error() is not None:
-                self._reckon(message)
+        if len(whole) < len(messages):
+            # after the records that came with them: the end of a partition ends its reading
+            for message in messages:
+                if message.error() is not None:
+                    self._reckon(message)
         if whole:
-            size = sum(len(message) for message in whole) / len(whole)
+            size = sum(map(len, whole)) / len(whole)
             self._mean_bytes = size if not self._mean_bytes else 0.9 * self._mean_bytes + 0.1 * size
 
     def _reckon(self, message: Message) -> None:
@@ -225,5 +228,9 @@ class Intake:
             yield max(self._reading.values(), key=_held_bytes).take()
 
 
-def _held_bytes(reading: _Reading) -> Any:
-    return reading.bytes
+def _size(values: Sequence[bytes | None]) -> int:
+    return sum(map(len, filter(None, values)))
+
+
+_partition = methodcaller("partition")
+_held_bytes = attrgetter("bytes")

@@ -37,7 +37,9 @@ def _with_partitions(schema: Struct) -> Struct:
 def _steps(job: Job, schema: Struct) -> Iterator[Problem]:
     survey, added = job.source.survey, list[str]()
     for index, step in enumerate(job.filters):
+        schema = survey.with_derived(schema, step.mentions)
         yield from below(f"filters[{index}]", step.problems(survey, schema))
         schema = Struct(schema.fields + step.adds())
         added += [field.name for field in step.adds()]
+    schema = survey.with_derived(schema, job.output.mentions)
     yield from below("output", job.output.problems(survey, schema, added))

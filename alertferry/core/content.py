@@ -51,7 +51,11 @@ class PacketOutput(Output):
             near = did_you_mean(self.packet, survey.packets)
             yield Problem("packet", f"{survey.name} has no packet {self.packet!r}{near}; there are: {names}")
         elif self.fields is not None:
-            yield from field_problems(self.fields, schema, added)
+            yield from field_problems(self.fields, schema, added, survey)
+
+    def mentions(self, name: str) -> bool:
+        """Tell whether a derivable column is one of the fields asked for."""
+        return self.fields is not None and name in self.fields
 
     def content(self, survey: Survey, schema: Struct, added: Sequence[str]) -> tuple[Content, ...]:
         """Return the columns of the packet in a lake of this schema; columns that filters added come last."""
@@ -62,14 +66,16 @@ class PacketOutput(Output):
         return name_columns(dict.fromkeys([*chosen, *added]))
 
 
-def field_problems(fields: Iterable[str], schema: Struct, added: Sequence[str]) -> Iterator[Problem]:
-    """Yield a problem for each field that the schema has not."""
+def field_problems(fields: Iterable[str], schema: Struct, added: Sequence[str], survey: Survey) -> Iterator[Problem]:
+    """Yield a problem for each field that the schema has not and that cannot be derived."""
     known: list[str] | None = None
     for index, path in enumerate(fields):
         if path in added or find(schema, path):
             continue
-        known = known or [name for name, _ in paths(schema)]
-        yield Problem(f"fields[{index}]", f"no field {path!r}{did_you_mean(path, known)}")
+        known = known or [*(name for name, _ in paths(schema)), *(item.name for item in survey.derived)]
+        absent = ", ".join(name for item in survey.derived if item.name == path for name in item.lacking(schema))
+        said = f"{path!r} cannot be derived: no column {absent} on these nights" if absent else None
+        yield Problem(f"fields[{index}]", said or f"no field {path!r}{did_you_mean(path, known)}")
 
 
 def name_columns(chosen: Iterable[str]) -> tuple[Content, ...]:

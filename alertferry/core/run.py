@@ -76,6 +76,7 @@ class Run:
     def filter(self, alerts: Alerts, step: Filter) -> Alerts:
         """Select. Raises `JobError` before Spark starts a job when the filter does not fit the alerts."""
         position = f"filters[{len(self._filters)}]"
+        alerts = self._derive(alerts, step)
         _refuse(step.problems(alerts.survey, alerts.schema), position)
         self._filters.append(step)
         try:
@@ -88,12 +89,22 @@ class Run:
 
     def write(self, alerts: Alerts, output: Output) -> Report:
         """Write the alerts and return the report with the receipt, after the last alert is safe."""
+        alerts = self._derive(alerts, output)
         _refuse(output.problems(alerts.survey, alerts.schema, alerts.added), "output")
         self._output = output
         with self.progress.watching(self.spark):
             report = output.write(alerts, self)
         self.progress.result(report, self.seconds)
         return report
+
+    def _derive(self, alerts: Alerts, step: Filter | Output) -> Alerts:
+        """Add the columns that a step mentions; what comes after is counted from there, as it may use them."""
+        derived = alerts.derive(step.mentions)
+        if derived is not alerts and self._applied:
+            self._applied[-1] = replace(self._applied[-1], condition=None, after=derived)
+        elif derived is not alerts:
+            self._first = derived
+        return derived
 
     @property
     def seconds(self) -> float:

@@ -7,9 +7,10 @@ Subclass one of these, give it a ``kind`` and return the class from a ``register
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -48,6 +49,10 @@ class Step(BaseModel):
         """Return the step as a job file holds it."""
         return {"kind": self.kind, **self.options()}
 
+    def mentions(self, name: str) -> bool:  # noqa: ARG002 - for subclasses
+        """Tell whether this step uses or asks for a column that the survey can derive (`Survey.derived`)."""
+        return False
+
     @classmethod
     def examples(cls) -> tuple[Self, ...]:
         """Return working examples; they feed the documentation, golden files and contract tests."""
@@ -80,6 +85,14 @@ class Alerts:
     def where(self, condition: Column) -> Alerts:
         """Keep the alerts for which ``condition`` is true; null counts as false."""
         return replace(self, frame=self.frame.where(condition), count=None)
+
+    def derive(self, mentions: Callable[[str], bool]) -> Alerts:
+        """Add the columns that a step mentions and the survey can derive; the same alerts when there is none."""
+        alerts = self
+        for item in self.survey.to_derive(self.schema, mentions) if self.survey.derived else ():
+            module, _, function = item.build.partition(":")
+            alerts = getattr(import_module(module), function)(alerts)
+        return alerts
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from alertferry.core.schema import Struct, find
+from alertferry.core.schema import Field, Primitive, Struct, find
 
 PARTITION_COLUMNS = ("year", "month", "day")
 """Columns that come from the folder names; in a packet only when asked for by name."""
@@ -40,6 +40,29 @@ class Packet:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Derived:
+    """A root column of text that the lake has not: a job adds it when one of its steps mentions it.
+
+    ``needs`` are the columns it is derived from; ``build`` names the function that adds it, ``module:function``,
+    which takes the alerts and returns them all, with the column.
+    """
+
+    name: str
+    description: str
+    needs: tuple[str, ...]
+    build: str
+
+    @property
+    def field(self) -> Field:
+        """The column."""
+        return Field(self.name, Primitive("string"))
+
+    def lacking(self, schema: Struct) -> tuple[str, ...]:
+        """Return the columns it needs that a schema has not."""
+        return tuple(path for path in self.needs if find(schema, path) is None)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Survey:
     """A survey: which column plays which role, and which packets can be asked for.
 
@@ -55,6 +78,8 @@ class Survey:
         Root columns that repeat earlier alerts of the same object.
     field_table
         Package and file name of the field documentation (see `alertferry.core.field_table`).
+    derived
+        Columns that are added on demand.
     """
 
     name: str
@@ -68,6 +93,7 @@ class Survey:
     packets: Mapping[str, Packet]
     history: tuple[str, ...] = ()
     field_table: tuple[str, str] | None = None
+    derived: tuple[Derived, ...] = ()
 
     def __hash__(self) -> int:
         return hash(self.name)
@@ -83,3 +109,15 @@ class Survey:
     def roles(self) -> dict[str, str]:
         """Role to dotted column."""
         return {role: getattr(self, role) for role in ("alert_id", "object_id", "ra", "dec", "time")}
+
+    def to_derive(self, schema: Struct, mentions: Callable[[str], bool]) -> tuple[Derived, ...]:
+        """Return what a step mentions, the schema has not, and can be derived from it."""
+        return tuple(
+            item
+            for item in self.derived
+            if mentions(item.name) and schema.get(item.name) is None and not item.lacking(schema)
+        )
+
+    def with_derived(self, schema: Struct, mentions: Callable[[str], bool]) -> Struct:
+        """Return the schema with the columns that a step makes the job derive."""
+        return Struct(schema.fields + tuple(item.field for item in self.to_derive(schema, mentions)))

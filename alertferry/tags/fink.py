@@ -5,6 +5,7 @@ Functions are found, described and bound by reading files; only Spark's workers 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
@@ -54,11 +55,10 @@ class FinkProvider:
         bound, faults = _bind(module, name, survey, schema)
         needs = tuple(column for argument in bound for column in argument.columns)
         twin = native.twin(module.name, name)
-        runs_natively = twin is not None and twin.fits(schema)
-        if not runs_natively:
-            faults = [*_lacking(module.name, name), *faults]
-        reason = "; ".join(dict.fromkeys(faults)) or None
-        return Tag(name, kind, survey, _description(module, name), needs, reason, runs_natively)
+        if twin and twin.fits(schema):
+            return Tag(name, kind, survey, _description(module, name), twin.columns(schema), native=True)
+        faults = [*_lacking(module.name, name), *faults]
+        return Tag(name, kind, survey, _description(module, name), needs, "; ".join(dict.fromkeys(faults)) or None)
 
     def verdict(self, tag: Tag, schema: Struct) -> Column:
         """Return the native expression where there is one, else a call of the Python function."""
@@ -102,9 +102,10 @@ def _bind(module: Module, name: str, survey: str, schema: Struct) -> tuple[list[
 
 
 def _description(module: Module, name: str) -> str:
-    """Return the module's own description, else the first line of what is documented."""
-    text = module.literals.get("DESCRIPTION") or module.functions[name].doc.split("\n\n")[0] or module.doc
-    return " ".join(str(text).split())
+    """Return the module's own description, else the first sentence of its documentation; of a block, of the function's."""
+    own = module.functions[name].doc
+    documented = own if name.startswith("b_") else module.doc or own
+    return " ".join(str(module.literals.get("DESCRIPTION") or documented.split("\n\n")[0]).split())
 
 
 def _lacking(place: str, name: str) -> list[str]:
@@ -122,8 +123,10 @@ def _observatories(name: str) -> list[str]:
         return []
     from astropy.utils.data import conf, is_url_in_cache
 
-    if is_url_in_cache(f"{conf.dataurl}coordinates/sites.json"):
-        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # there may be no cache at all
+        if is_url_in_cache(f"{conf.dataurl}coordinates/sites.json"):
+            return []
     return [
         "it needs astropy's list of observatories, which is not in the cache; fetch it once with "
         "`python -c 'from astropy.coordinates import EarthLocation as e; e.get_site_names()'`"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from alertferry.core.schema import Primitive, Struct, find
 from alertferry.tags.binding import UnboundError, bind
 from alertferry.tags.installed import fingerprint
+from alertferry.tags.logic import real, sure
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -108,20 +109,6 @@ class Alert:
         quotient = F.when(bottom == 0, top * F.pow(bottom, F.lit(-1.0))).otherwise(top / bottom)
         single = self.type(name) == self.type(other) == "float"
         return real(quotient.cast("float") if single else quotient)
-
-
-def sure(condition: Column) -> Column:
-    """Return a condition with null as false."""
-    from pyspark.sql import functions as F
-
-    return F.coalesce(condition, F.lit(False))
-
-
-def real(column: Column) -> Column:
-    """Return a float column with NaN as null, so that comparisons with it are never true."""
-    from pyspark.sql import functions as F
-
-    return F.when(~F.isnan(column), column)
 
 
 def is_solar_system(alert: Alert) -> Column:
@@ -321,6 +308,10 @@ class Twin:
             return all(Alert(schema).path(name) for name in self.fields)
         except UnboundError:
             return False
+
+    def columns(self, schema: Struct) -> tuple[str, ...]:
+        """Return the dotted columns it reads, sorted."""
+        return tuple(sorted(Alert(schema).path(name) for name in self.fields))
 
     def verdict(self, schema: Struct) -> Column:
         """Return the condition on alerts of a schema; never null."""

@@ -191,6 +191,28 @@ def test_conditions_select_and_the_funnel_counts(spark, tmp_path):
     assert report.receipt.alerts == len(both)
 
 
+@pytest.mark.parametrize("survey", LAKES)
+def test_a_condition_changes_no_byte_of_a_packet(spark, lakes, tmp_path, survey):
+    """Spark knows after `candidate.jd > 0` that no candidate is null; the published schema must still hold."""
+    key, nights = LAKES[survey][0], ["2026-03-01..2026-03-02"]
+    where = ["candidate.jd > 0 and candid > 0"] if survey == "ztf" else ["diaSource.snr > 5 and diaObject.ra > 0"]
+    request = Job.from_dict(
+        {
+            "source": {"kind": survey, "nights": nights, "lake": str(lakes[survey])},
+            "filters": [{"kind": "sql", "where": where}],
+            "output": {"kind": "kafka", "packet": "full"},
+        }
+    )
+    report = run_job(spark, request)
+    delivery = consume(report.topic, tmp_path, settings=load_settings())
+    assert (delivery.state, delivery.bad) == ("complete", 0)
+    source = by(key, lake_rows(lakes[survey]))
+    arrived = by(key, rows_of(tmp_path, "parquet"))
+    assert 0 < len(arrived) == report.receipt.alerts
+    for alert, row in arrived.items():
+        assert_same(row, source[alert], str(alert))
+
+
 @real_alerts
 def test_no_alert_is_a_result_too(spark, tmp_path):
     filters = [{"kind": "sql", "where": ["diaSource.psfFlux > 1e30"]}]

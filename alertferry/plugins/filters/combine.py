@@ -36,6 +36,10 @@ class _Combination(Predicate):
                 raise ValueError(f"{step.kind!r} adds columns and cannot stand here; put it in the job's filters")
         return of
 
+    def mentions(self, name: str) -> bool:
+        """Tell whether a member mentions a derivable column."""
+        return any(step.mentions(name) for step in self.of)
+
     def problems(self, survey: Survey, schema: Struct) -> Iterator[Problem]:
         """Yield the problems of all members, each below its place."""
         for index, step in enumerate(self.of):

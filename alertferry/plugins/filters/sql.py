@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import reduce
 from operator import and_
@@ -40,6 +41,10 @@ class Sql(Predicate):
     def examples(cls) -> tuple[Self, ...]:
         """Return conditions that any survey can answer."""
         return (cls(where=("year >= 2019", "month BETWEEN 1 AND 12")),)
+
+    def mentions(self, name: str) -> bool:
+        """Tell whether a derivable column stands in a condition."""
+        return any(re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE) for text in self.where)
 
     def problems(self, survey: Survey, schema: Struct) -> Iterator[Problem]:  # noqa: ARG002
         """Yield what can be seen without Spark: refused text, unknown functions and fields."""

@@ -102,7 +102,9 @@ def _records(alerts: Alerts, packed: Packing, run: Run) -> tuple[DataFrame, Obse
     from pyspark.sql.avro.functions import to_avro
 
     limit = run.settings.max_message_bytes - RECORD_OVERHEAD_BYTES
-    rows = alerts.frame.select(packed.key.alias("key"), to_avro(F.struct(*packed.columns)).alias("value"))
+    # the schema is given: left to itself Spark drops the null union of a column that a condition proves not null
+    value = to_avro(F.struct(*packed.columns), packed.avro_schema)
+    rows = alerts.frame.select(packed.key.alias("key"), value.alias("value"))
     size, alert = F.length("value"), F.col("key").cast("string")
     refusal = F.concat(F.lit(f"{OVERSIZE} id="), alert, F.lit(" size="), size.cast("string"), F.lit(f" limit={limit}"))
     checked = F.when(size > limit, F.raise_error(refusal)).otherwise(F.col("value"))

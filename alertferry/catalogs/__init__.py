@@ -1,0 +1,18 @@
+"""Reading a user's catalogue of sources safely: any common format, positions checked, identifiers untouched."""
+
+from alertferry.catalogs.guess import guess_columns
+from alertferry.catalogs.model import ROW_NUMBER, BadRow, Catalog, Column, Guess, Preview, ProperMotion
+from alertferry.catalogs.reading import preview_catalog, read_catalog
+
+__all__ = [
+    "ROW_NUMBER",
+    "BadRow",
+    "Catalog",
+    "Column",
+    "Guess",
+    "Preview",
+    "ProperMotion",
+    "guess_columns",
+    "preview_catalog",
+    "read_catalog",
+]

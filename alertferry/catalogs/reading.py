@@ -1,0 +1,189 @@
+"""Reads a user's catalogue, or shows what is in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from alertferry.catalogs.display import shown_name
+from alertferry.catalogs.isolated import Answer, parse_isolated
+from alertferry.catalogs.model import MAX_BYTES, MAX_ROWS, Catalog, OnBadRows, Preview, ProperMotion
+from alertferry.catalogs.report import Report
+from alertferry.catalogs.request import Request
+from alertferry.core.errors import AlertferryError, UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from alertferry.catalogs.model import FloatArray
+
+_MOC_ORDER = 6
+_MAX_PREVIEW_ROWS = 1000
+
+
+def read_catalog(  # noqa: PLR0913
+    path: str | os.PathLike[str],
+    *,
+    ra: str | None = None,
+    dec: str | None = None,
+    id: str | None = None,  # noqa: A002
+    radius: str | None = None,
+    columns: Sequence[str] = (),
+    pmra: str | None = None,
+    pmdec: str | None = None,
+    epoch: str | float | None = None,
+    on_bad_rows: OnBadRows = "fail",
+    max_rows: int = MAX_ROWS,
+    max_bytes: int = MAX_BYTES,
+    name: str | None = None,
+) -> Catalog:
+    """Read a catalogue of sources: csv, tsv, Parquet, VOTable or FITS, also with gzip, told apart by content.
+
+    Parameters
+    ----------
+    path
+        A regular file. It is read by another process that has no network, no other files and limited memory.
+    ra, dec
+        Columns of the position: decimal degrees, another unit where the file says so, or sexagesimal text (right
+        ascension in hours). ICRS or FK5 (J2000). Both are guessed when neither is given.
+    id
+        Column of the identifier; guessed when not given; ``#`` for the number of the row.
+    radius
+        Column of matching radii in arcsec or the file's unit; > 0 and <= 3600 arcsec.
+    columns
+        Further columns to carry.
+    pmra, pmdec, epoch
+        Columns of the proper motion (mas/yr or the file's unit, the first times cos(dec)), and the Julian year of the
+        positions or its column.
+    on_bad_rows
+        ``fail``, or ``drop`` to leave out rows that cannot be used and report them.
+    max_rows, max_bytes
+        Limits of rows, and of bytes both as given and decompressed.
+    name
+        What to call the file in messages; default is the last part of its path.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be used; the message says why and what to do.
+    """
+    request = Request(ra, dec, id, radius, pmra, pmdec, epoch, tuple(columns), on_bad_rows, max_rows, max_bytes)
+    title = _title(path, name)
+    answer, report = _ask(path, title, request)
+    if answer.table is None:
+        raise AlertferryError(f"catalogue {title}: the process that reads catalogues returned no rows")
+    return _catalog(title, answer, report, answer.table, request.columns)
+
+
+def preview_catalog(  # noqa: PLR0913
+    path: str | os.PathLike[str],
+    rows: int = 10,
+    *,
+    ra: str | None = None,
+    dec: str | None = None,
+    id: str | None = None,  # noqa: A002
+    radius: str | None = None,
+    pmra: str | None = None,
+    pmdec: str | None = None,
+    epoch: str | float | None = None,
+    max_rows: int = MAX_ROWS,
+    max_bytes: int = MAX_BYTES,
+    name: str | None = None,
+) -> Preview:
+    """Show the first rows of a catalogue and what would become of it; the parameters are those of `read_catalog`.
+
+    A catalogue whose columns or values do not fit has a `Preview` with ``problem`` set. Raises `UsageError` when not
+    even its columns can be read.
+    """
+    shown_rows = max(1, min(rows, _MAX_PREVIEW_ROWS))
+    request = Request(ra, dec, id, radius, pmra, pmdec, epoch, (), "drop", max_rows, max_bytes, shown_rows)
+    title = _title(path, name)
+    answer, report = _ask(path, title, request)
+    return Preview(
+        name=title,
+        sha256=answer.sha256,
+        columns=tuple(report.columns),
+        first_rows=tuple(tuple(row) for row in report.first_rows),
+        guess=report.guess,
+        problem=report.problem,
+        **_common(report),
+        rows=report.rows,
+        **_statistics(answer.table),
+    )
+
+
+def _title(path: str | os.PathLike[str], name: str | None) -> str:
+    return shown_name(name if name is not None else os.fsdecode(path))
+
+
+def _ask(path: str | os.PathLike[str], title: str, request: Request) -> tuple[Answer, Report]:
+    try:
+        request.check()
+        answer = parse_isolated(path, request)
+    except UsageError as error:
+        raise UsageError(f"catalogue {title}: {error}") from None
+    return answer, Report.from_fields(answer.report)
+
+
+def _common(report: Report) -> dict[str, Any]:
+    return {
+        "format": report.format,
+        "used": dict(report.used),
+        "bad_rows": tuple(report.bad_rows),
+        "bad_row_count": report.bad_row_count,
+        "warnings": tuple(report.warnings),
+    }
+
+
+def _catalog(title: str, answer: Answer, report: Report, table: pa.Table, carried: Sequence[str]) -> Catalog:
+    floats = _floats(table)
+    return Catalog(
+        name=title,
+        sha256=answer.sha256,
+        rows=table.num_rows,
+        ids=table.column("id").combine_chunks(),
+        ra_deg=floats["ra_deg"],
+        dec_deg=floats["dec_deg"],
+        radius_arcsec=floats.get("radius_arcsec"),
+        pm=ProperMotion(floats["pmra"], floats["pmdec"]) if "pmra" in floats else None,
+        epoch=floats.get("epoch"),
+        columns=table.select([f"carried_{index}" for index in range(len(carried))]).rename_columns(list(carried)),
+        guessed=tuple(report.guessed),
+        **_common(report),
+    )
+
+
+def _floats(table: pa.Table) -> Mapping[str, FloatArray]:
+    numeric = ("ra_deg", "dec_deg", "radius_arcsec", "pmra", "pmdec", "epoch")
+    return {name: table.column(name).to_numpy() for name in numeric if name in table.column_names}
+
+
+def _statistics(table: pa.Table | None) -> dict[str, Any]:
+    """Return the numbers of a preview that need the rows."""
+    if table is None:
+        ranges = dict.fromkeys(("ra_range_deg", "dec_range_deg", "radius_range_arcsec"))
+        return {"usable_rows": 0, "duplicate_ids": 0, "duplicate_positions": 0, **ranges, "moc": None}
+    floats = _floats(table)
+    ids = table.column("id").drop_null()
+    positions = table.group_by(["ra_deg", "dec_deg"]).aggregate([])
+    return {
+        "usable_rows": table.num_rows,
+        "duplicate_ids": len(ids) - len(ids.unique()),
+        "duplicate_positions": table.num_rows - positions.num_rows,
+        "ra_range_deg": _range(floats["ra_deg"]),
+        "dec_range_deg": _range(floats["dec_deg"]),
+        "radius_range_arcsec": _range(floats["radius_arcsec"]) if "radius_arcsec" in floats else None,
+        "moc": _moc(floats),
+    }
+
+
+def _range(values: FloatArray) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
+
+
+def _moc(floats: Mapping[str, FloatArray]) -> Any:
+    from astropy import units
+    from mocpy import MOC
+
+    return MOC.from_lonlat(floats["ra_deg"] * units.deg, floats["dec_deg"] * units.deg, max_norder=_MOC_ORDER)
