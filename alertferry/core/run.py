@@ -29,6 +29,8 @@ SESSION = {
     "spark.sql.runSQLOnFiles": "false",
     "spark.sql.codegen.maxFields": "10000",  # wide alerts read in batches too
     "spark.sql.caseSensitive": "false",
+    "spark.sql.parser.escapedStringLiterals": "false",
+    "spark.sql.variable.substitute": "false",  # Spark would put ${env:...} into users' conditions
     # Kafka by the V2 sink: only there do observed metrics arrive with the write itself
     "spark.sql.sources.useV1SourceList": "avro,csv,json,orc,parquet,text",
 }

@@ -9,7 +9,6 @@ environment before it parses, and extensions may replace it.
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -160,7 +159,9 @@ def _active(spark: SparkSession) -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep PySpark from logging each mistake of a user with its Java stack trace."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    from pyspark.logger import PySparkLogger
+
+    loggers = [PySparkLogger.getLogger(name) for name in _LOGGERS]
     with _quiet_lock:
         before = [logger.disabled for logger in loggers]
         for logger in loggers:

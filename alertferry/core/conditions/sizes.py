@@ -20,7 +20,7 @@ from alertferry.core.conditions.tree import Node, RefusedError
 MAX_SIZE = 2e7
 """Largest value, in numbers or characters."""
 
-MAX_STEPS = 2e8
+MAX_STEPS = 5e7
 """Most steps of work for one alert."""
 
 _NOMINAL_CHARACTERS = 32

@@ -8,7 +8,7 @@ from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
 
 from alertferry.core.conditions import ConditionError, lint, split_lines
 from alertferry.core.errors import JobError, Problem
@@ -36,6 +36,18 @@ class Sql(Predicate):
 
     where: Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(min_length=1)]
     """Conditions that must all hold; one entry may hold several, separated by ``;``."""
+
+    @field_validator("where")
+    @classmethod
+    def _has_conditions(cls, where: tuple[str, ...]) -> tuple[str, ...]:
+        for text in where:
+            try:
+                empty = not split_lines(text)
+            except ConditionError:
+                continue  # `problems` says where the text goes wrong
+            if empty:
+                raise ValueError(f"holds no condition: {text!r}")
+        return where
 
     @classmethod
     def examples(cls) -> tuple[Self, ...]:

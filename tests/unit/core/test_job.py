@@ -45,7 +45,7 @@ def test_the_hash_is_of_the_request():
 
 NIGHTS = st.lists(st.dates().map(str), min_size=1, max_size=4)
 SOURCES = st.builds(Ztf, nights=NIGHTS, lake=st.none() | st.text(min_size=1)) | st.builds(Lsst, nights=NIGHTS)
-SQLS = st.builds(Sql, where=st.lists(st.text(min_size=1), min_size=1, max_size=3))
+SQLS = st.builds(Sql, where=st.lists(st.text().map("a > {}".format), min_size=1, max_size=3))
 OUTPUTS = st.builds(Kafka, packet=st.text(min_size=1)) | st.builds(
     Files, path=st.text(min_size=1), fields=st.lists(st.text(), min_size=1, max_size=4)
 )
@@ -83,6 +83,7 @@ def test_all_problems_come_at_once_with_their_paths():
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
+        (("[\"diaSource.psfFlux > 13500\", ", "[\"-- nothing\", "), "filters[0].where: holds no condition: '-- nothing'"),
         (("version: 1", "version: 2"), "version: must be 1, got 2"),
         (("nights: [2026-01-01, 2026-03-01..2026-03-07]", "nights: []"), "source: names no nights"),
         (("2026-03-01..2026-03-07", "2026-03-07..2026-03-01"), "source.nights[1]: the range is reversed"),
