@@ -93,7 +93,19 @@ def test_null_structs_stay_null(spark, tmp_path):
 
 
 PEER_LIGHT_STATIC = [
-    *(["diaObjectId", "snr", "psfFlux", "psfFluxErr", "scienceFlux", "scienceFluxErr", "templateFlux", "templateFluxErr", "band"]),
+    *(
+        [
+            "diaObjectId",
+            "snr",
+            "psfFlux",
+            "psfFluxErr",
+            "scienceFlux",
+            "scienceFluxErr",
+            "templateFlux",
+            "templateFluxErr",
+            "band",
+        ]
+    ),
     *(["midpointMjdTai", "ra", "dec", "reliability"]),
 ]
 

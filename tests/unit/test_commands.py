@@ -44,7 +44,10 @@ BOMB = "a: &a [x, x]\nb: [*a, *a]\n"
         (BOMB, "anchors (&) and aliases (*) are not allowed"),
         (JOB.replace("lsst", "lst"), "source.kind: no source 'lst'; did you mean 'lsst'?"),
         (JOB.replace("full", "ful"), "output.packet: lsst has no packet 'ful'; did you mean 'full'?"),
-        (JOB.replace("packet: full", "fields: [diaSource.rra]"), "no field 'diaSource.rra'; did you mean 'diaSource.ra'"),
+        (
+            JOB.replace("packet: full", "fields: [diaSource.rra]"),
+            "no field 'diaSource.rra'; did you mean 'diaSource.ra'",
+        ),
         (JOB.replace("packet: full", "fields: 7"), "output.fields: must be a list, got 7"),
         (JOB.replace("2026-01-01", "2026-02-01..2026-01-01"), "source.nights[0]: the range is reversed"),
         (JOB.replace("2026-01-01", "2027-01-01"), "has none of the 1 nights asked for: 2027-01-01"),
@@ -113,7 +116,13 @@ def test_fields_can_be_searched(alertferry):
 
 def test_plugins_are_listed(alertferry):
     kinds = {(item["role"], item["kind"]) for item in alertferry("plugins", "--json").json["plugins"]}
-    assert {("source", "ztf"), ("source", "lsst"), ("filter", "sql"), ("output", "kafka"), ("launcher", "local")} <= kinds
+    assert {
+        ("source", "ztf"),
+        ("source", "lsst"),
+        ("filter", "sql"),
+        ("output", "kafka"),
+        ("launcher", "local"),
+    } <= kinds
 
 
 def test_unknown_survey(alertferry):

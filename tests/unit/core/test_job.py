@@ -83,7 +83,7 @@ def test_all_problems_come_at_once_with_their_paths():
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (("[\"diaSource.psfFlux > 13500\", ", "[\"-- nothing\", "), "filters[0].where: holds no condition: '-- nothing'"),
+        (('["diaSource.psfFlux > 13500", ', '["-- nothing", '), "filters[0].where: holds no condition: '-- nothing'"),
         (("version: 1", "version: 2"), "version: must be 1, got 2"),
         (("nights: [2026-01-01, 2026-03-01..2026-03-07]", "nights: []"), "source: names no nights"),
         (("2026-03-01..2026-03-07", "2026-03-07..2026-03-01"), "source.nights[1]: the range is reversed"),
