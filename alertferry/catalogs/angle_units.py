@@ -6,6 +6,7 @@ import math
 import re
 
 from alertferry.catalogs.display import shown
+from alertferry.catalogs.guess import unit_in_name
 from alertferry.catalogs.model import Column
 from alertferry.core.errors import UsageError
 
@@ -31,6 +32,14 @@ _DEGREES_IN = {
     "mas": 1 / 3.6e6,
     "uas": 1 / 3.6e9,
 }
+_MAS_IN = {
+    "deg": 3.6e6,
+    "rad": math.degrees(1.0) * 3.6e6,
+    "arcmin": 60e3,
+    "arcsec": 1e3,
+    "mas": 1.0,
+    "uas": 1e-3,
+}
 _UNIT_OF = {word: unit for unit, words in _SPELLINGS.items() for word in words.split()}
 _UNIT_OF |= dict.fromkeys(_SEXAGESIMAL_DEGREES.split(), "deg")
 
@@ -55,6 +64,11 @@ def degrees_in(unit: str) -> float:
     return _DEGREES_IN[unit]
 
 
+def arcsec_in(unit: str) -> float:
+    """Return how many arcsec one of these units is."""
+    return 1.0 if unit == "arcsec" else degrees_in(unit) * 3600
+
+
 def is_angle(unit: str) -> bool:
     """Tell whether ``unit`` is a known spelling of a unit of angle."""
     return bool(_known(unit))
@@ -65,10 +79,21 @@ def mas_per_year_in(column: Column) -> float:
     if not column.unit.strip():
         return 1.0
     found = _PER_YEAR.fullmatch(_bare(column.unit))
-    unit = _known(found.group(1)) if found else ""
-    if unit in ("", HOURS):
+    if found is None or _known(found.group(1)) not in _MAS_IN:
         raise UsageError(_wrong(column, "a proper motion (mas/yr, arcsec/yr, deg/yr)"))
-    return degrees_in(unit) * 3.6e6
+    return _MAS_IN[_known(found.group(1))]
+
+
+def is_motion(unit: str) -> bool:
+    """Tell whether ``unit`` is a known spelling of a unit of proper motion."""
+    found = _PER_YEAR.fullmatch(_bare(unit))
+    return bool(found and _known(found.group(1)) in _MAS_IN)
+
+
+def unit_of_name(name: str) -> str:
+    """Return the unit in a name such as ``RA (deg)`` when it is one of angle or proper motion."""
+    unit = unit_in_name(name)
+    return unit if is_angle(unit) or is_motion(unit) else ""
 
 
 def require_years(column: Column) -> None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alertferry.catalogs import numeric
-from alertferry.catalogs.angle_units import HOURS, angle_unit, degrees_in
+from alertferry.catalogs.angle_units import HOURS, angle_unit, arcsec_in, degrees_in
 from alertferry.catalogs.display import shown
 from alertferry.catalogs.faults import Measured
 from alertferry.catalogs.model import MAX_RADIUS_ARCSEC, Column
@@ -46,23 +46,23 @@ def require_equatorial(frame: str, column: str) -> None:
 
 def measure_radius(column: Column, values: pa.Array) -> Measured:
     """Return matching radii in arcsec, the unit that holds when the file says none."""
-    measured = numeric.measure_numbers(column.name, values)
-    unit = angle_unit(column, "arcsec")
-    if unit != "arcsec":
-        measured = measured.scaled(degrees_in(unit) * 3600)
+    measured = numeric.measure_numbers(column.name, values).scaled(arcsec_in(angle_unit(column, "arcsec")))
     measured = measured.refuse(~(measured.values > 0), "a radius must be > 0")
     return measured.refuse(measured.values > MAX_RADIUS_ARCSEC, f"a radius must be <= {MAX_RADIUS_ARCSEC:g} arcsec")
 
 
-def hours_suspected(column: Column, measured: Measured) -> str:
-    """Return a warning when a right ascension without a unit looks like hours, else an empty string."""
+def unit_suspected(column: Column, measured: Measured) -> str:
+    """Return a warning when right ascensions without a unit fill the range of hours or radians, else nothing."""
     values = measured.values[~measured.bad()]
-    if column.unit or len(values) < 10 or values.max(initial=0) > 24 or not _is_decimal(measured.source):
+    if column.unit or len(values) < 10 or not _is_decimal(measured.source):
         return ""
-    return (
-        f"every right ascension in {shown(column.name)!r} is between 0 and 24 and was taken as degrees; "
-        f"if these are hours, call the column '{shown(column.name)} [h]'"
-    )
+    for unit, circle in (("rad", 2 * np.pi), ("h", 24.0)):
+        if values.max() <= circle and np.ptp(values) > circle / 2:
+            return (
+                f"every right ascension in {shown(column.name)!r} is between 0 and {circle:.4g} and was taken as "
+                f"degrees; if the unit is {unit}, call the column '{shown(column.name)} [{unit}]'"
+            )
+    return ""
 
 
 def single_precision(column: Column, values: pa.Array) -> str:
@@ -76,9 +76,7 @@ def _from_text(column: Column, values: pa.Array, axis: Axis) -> Measured:
     text = tidy(values)
     decimal = numeric.decimal_texts(text)
     unit = angle_unit(column, "")
-    if decimal.all():
-        return Measured(column.name, numeric.to_floats(text, decimal), values).scaled(degrees_in(unit or "deg"))
-    if numeric.matching(text, LOOKS_SEXAGESIMAL).sum() <= decimal.sum():
+    if decimal.all() or numeric.matching(text, LOOKS_SEXAGESIMAL).sum() <= decimal.sum():
         measured = Measured(column.name, numeric.to_floats(text, decimal), values).scaled(degrees_in(unit or "deg"))
         return _refuse_unread(measured, text, "is not a number, but most of the column is decimal degrees")
     if unit not in ("", "deg", HOURS):

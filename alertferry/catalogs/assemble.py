@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +14,7 @@ from alertferry.catalogs.display import listing, shown
 from alertferry.catalogs.faults import MAX_LISTED, Mask, Measured, list_bad_rows
 from alertferry.catalogs.guess import guess_columns, require
 from alertferry.catalogs.identifiers import identifier_texts, refuse_long
-from alertferry.catalogs.model import ROW_NUMBER, BadRow, Column, Guess
+from alertferry.catalogs.model import ROW_NUMBER, Column, Guess
 from alertferry.catalogs.report import Report
 from alertferry.catalogs.request import FIRST_YEAR, LAST_YEAR, Request
 from alertferry.catalogs.source import Rows, TableSource
@@ -62,18 +61,17 @@ def assemble(source: TableSource, request: Request, report: Report) -> pa.Table:
     report.guessed = [role for role in report.used if getattr(request, role) is None]
     names = [name for role, name in report.used.items() if not (role == "id" and _is_row_number(name, source))]
     rows = source.read(list(dict.fromkeys([*names, *request.columns])), request.max_rows)
-    report.rows = rows.table.num_rows + len(rows.misfits)
+    report.rows = rows.count + len(rows.misfit_numbers)
     if report.rows == 0:
         raise UsageError("has no rows")
-    values = {name: _whole(rows.table.column(name)) for name in rows.table.column_names}
-    row_numbers = number_rows(rows)
+    values = {name: _whole(rows.columns.pop(name)) for name in list(rows.columns)}
     use = _Use(source, request, report.used, values)
     measured = _measure(use)
-    ids = _identifiers(use, row_numbers)
+    ids = _identifiers(use, rows)
     checked = [*measured.values(), refuse_long(report.used["id"], ids)]
     bad = np.any([column.bad() for column in checked], axis=0)
     report.warnings = [*rows.warnings, *_warnings(use, measured)]
-    _report_bad(report, checked, bad, row_numbers, rows.misfits)
+    _report_bad(report, checked, bad, rows)
     _refuse_bad(report, request, int((~bad).sum()))
     return _table(use, ids, measured, ~bad)
 
@@ -85,8 +83,8 @@ def choose_columns(source: TableSource, request: Request, guess: Guess) -> dict[
     used = {role: name for role, name in given.items() if isinstance(name, str)}
     for role, name in [*used.items(), *(("columns", name) for name in request.columns)]:
         if name not in names and not (role == "id" and name == ROW_NUMBER):
-            near = did_you_mean(name, names)
-            raise UsageError(f"{role}: no column {shown(name)!r}{near}. Columns: {listing(names)}")
+            near = did_you_mean(name, names) or "."
+            raise UsageError(f"{role}: no column {shown(name)!r}{near} Columns: {listing(names)}")
     if used.get("ra") is not None and used["ra"] == used["dec"]:
         raise UsageError(f"ra: and dec: name the same column {shown(used['ra'])!r}; each must be a column of its own")
     guessed = {role: require(guess, role, names) for role in ("ra", "dec", "id") if role not in used}
@@ -96,13 +94,13 @@ def choose_columns(source: TableSource, request: Request, guess: Guess) -> dict[
 def count_rows(source: TableSource, request: Request) -> int:
     """Return the number of data rows without making anything of them."""
     rows = source.read([source.columns[0].name], request.max_rows)
-    return int(rows.table.num_rows) + len(rows.misfits)
+    return rows.count + len(rows.misfit_numbers)
 
 
 def number_rows(rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return the number of each row of a table among all data rows, from 1."""
-    total = rows.table.num_rows + len(rows.misfits)
-    misfits = np.array([row.number for row in rows.misfits], dtype=np.int64)
+    total = rows.count + len(rows.misfit_numbers)
+    misfits = np.array(rows.misfit_numbers, dtype=np.int64)
     return np.delete(np.arange(1, total + 1), misfits - 1)
 
 
@@ -160,25 +158,23 @@ def _epoch(use: _Use, rows: int) -> Measured:
     return measured.refuse(~inside, "an epoch must be a Julian year from 1800 to 2200")
 
 
-def _identifiers(use: _Use, row_numbers: Any) -> pa.Array:
+def _identifiers(use: _Use, rows: Rows) -> pa.Array:
     name = use.used["id"]
     if name in use.values:
         return identifier_texts(name, use.values[name])
-    return pa.array(row_numbers).cast(pa.string())
+    return pa.array(number_rows(rows)).cast(pa.string())
 
 
 def _warnings(use: _Use, measured: Mapping[str, Measured]) -> list[str]:
-    found = [angles.hours_suspected(use.declared("ra"), measured["ra_deg"])]
+    found = [angles.unit_suspected(use.declared("ra"), measured["ra_deg"])]
     found += [angles.single_precision(use.declared(axis), use.of(axis)) for axis in ("ra", "dec")]
     return [warning for warning in found if warning]
 
 
-def _report_bad(
-    report: Report, checked: Sequence[Measured], bad: Mask, row_numbers: Any, misfits: Sequence[BadRow]
-) -> None:
-    listed = [*list_bad_rows(checked, bad, row_numbers), *misfits[:MAX_LISTED]]
+def _report_bad(report: Report, checked: Sequence[Measured], bad: Mask, rows: Rows) -> None:
+    listed = [*list_bad_rows(checked, bad, number_rows(rows)), *rows.misfits]
     report.bad_rows = sorted(listed, key=lambda row: row.number)[:MAX_LISTED]
-    report.bad_row_count = int(bad.sum()) + len(misfits)
+    report.bad_row_count = int(bad.sum()) + len(rows.misfit_numbers)
 
 
 def _refuse_bad(report: Report, request: Request, usable: int) -> None:

@@ -10,15 +10,18 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import signal
 import sys
 import sysconfig
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import alertferry
 from alertferry.catalogs.limits import Limits
 
+_DIE_WITH_PARENT = 1
 _NEW_USER = 0x10000000
 _NEW_NETWORK = 0x40000000
 
@@ -35,7 +38,10 @@ _LISTS = ("os.listdir", "os.scandir")
 def confine(limits: Limits) -> None:
     """Confine this process for the rest of its life; files that are open already stay readable and writable."""
     _set_limits(limits)
-    _leave_network()
+    if sys.platform.startswith("linux"):
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(_DIE_WITH_PARENT, int(signal.SIGKILL))
+        _leave_network(libc)
     sys.addaudithook(_guard(tuple(_libraries())))
 
 
@@ -47,19 +53,18 @@ def _set_limits(limits: Limits) -> None:
         (resource.RLIMIT_CORE, 0, 0),
         (resource.RLIMIT_NOFILE, 64, 64),
     ):
+        if kind == resource.RLIMIT_AS and sys.platform == "darwin":
+            continue  # macOS has the name but not the limit
         allowed = resource.getrlimit(kind)[1]
         most = sys.maxsize if allowed == resource.RLIM_INFINITY else allowed
         resource.setrlimit(kind, (min(soft, most), min(hard, most)))
 
 
-def _leave_network() -> None:
+def _leave_network(libc: ctypes.CDLL) -> None:
     """Move to a network namespace without any device; systems that do not allow it are left to the audit hook."""
-    if not sys.platform.startswith("linux"):
-        return
-    unshare = ctypes.CDLL(None, use_errno=True).unshare
     # A user namespace costs root its right to read other users' files, so it is the second choice.
-    if unshare(_NEW_NETWORK) != 0:
-        unshare(_NEW_USER | _NEW_NETWORK)
+    if libc.unshare(_NEW_NETWORK) != 0:
+        libc.unshare(_NEW_USER | _NEW_NETWORK)
 
 
 def _libraries() -> set[str]:
@@ -67,7 +72,8 @@ def _libraries() -> set[str]:
     paths = sysconfig.get_paths()
     folders = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     folders.add(str(Path(alertferry.__file__).parent))
-    folders.update(entry for entry in sys.path if Path(entry).name in ("site-packages", "dist-packages"))
+    specs = filter(None, map(find_spec, ("numpy", "pyarrow", "astropy")))
+    folders.update(str(Path(spec.origin).parent.parent) for spec in specs if spec.origin)
     return {os.path.realpath(folder) + os.sep for folder in folders}
 
 

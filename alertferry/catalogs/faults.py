@@ -58,7 +58,7 @@ class Measured:
         return replace(self, faults=(*self.faults, Fault(fresh, reason)))
 
 
-def list_bad_rows(columns: Sequence[Measured], bad: Mask, numbers: Sequence[int]) -> list[BadRow]:
+def list_bad_rows(columns: Sequence[Measured], bad: Mask, numbers: NDArray[np.int64]) -> list[BadRow]:
     """Return the first 1,000 bad rows, each with the first fault of its columns in the given order."""
     return [_bad_row(columns, int(row), int(numbers[row])) for row in np.flatnonzero(bad)[:MAX_LISTED]]
 

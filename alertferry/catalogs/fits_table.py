@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -11,7 +12,7 @@ import pyarrow as pa
 from alertferry.catalogs.arrays import arrow_array
 from alertferry.catalogs.display import shown
 from alertferry.catalogs.model import Column
-from alertferry.catalogs.source import Rows, cell_text, check_columns, too_many_rows
+from alertferry.catalogs.source import Rows, cell_text, check_columns, rows_of, too_many_rows
 from alertferry.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,15 +31,12 @@ class FitsTable:
 
     def __init__(self, file: BinaryIO, max_rows: int) -> None:
         _check_headers(file)
-        self._table = _first_table(file)
-        header = self._table.header
-        _check_claims(file, self._table, max_rows)
-        self.columns: tuple[Column, ...] = tuple(
-            Column(column.name, column.format, column.unit or "", str(header.get(f"TUCD{index}", "")))
-            for index, column in enumerate(self._table.columns, 1)
-        )
+        with _damage("cannot be read as FITS"):
+            self._table = _first_table(file)
+            _check_claims(file, self._table, max_rows)
+            self.columns: tuple[Column, ...] = _columns(self._table)
+            self._frame = _frame(self._table.header)
         check_columns(self.columns)
-        self._frame = _frame(header)
 
     def frame(self, column: str) -> str:  # noqa: ARG002
         """Return the RADESYS of the table, or B1950 when its equinox says so."""
@@ -49,7 +47,7 @@ class FitsTable:
         arrays = [self._array(name) for name in names]
         if arrays and len(arrays[0]) > max_rows:
             raise too_many_rows(len(arrays[0]), max_rows)
-        return Rows(pa.table(arrays, names=list(names)))
+        return rows_of(pa.table(arrays, names=list(names)))
 
     def head(self, rows: int) -> list[list[str | None]]:
         """Return the first rows as text."""
@@ -59,10 +57,8 @@ class FitsTable:
     def _array(self, name: str, rows: int | None = None) -> pa.Array:
         index = [column.name for column in self.columns].index(name)
         declared = self._table.columns[index]
-        try:
+        with _damage(f"column {shown(name)!r} cannot be read"):
             values: Any = self._table.data.field(index)[:rows]
-        except (ValueError, TypeError, IndexError, OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"column {shown(name)!r} cannot be read: {shown(error, 200)}") from None
         null = declared.null if isinstance(declared.null, int) else None
         return arrow_array(name, values, None if null is None or values.dtype.kind not in "iu" else values == null)
 
@@ -79,25 +75,42 @@ def _check_headers(file: BinaryIO) -> None:
     raise UsageError("is damaged: its FITS header has no END; it may be cut short")
 
 
+@contextmanager
+def _damage(what: str) -> Iterator[None]:
+    """Turn whatever astropy makes of damaged headers and data into a `UsageError`."""
+    try:
+        yield
+    except (UsageError, MemoryError):
+        raise
+    except Exception as error:
+        raise UsageError(f"{what}: {shown(error, 300)}") from None
+
+
 def _first_table(file: BinaryIO) -> BinTableHDU:
     from astropy.io import fits
 
     file.seek(0)
     kinds: list[str] = []
-    try:
-        hdus = fits.open(file, memmap=False, lazy_load_hdus=True, character_as_bytes=False)
-        for index in range(_MAX_EXTENSIONS):
+    hdus = fits.open(file, memmap=False, lazy_load_hdus=True, character_as_bytes=False)
+    for index in range(_MAX_EXTENSIONS):
+        try:
             hdu = hdus[index]
-            if hdu.header.get("ZIMAGE") or hdu.header.get("ZTABLE"):
-                raise UsageError("is compressed by fpack; run funpack on it first")
-            if hdu.header.get("XTENSION", "").strip() == "BINTABLE":
-                return hdu
-            kinds.append(str(hdu.header.get("XTENSION", "image")).strip().lower())
-    except IndexError:
-        pass
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"cannot be read as FITS: {shown(error, 300)}") from None
+        except IndexError:
+            break
+        if hdu.header.get("ZIMAGE") or hdu.header.get("ZTABLE"):
+            raise UsageError("is compressed by fpack; run funpack on it first")
+        if isinstance(hdu, fits.BinTableHDU):
+            return hdu
+        kinds.append(str(hdu.header.get("XTENSION", "image")).strip().lower())
     raise UsageError(f"has no binary table (it holds: {shown(', '.join(kinds))})")
+
+
+def _columns(table: BinTableHDU) -> tuple[Column, ...]:
+    ucds = [str(table.header.get(f"TUCD{index}", "")) for index in range(1, len(table.columns) + 1)]
+    return tuple(
+        Column(column.name or f"column_{index}", column.format, column.unit or "", ucd)
+        for index, (column, ucd) in enumerate(zip(table.columns, ucds, strict=True), 1)
+    )
 
 
 def _check_claims(file: BinaryIO, table: BinTableHDU, max_rows: int) -> None:

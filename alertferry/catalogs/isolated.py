@@ -91,7 +91,7 @@ def _start(files: tuple[int, ...], log: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
         cwd="/",
-        env=_environment(),
+        env=environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=log,
@@ -100,7 +100,7 @@ def _start(files: tuple[int, ...], log: IO[bytes]) -> subprocess.Popen[bytes]:
     )
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Return an environment without secrets and with few threads, each of which would claim address space."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     packages = [*(entry for entry in sys.path if entry), str(Path(alertferry.__file__).parent.parent)]
@@ -153,7 +153,8 @@ def _fields(report: IO[bytes], code: int, limits: Limits, log: IO[bytes]) -> dic
     report.seek(0)
     text = report.read(_MAX_REPORT_BYTES)
     if code != 0 or not text:
-        _explain_death(code, limits, log)
+        log.seek(0)
+        explain_death(code, limits, log.read(_BLOCK_BYTES).decode("utf-8", "replace").strip())
     outcome = json.loads(text)
     if outcome.get("memory"):
         raise UsageError(_too_large(limits))
@@ -163,11 +164,13 @@ def _fields(report: IO[bytes], code: int, limits: Limits, log: IO[bytes]) -> dic
     return fields
 
 
-def _explain_death(code: int, limits: Limits, log: IO[bytes]) -> NoReturn:
-    log.seek(0)
-    text = log.read(_BLOCK_BYTES).decode("utf-8", "replace").strip()
+def explain_death(code: int, limits: Limits, text: str) -> NoReturn:
+    """Raise the error for a parser that ended with an exit code, having written ``text``."""
     if -code == signal.SIGXCPU:
         raise UsageError(f"took more than {limits.cpu_seconds:,} s of processor time; save it as Parquet")
+    what = text.rpartition("what():")[2].strip() if "what():" in text else ""
+    if what and "bad_alloc" not in what:
+        raise UsageError(f"is damaged: {shown(what, 300)}")
     if "MemoryError" in text or "bad_alloc" in text or -code in _DEATHS:
         raise UsageError(_too_large(limits))
     last = text.splitlines()[-1] if text else "it said nothing"

@@ -46,7 +46,7 @@ def is_text(kind: pa.DataType) -> bool:
 
 def missing_words(text: pa.Array) -> Mask:
     """Return which texts are empty or stand for no value (``null``, ``n/a``, ``--``)."""
-    return np.asarray(pc.fill_null(pc.is_in(pc.utf8_lower(text), value_set=_MISSING_WORDS), True))
+    return np.asarray(pc.or_(pc.is_in(pc.utf8_lower(text), value_set=_MISSING_WORDS), pc.is_null(text)))
 
 
 def decimal_texts(text: pa.Array) -> Mask:

@@ -8,9 +8,10 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from alertferry.catalogs.angle_units import unit_of_name
 from alertferry.catalogs.display import shown
 from alertferry.catalogs.model import Column
-from alertferry.catalogs.source import Rows, cell_text, check_columns, too_many_rows
+from alertferry.catalogs.source import Rows, cell_text, check_columns, rows_of, too_many_rows
 from alertferry.core.errors import UsageError
 
 _BATCH_ROWS = 65_536
@@ -26,7 +27,7 @@ class ParquetTable:
         _check_ends(file)
         file.seek(0)
         try:
-            self._file = pq.ParquetFile(file, pre_buffer=False)
+            self._file = pq.ParquetFile(file, pre_buffer=False, page_checksum_verification=True)
             schema = self._file.schema_arrow
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(error) from None
@@ -57,7 +58,7 @@ class ParquetTable:
         if rows != self._file.metadata.num_rows:
             raise UsageError(f"is damaged: its footer claims {self._file.metadata.num_rows:,} rows, it holds {rows:,}")
         schema = batches[0].schema if batches else self._file.schema_arrow
-        return Rows(pa.Table.from_batches(batches, schema).select(list(names)))
+        return rows_of(pa.Table.from_batches(batches, schema).select(list(names)))
 
     def head(self, rows: int) -> list[list[str | None]]:
         """Return the first rows as text."""
@@ -108,7 +109,7 @@ def _unreadable(error: Exception) -> UsageError:
 def _column(field: pa.Field) -> Column:
     metadata = {key.decode("utf-8", "replace").lower(): value for key, value in (field.metadata or {}).items()}
     unit, ucd = (metadata.get(key, b"").decode("utf-8", "replace") for key in ("unit", "ucd"))
-    return Column(field.name, str(field.type), unit, ucd)
+    return Column(field.name, str(field.type), unit or unit_of_name(field.name), ucd)
 
 
 def _belongs(path: str, names: Sequence[str]) -> bool:

@@ -10,8 +10,9 @@ import json
 import os
 import sys
 import warnings
-from importlib.abc import MetaPathFinder
-from typing import Any, BinaryIO, cast
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from typing import Any, BinaryIO, NoReturn, cast
 
 from alertferry.catalogs.confine import confine
 from alertferry.catalogs.display import shown
@@ -68,7 +69,7 @@ def _read(catalogue: BinaryIO, scratch: BinaryIO, result: BinaryIO, request: Req
     gzipped = is_gzip(catalogue.read(2))
     if gzipped:
         expand(catalogue, scratch, request.max_bytes)
-        catalogue = scratch
+        catalogue = os.fdopen(os.dup(scratch.fileno()), "rb")  # astropy refuses a file that could be written
     source = open_source(catalogue, request)
     report = assemble.describe(source)
     report.format += "+gzip" if gzipped else ""
@@ -92,13 +93,16 @@ def _write(result: BinaryIO, table: Any) -> None:
     result.close()
 
 
-class _NoPandas(MetaPathFinder):
+class _NoPandas(MetaPathFinder, Loader):
     """Hides pandas: pyarrow loads it with its first array, which takes longer than reading most catalogues."""
 
-    def find_spec(self, fullname: str, path: object, target: object = None) -> None:  # noqa: ARG002
-        """Refuse pandas and leave all else to the other finders."""
-        if fullname == "pandas":
-            raise ModuleNotFoundError("pandas is not needed to read a catalogue", name=fullname)
+    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:  # noqa: ARG002
+        """Claim pandas and leave all else to the other finders."""
+        return ModuleSpec(fullname, self) if fullname == "pandas" else None
+
+    def create_module(self, spec: ModuleSpec) -> NoReturn:
+        """Refuse to load it."""
+        raise ModuleNotFoundError("pandas is not needed to read a catalogue", name=spec.name)
 
 
 if __name__ == "__main__":

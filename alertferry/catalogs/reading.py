@@ -156,7 +156,17 @@ def _catalog(title: str, answer: Answer, report: Report, table: pa.Table, carrie
 
 def _floats(table: pa.Table) -> Mapping[str, FloatArray]:
     numeric = ("ra_deg", "dec_deg", "radius_arcsec", "pmra", "pmdec", "epoch")
-    return {name: table.column(name).to_numpy() for name in numeric if name in table.column_names}
+    return {name: _float_array(table.column(name)) for name in numeric if name in table.column_names}
+
+
+def _float_array(column: pa.ChunkedArray) -> FloatArray:
+    """Return a view of a column; `to_numpy` would load pandas for it."""
+    import numpy as np
+
+    array = column.combine_chunks()
+    view = np.frombuffer(array.buffers()[1], dtype=np.float64, count=len(array), offset=8 * array.offset)
+    view.flags.writeable = False  # the memory is a mapped file that may only be read
+    return view
 
 
 def _statistics(table: pa.Table | None) -> dict[str, Any]:

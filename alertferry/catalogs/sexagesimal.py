@@ -69,9 +69,9 @@ def parse_sexagesimal(text: pa.Array, axis: Axis, unit: str) -> Angles:
 
     The marks ``h`` and ``d`` within a text go before ``unit``. A sign holds for the whole angle, also for ``-0``.
     """
-    text = pc.utf8_lower(text)
     text = pc.replace_substring_regex(text, r"\s*:\s*", ":")
-    text = pc.replace_substring_regex(text, r"\s+", " ")
+    cased = pc.replace_substring_regex(text, r"\s+", " ")
+    text = pc.utf8_lower(cased)
     degrees = np.full(len(text), np.nan)
     hours = np.zeros(len(text), dtype=bool)
     too_many = np.zeros(len(text), dtype=bool)
@@ -82,7 +82,7 @@ def parse_sexagesimal(text: pa.Array, axis: Axis, unit: str) -> Angles:
         degrees[rows] = parts["sign"] * value * np.where(in_hours, 15.0, 1.0)
         too_many[rows] = (parts["minutes"] > 60) | (parts["seconds"] > 60)
     rare = np.isnan(degrees) & np.asarray(pc.fill_null(pc.match_substring_regex(text, LOOKS_SEXAGESIMAL), False))
-    degrees[rare] = _by_astropy(text.filter(pa.array(rare)), unit)
+    degrees[rare] = _by_astropy(cased.filter(pa.array(rare)), unit)
     if axis == "dec":
         hours |= np.asarray(pc.fill_null(pc.match_substring(text, "h"), False)) & ~np.isnan(degrees)
     faults = [Fault(too_many, "minutes and seconds must be below 60")]
@@ -139,9 +139,12 @@ def _one_by_astropy(text: str, unit: str) -> float:
 
     if len(text) > _MAX_LENGTH:
         return float("nan")
+    # Whatever a stranger's text makes the parser raise, it is no angle then.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            return float(Angle(text, unit=unit).deg)
-        except Exception:  # whatever a stranger's text makes the parser raise, the text is no angle
-            return float("nan")
+        for spelling in (text, text.lower()):  # 12°30′S is south, 12D30M is degrees
+            try:
+                return float(Angle(spelling, unit=unit).deg)
+            except Exception:  # noqa: S112
+                continue
+    return float("nan")

@@ -20,12 +20,20 @@ MAX_COLUMNS = 4096
 class Rows:
     """Columns that were asked for, and the rows that are not in them because their fields do not fit the header.
 
-    ``misfits`` are in the order of the file and their numbers count all data rows from 1.
+    ``columns`` is for the caller to empty, so that what has been dealt with can be freed. ``misfit_numbers`` are in the
+    order of the file and count all data rows from 1; ``misfits`` describes the first of them.
     """
 
-    table: pa.Table
+    columns: dict[str, pa.ChunkedArray]
+    count: int
     misfits: Sequence[BadRow] = ()
+    misfit_numbers: Sequence[int] = ()
     warnings: tuple[str, ...] = ()
+
+
+def rows_of(table: pa.Table, warnings: tuple[str, ...] = ()) -> Rows:
+    """Return the columns of a table as `Rows`, all of which fit the header."""
+    return Rows(dict(zip(table.column_names, table.columns, strict=True)), table.num_rows, warnings=warnings)
 
 
 class TableSource(Protocol):

@@ -15,9 +15,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from alertferry.catalogs.angle_units import is_angle
+from alertferry.catalogs.angle_units import unit_of_name
 from alertferry.catalogs.display import shown
-from alertferry.catalogs.guess import unit_in_name
 from alertferry.catalogs.model import Column
 from alertferry.catalogs.source import MAX_COLUMNS
 from alertferry.core.errors import UsageError
@@ -93,7 +92,7 @@ def read_layout(file: BinaryIO, writing: Writing) -> Layout:
     names = [field.strip() or f"column_{index}" for index, field in enumerate(header, 1)]
     told = _ecsv_units(comments)
     columns = tuple(
-        Column(name, unit=unit or told.get(name, "") or _unit_of_name(name))
+        Column(name, unit=unit or told.get(name, "") or unit_of_name(name))
         for name, unit in zip(names, units, strict=True)
     )
     return Layout(delimiter, columns, extra + (0 if commented else 1), len(comments))
@@ -195,8 +194,3 @@ def _ecsv_units(comments: Sequence[str]) -> dict[str, str]:
     if not comments or "%ECSV" not in comments[0]:
         return {}
     return {found["name"].strip(): found["unit"].strip("'\"") for found in _ECSV_UNIT.finditer("\n".join(comments))}
-
-
-def _unit_of_name(name: str) -> str:
-    unit = unit_in_name(name)
-    return unit if is_angle(unit) or unit.endswith(("/yr", "/a")) else ""

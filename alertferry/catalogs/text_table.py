@@ -6,18 +6,21 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from alertferry.catalogs.display import shown
+from alertferry.catalogs.faults import MAX_LISTED
 from alertferry.catalogs.model import BadRow, Column
-from alertferry.catalogs.source import Rows, cell_text, check_columns, too_many_rows
+from alertferry.catalogs.source import Rows, cell_text, check_columns, rows_of, too_many_rows
 from alertferry.catalogs.text_layout import BLANKS, BLOCK_BYTES, Layout, Writing, examine, read_layout
 from alertferry.core.errors import UsageError
 
 _MAX_MISFITS = 100_000
+_EMPTY = re.compile(rb"(?m)^\r?\n")
 _COMMENT = re.compile(rb"(?m)^[ \t]*#.*\n?")
 
 
@@ -46,11 +49,14 @@ class TextTable:
         rows = 0
         for batch in self._batches(body, list(dict.fromkeys(names)), misfits):
             rows += batch.num_rows
-            if rows + len(misfits.found) > max_rows:
+            if rows + len(misfits.numbers) > max_rows:
                 raise too_many_rows(f"more than {max_rows:,}", max_rows)
             batches.append(batch)
+        if self._writing.quotes and body.lines != rows + misfits.rows:
+            self._check_quotes()
         schema = pa.schema([(name, pa.string()) for name in dict.fromkeys(names)])
-        return Rows(pa.Table.from_batches(batches, schema).select(list(names)), misfits.found, body.warnings())
+        found = rows_of(pa.Table.from_batches(batches, schema).select(list(names)), body.warnings())
+        return replace(found, misfits=misfits.described, misfit_numbers=misfits.numbers)
 
     def head(self, rows: int) -> list[list[str | None]]:
         """Return the first rows as they are written."""
@@ -61,10 +67,28 @@ class TextTable:
             return []
         return [[cell_text(row[name] or None) for name in names] for row in first.slice(0, rows).to_pylist()]
 
+    def _check_quotes(self) -> None:
+        """Refuse a quotation mark that is not closed where its value ends: it would swallow the rows that follow.
+
+        Called when rows run over several lines, which they may; pyarrow does not mind how.
+        """
+        body = _Body(self._file, self._writing, self._layout)
+        lines = io.TextIOWrapper(io.BufferedReader(body), encoding="utf-8", newline="")
+        rows = csv.reader(lines, delimiter=self._delimiter, strict=True)
+        number = 0
+        try:
+            for number, _ in enumerate(rows, 1):  # noqa: B007
+                pass
+        except csv.Error as error:
+            raise UsageError(f'after row {number} a quotation mark (") is not closed: {shown(error)}') from None
+
+    @property
+    def _delimiter(self) -> str:
+        return "\t" if self._layout.delimiter == BLANKS else self._layout.delimiter
+
     def _batches(self, body: _Body, names: Sequence[str], misfits: _Misfits) -> Iterator[pa.RecordBatch]:
         if body.is_empty():
             return
-        delimiter = self._layout.delimiter
         try:
             reader = pa_csv.open_csv(
                 body,
@@ -72,7 +96,7 @@ class TextTable:
                     use_threads=False, block_size=BLOCK_BYTES, column_names=[column.name for column in self.columns]
                 ),
                 pa_csv.ParseOptions(
-                    delimiter="\t" if delimiter == BLANKS else delimiter,
+                    delimiter=self._delimiter,
                     newlines_in_values=self._writing.quotes,
                     invalid_row_handler=misfits,
                 ),
@@ -90,25 +114,33 @@ class _Misfits:
     """Collects the rows whose number of fields differs from the header's."""
 
     def __init__(self, width: int) -> None:
-        self.found: list[BadRow] = []
+        self.numbers: list[int] = []
+        self.described: list[BadRow] = []
         self._width = width
+        self.rows = 0
         self._blank = 0
         self._error: UsageError | None = None
 
     def __call__(self, row: Any) -> str:
+        self.rows += 1
         if not row.text.strip():
             self._blank += 1
             return "skip"
         number = row.number - self._blank
         if "\n" in row.text.rstrip():
-            self._error = UsageError(f'row {number} runs over several lines: a quotation mark (") is not closed')
-        elif len(self.found) >= _MAX_MISFITS:
+            self._error = UsageError(
+                f"row {number} runs over several lines and does not fit the header: "
+                'a quotation mark (") may not be closed'
+            )
+        elif len(self.numbers) >= _MAX_MISFITS:
             self._error = UsageError(
                 f"has more than {_MAX_MISFITS:,} rows whose number of fields differs from the header's {self._width}"
             )
         else:
-            reason = f"has {row.actual_columns} fields where the header has {self._width}"
-            self.found.append(BadRow(number, "", shown(row.text, 40), reason))
+            self.numbers.append(number)
+            if len(self.numbers) <= MAX_LISTED:
+                reason = f"has {row.actual_columns} fields where the header has {self._width}"
+                self.described.append(BadRow(number, "", shown(row.text, 40), reason))
             return "skip"
         return "error"
 
@@ -119,7 +151,10 @@ class _Misfits:
 
 
 class _Body(io.RawIOBase):
-    """The data rows of a text file as UTF-8 lines, without header and comments, to be read once."""
+    """The data rows of a text file as UTF-8 lines, without header and comments, to be read once.
+
+    ``lines`` counts those read so far that are not empty, in files with quotation marks.
+    """
 
     def __init__(self, file: BinaryIO, writing: Writing, layout: Layout) -> None:
         super().__init__()
@@ -128,6 +163,7 @@ class _Body(io.RawIOBase):
         self._squeeze = layout.delimiter == BLANKS
         self._in_quotes = False
         self._comments = -layout.comments
+        self.lines = 0
         self._blocks = filter(None, map(self._clean, _whole_lines(file, writing)))
         self._left = memoryview(next(self._blocks, b""))
 
@@ -145,13 +181,14 @@ class _Body(io.RawIOBase):
         """Tell that this is a stream to read."""
         return True
 
-    def read(self, size: int | None = -1) -> bytes:
-        """Return at most ``size`` bytes, none at the end."""
+    def readinto(self, buffer: Any) -> int:
+        """Fill ``buffer`` as far as the current block goes; return 0 at the end."""
         if not self._left:
             self._left = memoryview(next(self._blocks, b""))
-        end = len(self._left) if size is None or size < 0 else size
-        part, self._left = self._left[:end], self._left[end:]
-        return bytes(part)
+        size = min(len(buffer), len(self._left))
+        buffer[:size] = self._left[:size]
+        self._left = self._left[size:]
+        return size
 
     def _clean(self, block: bytes) -> bytes:
         if self._writing.encoding != "utf-8":
@@ -163,6 +200,8 @@ class _Body(io.RawIOBase):
         while self._skip and block:
             line, _, block = block.partition(b"\n")
             self._skip -= 1 if line.strip() else 0
+        if self._writing.quotes:
+            self.lines += block.count(b"\n") - len(_EMPTY.findall(block))
         return _squeezed(block) if self._squeeze else block
 
     def _without_comments(self, block: bytes) -> bytes:
@@ -205,7 +244,9 @@ def _squeezed(block: bytes) -> bytes:
         return re.sub(rb"[ \t]+", b"\t", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", block))
     lines = (line.replace("\t", " ").strip() for line in block.decode().split("\n"))
     out = io.StringIO()
-    csv.writer(out, delimiter="\t", lineterminator="\n").writerows(
-        csv.reader(lines, delimiter=" ", skipinitialspace=True)
-    )
+    try:
+        rows = csv.reader(lines, delimiter=" ", skipinitialspace=True)
+        csv.writer(out, delimiter="\t", lineterminator="\n").writerows(rows)
+    except csv.Error as error:
+        raise UsageError(f"cannot be read as a text table: {shown(error)}") from None
     return out.getvalue().encode()

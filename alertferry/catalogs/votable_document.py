@@ -33,12 +33,17 @@ class Field:
     ref: str = ""
     null: str = ""
 
+    @property
+    def is_scalar(self) -> bool:
+        """Tell whether a cell holds one element."""
+        return self.arraysize in ("", "1")
+
 
 @dataclass
 class Document:
     """The first table of a document that holds data, and the coordinate systems by their ID.
 
-    ``open`` is set while that table may still be the one that is being read.
+    ``open`` is set while that table may still be the one that is being read; ``claimed_rows`` is its own count.
     """
 
     open: bool = False
@@ -46,6 +51,7 @@ class Document:
     frames: dict[str, str] = field(default_factory=dict)
     serialization: str = ""
     rows: int = 0
+    claimed_rows: int | None = None
 
 
 def examine_document(file: BinaryIO, max_rows: int) -> Document:
@@ -61,6 +67,9 @@ def examine_document(file: BinaryIO, max_rows: int) -> Document:
 
     def start(tag: str, attributes: dict[str, str]) -> None:
         nonlocal tables
+        if tag == "TD" and not attributes:  # nearly all elements are these
+            path.append(tag)
+            return
         name = tag.rpartition(":")[2]
         path.append(name)
         _check_element(name, attributes, len(path))
@@ -81,6 +90,26 @@ def examine_document(file: BinaryIO, max_rows: int) -> Document:
     return document
 
 
+def read_stream(file: BinaryIO) -> str:
+    """Return the text of the first STREAM."""
+    parts: list[str] = []
+    parser = _safe_parser()
+
+    def start(tag: str, attributes: Mapping[str, str]) -> None:  # noqa: ARG001
+        if tag.rpartition(":")[2] == "STREAM":
+            parser.CharacterDataHandler = parts.append
+
+    def end(tag: str) -> None:
+        if tag.rpartition(":")[2] == "STREAM":
+            raise _EnoughError
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    with suppress(_EnoughError):
+        _feed(parser, file)
+    return "".join(parts)
+
+
 def read_cells(file: BinaryIO, wanted: Sequence[int], max_rows: int, stop: bool = False) -> list[pa.Array]:
     """Return columns (by position) of the first TABLEDATA exactly as they are written; an empty cell is null.
 
@@ -90,7 +119,7 @@ def read_cells(file: BinaryIO, wanted: Sequence[int], max_rows: int, stop: bool 
     parser = _safe_parser()
     parser.StartElementHandler = cells.start
     parser.EndElementHandler = cells.end
-    parser.CharacterDataHandler = cells.text
+    parser.CharacterDataHandler = cells.parts.append
     with suppress(_EnoughError):
         _feed(parser, file)
     return cells.columns()
@@ -101,7 +130,7 @@ class _EnoughError(Exception):
 
 
 class _Cells:
-    """Collects the cells of wanted columns, row by row."""
+    """Collects the cells of wanted columns, row by row; ``parts`` takes the text."""
 
     def __init__(self, wanted: Sequence[int], max_rows: int, stop: bool) -> None:
         self._wanted = list(wanted)
@@ -109,29 +138,21 @@ class _Cells:
         self._stop = stop
         self._rows = 0
         self._row: list[str] = []
-        self._parts: list[str] | None = None
+        self.parts: list[str] = []
         self._pending: list[list[str | None]] = [[] for _ in self._wanted]
         self._chunks: list[list[pa.Array]] = [[] for _ in self._wanted]
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:  # noqa: ARG002
-        """Begin a row or a cell."""
-        if tag.endswith("TD"):
-            self._parts = []
-        elif tag.endswith("TR"):
-            self._row = []
-
-    def text(self, text: str) -> None:
-        """Take text of the current cell."""
-        if self._parts is not None:
-            self._parts.append(text)
+        """Forget the text before a cell; this and `end` are called for every cell and do as little as they can."""
+        self.parts.clear()
 
     def end(self, tag: str) -> None:
         """Finish a cell, a row or the table."""
-        if tag.endswith("TD"):
-            self._row.append("".join(self._parts or ()))
-            self._parts = None
-        elif tag.endswith("TR"):
+        if tag[-2:] == "TD":
+            self._row.append("".join(self.parts))
+        elif tag[-2:] == "TR":
             self._add_row()
+            self._row.clear()
         elif tag.endswith("TABLEDATA"):
             raise _EnoughError
 
@@ -160,8 +181,9 @@ class _Cells:
 
 def _note(document: Document, name: str, attributes: Mapping[str, str], path: Sequence[str], max_rows: int) -> None:
     if name == "TABLE":
-        claimed = attributes.get("nrows", "")
-        if claimed.isdecimal() and int(claimed[:20]) > max_rows:
+        claimed = attributes.get("nrows", "").strip()
+        document.claimed_rows = int(claimed[:20]) if claimed.isdecimal() else None
+        if (document.claimed_rows or 0) > max_rows:
             raise too_many_rows(shown(claimed), max_rows)
     elif name == "FIELD":
         document.fields.append(_field(attributes))
@@ -225,5 +247,5 @@ def _feed(parser: expat.XMLParserType, file: BinaryIO) -> None:
         while block := file.read(_BLOCK_BYTES):
             parse(block, False)
         parse(b"", True)
-    except expat.ExpatError as error:
+    except (expat.ExpatError, LookupError) as error:  # an unknown encoding is a LookupError
         raise UsageError(f"is not well-formed XML: {shown(error, 200)}; it may be cut short") from None

@@ -1,28 +1,27 @@
-"""VOTables. The cells of TABLEDATA are read as they are written; BINARY and BINARY2 are left to astropy.
+"""VOTables, with TABLEDATA, BINARY or BINARY2.
 
-The whole document is checked before any of it is used: nothing in it may refer to another file or place.
+The whole document is checked before any of it is used: nothing in it may refer to another file or place. astropy's
+reader is not used, because it follows such references and trims the texts of cells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from alertferry.catalogs.arrays import arrow_array
 from alertferry.catalogs.display import shown
 from alertferry.catalogs.model import Column
-from alertferry.catalogs.source import Rows, cell_text, check_columns, too_many_rows
-from alertferry.catalogs.votable_document import Document, Field, examine_document, read_cells
+from alertferry.catalogs.source import Rows, cell_text, check_columns, rows_of
+from alertferry.catalogs.votable_binary import read_binary
+from alertferry.catalogs.votable_document import Document, Field, examine_document, read_cells, read_stream
 from alertferry.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from astropy.io.votable.tree import TableElement
 
 _TYPES = {
     "boolean": pa.bool_(),
+    "bit": pa.bool_(),
     "unsignedByte": pa.uint8(),
     "short": pa.int16(),
     "int": pa.int32(),
@@ -46,7 +45,6 @@ class VOTable:
         self.columns: tuple[Column, ...] = tuple(_column(field) for field in self._document.fields)
         check_columns(self.columns)
         self._index = {column.name: index for index, column in enumerate(self.columns)}
-        self._binary: TableElement | None = None
 
     def frame(self, column: str) -> str:
         """Return the system of the COOSYS that the column refers to."""
@@ -54,50 +52,29 @@ class VOTable:
 
     def read(self, names: Sequence[str], max_rows: int) -> Rows:
         """Return columns; numbers of TABLEDATA have the declared type where the texts of all cells allow it."""
-        if self._document.serialization != "TABLEDATA":
-            return Rows(self._from_binary(names, max_rows))
         wanted = sorted({self._index[name] for name in names})
-        cells = read_cells(self._file, wanted, max_rows)
-        columns = dict(zip(wanted, cells, strict=True))
-        arrays, warnings = [], []
-        for name in names:
-            array, warning = _typed(self._document.fields[self._index[name]], columns[self._index[name]])
-            arrays.append(array)
-            warnings += [warning] if warning else []
-        return Rows(pa.table(arrays, names=list(names)), warnings=tuple(dict.fromkeys(warnings)))
+        cells = dict(zip(wanted, self._cells(wanted, max_rows), strict=True))
+        found = {name: _typed(self._document.fields[self._index[name]], cells[self._index[name]]) for name in names}
+        self._compare(len(cells[wanted[0]]))
+        table = pa.table({name: array for name, (array, _) in found.items()})
+        return rows_of(table, warnings=tuple(warning for _, warning in found.values() if warning))
 
     def head(self, rows: int) -> list[list[str | None]]:
         """Return the first rows, of TABLEDATA as they are written."""
-        if self._document.serialization == "TABLEDATA":
-            cells = read_cells(self._file, range(len(self.columns)), max_rows=rows, stop=True)
-            columns = [column.to_pylist() for column in cells]
-        else:
-            columns = [self._array(index).slice(0, rows).to_pylist() for index in range(len(self.columns))]
+        columns = [column.to_pylist() for column in self._cells(range(len(self.columns)), rows, stop=True)]
         return [[cell_text(value) for value in row] for row in zip(*columns, strict=True)]
 
-    def _from_binary(self, names: Sequence[str], max_rows: int) -> pa.Table:
-        rows = len(self._parsed().array)
-        if rows > max_rows:
-            raise too_many_rows(rows, max_rows)
-        return pa.table([self._array(self._index[name]) for name in names], names=list(names))
+    def _compare(self, rows: int) -> None:
+        """Refuse a table that is shorter than it says."""
+        claimed = self._document.claimed_rows
+        if claimed is not None and rows < claimed:
+            raise UsageError(f"is damaged: it claims {claimed:,} rows and holds {rows:,}")
 
-    def _array(self, index: int) -> pa.Array:
-        data: Any = self._parsed().array
-        column = data[data.dtype.names[index]]
-        return arrow_array(self.columns[index].name, column.data, column.mask)
-
-    def _parsed(self) -> TableElement:
-        if self._binary is None:
-            from astropy.io import votable
-
-            self._file.seek(0)
-            try:
-                self._binary = votable.parse(self._file, verify="ignore").get_first_table()
-            except (MemoryError, PermissionError):
-                raise
-            except Exception as error:  # astropy lets ValueError, struct.error, IndexError and more out of damaged data
-                raise UsageError(f"cannot be read as a VOTable: {shown(error, 300)}") from None
-        return self._binary
+    def _cells(self, wanted: Sequence[int], max_rows: int, stop: bool = False) -> list[pa.Array]:
+        """Return columns as texts (TABLEDATA) or with their types (BINARY, BINARY2)."""
+        if self._document.serialization in ("BINARY", "BINARY2"):
+            return read_binary(read_stream(self._file), self._document, wanted, max_rows, stop)
+        return read_cells(self._file, wanted, max_rows, stop)
 
 
 def _column(field: Field) -> Column:
@@ -107,10 +84,12 @@ def _column(field: Field) -> Column:
 
 def _typed(field: Field, text: pa.Array) -> tuple[pa.Array, str]:
     """Return cells in the declared type, or as text with a warning where they do not fit it."""
+    if not pa.types.is_string(text.type):
+        return text, ""
     if field.null:
         text = pc.if_else(pc.equal(pc.utf8_trim_whitespace(text), field.null), None, text)
     kind = _TYPES.get(field.datatype)
-    if kind is None or field.arraysize not in ("", "1"):
+    if kind is None or not field.is_scalar:
         return text, ""
     bare = pc.utf8_trim_whitespace(text)
     try:
