@@ -29,6 +29,7 @@ for command in (
     data.consume,
     data.verify,
     surveys.fields,
+    surveys.tags,
     surveys.nights,
     machine.plugins,
 ):

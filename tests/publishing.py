@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import fastavro
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from alertferry.core.receipt import Manifest, Receipt, format_digest, ids_digest, schema_fingerprint
@@ -156,6 +158,7 @@ def produce(servers: str, topic: str, messages: Sequence[Keyed], spread: int | N
     producer = Producer(
         {
             "bootstrap.servers": servers,
+            "log_level": 0,
             "linger.ms": 5,
             "compression.type": "lz4",
             "message.max.bytes": 10_000_000,
@@ -180,7 +183,11 @@ def end_offsets(servers: str, topic: str, partitions: int) -> dict[int, int]:
     """Return the end offset of every partition."""
     admin = AdminClient({"bootstrap.servers": servers})
     wanted = {TopicPartition(topic, number): OffsetSpec.latest() for number in range(partitions)}
-    return {part.partition: future.result().offset for part, future in admin.list_offsets(wanted).items()}
+    for _ in range(50):
+        with contextlib.suppress(KafkaException):  # a new topic has no leader for a moment
+            return {part.partition: future.result().offset for part, future in admin.list_offsets(wanted).items()}
+        time.sleep(0.1)
+    raise AssertionError(f"the broker does not tell the offsets of {topic}")
 
 
 def delete_records(servers: str, topic: str, before: dict[int, int]) -> None:

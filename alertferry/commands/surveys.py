@@ -1,12 +1,18 @@
-"""`fields` and `nights`: what can be used in a job."""
+"""`fields`, `tags` and `nights`: what can be used in a job."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from alertferry.commands.output import Json, answer, note, out, say
+
+if TYPE_CHECKING:
+    from alertferry.tags.provider import Kind, Tag
+
+KINDS: tuple[Kind, ...] = ("tag", "block")
 
 SurveyName = Annotated[str, typer.Argument(metavar="SURVEY", help="ztf, lsst, or a plugin's.")]
 
@@ -45,6 +51,66 @@ def _json() -> bool:
     from alertferry.commands.output import MODE
 
     return MODE.json
+
+
+def tags(
+    survey: SurveyName,
+    lake: Annotated[str | None, typer.Option(help="Path of the lake; the configured one when left out.")] = None,
+    nights: Annotated[
+        list[str] | None, typer.Option(help="Nights that must have the columns; all of the lake when left out.")
+    ] = None,
+    json: Json = False,  # noqa: ARG001 - read by its callback
+) -> None:
+    """List tags and blocks: what they are, what they read, and whether they can be used on these nights."""
+    from alertferry.core.registry import default_registry
+    from alertferry.tags.provider import describe
+
+    source = default_registry().get("source", survey)
+    known, seen = source.survey, _lake_schema(source, lake, nights)
+    found = [tag for kind in KINDS for tag in describe(known.name, kind, seen or known.documented)]
+    answer({"survey": known.name, "tags": [_tag_dict(tag) for tag in found]})
+    if not _json():
+        _print_tags(found)
+    looked = "the nights of the lake" if seen else "the documented fields; give --lake to see what your nights have"
+    note(f"{sum(tag.available for tag in found)} of {len(found)} can be used; compared with {looked}")
+
+
+def _lake_schema(source: Any, lake: str | None, nights: list[str] | None) -> Any:
+    """Return the schema of the nights asked for, of all nights of the lake, or None without a lake to look at."""
+    from alertferry.core.local_lake import local_path
+    from alertferry.core.local_lake import nights as nights_of
+    from alertferry.core.settings import load_settings
+
+    settings = load_settings()
+    location = lake or settings.lakes.get(source.survey.name)
+    root = local_path(location) if location else None
+    wanted = nights or (list(map(str, nights_of(root))) if root else [])
+    glance = source(nights=wanted, lake=location).glance(settings) if wanted else None
+    return glance.schema if glance else None
+
+
+def _tag_dict(tag: Tag) -> dict[str, Any]:
+    shown = {name: getattr(tag, name) for name in ("name", "kind", "description", "needs", "available", "reason")}
+    return shown | {"native": tag.native}
+
+
+def _print_tags(found: list[Tag]) -> None:
+    """Print what is available with what it reads, then what is not with the reason."""
+    from rich.table import Table
+
+    for kind in KINDS:
+        table = Table(box=None, header_style="bold")
+        table.add_column(kind, no_wrap=True)
+        for heading in ("description", "reads", "runs"):
+            table.add_column(heading)
+        for tag in (tag for tag in found if tag.kind == kind and tag.available):
+            roots = dict.fromkeys(column.partition(".")[0] for column in tag.needs)
+            table.add_row(tag.name, escape(tag.description), ", ".join(roots), "native" if tag.native else "in Python")
+        if table.row_count:
+            out.print(table)
+    for tag in found:
+        if tag.reason:
+            say(f"unavailable: {tag.name}: {tag.reason}")
 
 
 def nights(

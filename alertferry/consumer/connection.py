@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError
 
 GROUP = "alertferry"
+CLOSE_SECONDS = 3.0
 
 FETCHING: dict[str, Any] = {
     "enable.auto.commit": False,
@@ -102,7 +104,7 @@ class Broker:
         try:
             return {part.partition: int(future.result().offset) for part, future in asked.items()}
         except KafkaException as error:
-            raise self._failed(error.args[0], f"the offsets of the topic {topic} cannot be read") from None
+            raise self._failed(error.args[0], topic) from None
 
     def consumer(self, group: str = GROUP, **more: Any) -> Consumer:
         """Return a consumer that fetches what it is assigned and never moves by itself."""
@@ -121,10 +123,10 @@ class Broker:
             "(ALERTFERRY_BOOTSTRAP_SERVERS), that the broker runs, and that this network reaches it"
         )
 
-    def _failed(self, error: KafkaError, what: str) -> AlertferryError:
-        from confluent_kafka import KafkaError as Codes
-
-        if error.code() in (Codes._TRANSPORT, Codes._TIMED_OUT, Codes._ALL_BROKERS_DOWN, Codes.REQUEST_TIMED_OUT):
+    def _failed(self, error: KafkaError, topic: str) -> AlertferryError:
+        what = f"the offsets of the topic {topic} cannot be read"
+        # a topic that was made a moment ago is listed before its partitions answer
+        if is_passing(error) or (_is_unknown(error) and topic in self.topics()):
             return UnavailableError(f"{what}: {self.settings.redact(error.str())}")
         return kafka_failure(error, what, self.settings)
 
@@ -140,7 +142,7 @@ def kafka_failure(error: KafkaError, what: str, settings: Settings) -> Alertferr
     said = settings.redact(error.str())
     if error.code() in (Codes.TOPIC_AUTHORIZATION_FAILED, Codes.GROUP_AUTHORIZATION_FAILED):
         return AlertferryError(f"{what}: this user may not read it ({said}); ask the broker's operator for access")
-    if error.code() in (Codes.UNKNOWN_TOPIC_OR_PART, Codes._UNKNOWN_TOPIC, Codes._UNKNOWN_PARTITION):
+    if _is_unknown(error):
         return AlertferryError(f"{what}: the topic was deleted ({said}); what is on disk stays")
     return AlertferryError(f"{what}: {said}")
 
@@ -151,6 +153,13 @@ def open_consumer(settings: Settings, group: str = GROUP, **more: Any) -> Consum
 
     options = {"group.id": group} | client_options(settings) | FETCHING | more
     return _make(Consumer, options, settings)
+
+
+def close_consumer(consumer: Consumer) -> None:
+    """Close a connection; a broker that no longer answers is not waited for, as there is nothing left to say to it."""
+    closing = threading.Thread(target=consumer.close, daemon=True)
+    closing.start()
+    closing.join(CLOSE_SECONDS)
 
 
 def _make(client: Callable[[dict[str, Any]], Any], options: dict[str, Any], settings: Settings) -> Any:
@@ -164,6 +173,28 @@ def _make(client: Callable[[dict[str, Any]], Any], options: dict[str, Any], sett
             f"the Kafka client refuses its options: {said}; correct the ALERTFERRY_KAFKA_* variable or the [kafka] "
             "table of the settings file (names are those of librdkafka, for example sasl.username, ssl.ca.location)"
         ) from None
+
+
+def _is_unknown(error: KafkaError) -> bool:
+    from confluent_kafka import KafkaError as Codes
+
+    return error.code() in (Codes.UNKNOWN_TOPIC_OR_PART, Codes._UNKNOWN_TOPIC, Codes._UNKNOWN_PARTITION)
+
+
+def is_passing(error: KafkaError) -> bool:
+    """Tell whether a failure may be over when the same thing is tried again."""
+    from confluent_kafka import KafkaError as Codes
+
+    return error.code() in (
+        Codes._TRANSPORT,
+        Codes._TIMED_OUT,
+        Codes._ALL_BROKERS_DOWN,
+        Codes.REQUEST_TIMED_OUT,
+        Codes.NOT_LEADER_FOR_PARTITION,
+        Codes.LEADER_NOT_AVAILABLE,
+        Codes.BROKER_NOT_AVAILABLE,
+        Codes.REPLICA_NOT_AVAILABLE,
+    )
 
 
 def _is_login(said: str) -> bool:

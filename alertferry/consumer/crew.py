@@ -90,9 +90,10 @@ class _Worker:
 
     def __init__(self, task: Task, lock: int, heard: queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]) -> None:
         command = [sys.executable, "-m", "alertferry.consumer.worker"]
-        # the worker inherits the folder's lock: it stays taken until the last worker of a killed parent is gone
+        # the worker inherits the folder's lock: it stays taken until the last worker of a killed parent is gone;
+        # a process group of its own keeps the terminal's Ctrl-C away: the parent decides what that means
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(lock,), text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=(lock,), process_group=0, text=True
         )
         self._heard = heard
         self.say(task.to_line())

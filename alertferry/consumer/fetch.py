@@ -19,7 +19,7 @@ from alertferry.consumer.layout import FORMATS
 from alertferry.consumer.pacing import Pacing
 from alertferry.consumer.signals import Interruption
 from alertferry.consumer.source import Outlook, Source
-from alertferry.consumer.spans import Span, missing, within
+from alertferry.consumer.spans import Span, missing, total, within
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.receipt import schema_fingerprint
 from alertferry.core.settings import Settings
@@ -162,7 +162,7 @@ class _Run:
                 return judge.interrupted(self.folder, outlook, self.stop.name)
             if verdict is not None:
                 return self._finish(verdict)
-            if not pacing.due(todo, outlook):
+            if not pacing.due(todo, outlook) and not self._fills_limit(todo):
                 self.stop.wait(LOOK_SECONDS)
                 continue
             try:
@@ -222,6 +222,10 @@ class _Run:
         spans = missing(self.folder.coverage(), outlook.low, outlook.ends)
         limit = self.order.limit
         return within(spans, None if limit is None else max(0, limit - self.folder.alerts))
+
+    def _fills_limit(self, todo: list[Span]) -> bool:
+        limit = self.order.limit
+        return limit is not None and bool(todo) and self.folder.alerts + total(todo) >= limit
 
     def _fetch(self, todo: list[Span], outlook: Outlook, progress: Progress) -> None:
         expected = outlook.receipt.alerts if outlook.receipt else None

@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +97,17 @@ def _is_another(known: Label, now: Label) -> bool:
 
 
 class Folder:
-    """A locked delivery folder. What is not committed is removed when it is opened."""
+    """A locked delivery folder. What is not committed is removed when it is opened.
 
-    def __init__(self, path: Path, label: Label) -> None:
+    ``alerts`` is the number of alerts on disk, ``commits`` what they are proved by.
+    """
+
+    def __init__(self, path: Path, label: Label, lock_seconds: float = LOCK_SECONDS) -> None:
         self.path = path
         self.label = label
+        self._lock_seconds = lock_seconds
         self.commits: dict[Span | None, Commit] = {}
+        self.alerts = 0
         self._lock = -1
 
     @property
@@ -116,8 +121,10 @@ class Folder:
         Raises `UsageError` for a folder of something else or one in use, `AlertferryError` when the disk refuses.
         """
         with storage_errors(self.path):
+            if self.path.is_dir():
+                self._refuse_foreign(Label.read(self.path), from_beginning)
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = _acquire(self.path)
+            self._lock = _acquire(self.path, self._lock_seconds)
             known = Label.read(self.path)
             self._refuse_foreign(known, from_beginning)
             commits_folder(self.path).mkdir(exist_ok=True)
@@ -127,6 +134,7 @@ class Folder:
             if known is None or from_beginning:
                 self.relabel(self.label.manifest, anew=True)
             else:
+                self.label = replace(self.label, topic_id=self.label.topic_id or known.topic_id)
                 self.relabel(self.label.manifest or known.manifest)
 
     def close(self) -> None:
@@ -137,7 +145,7 @@ class Folder:
 
     def relabel(self, manifest: Manifest | None, anew: bool = False) -> None:
         """Keep the job's newest manifest; the file is left untouched when nothing changed."""
-        label = Label(self.label.topic, self.label.format, self.label.topic_id, manifest)
+        label = replace(self.label, manifest=manifest)
         known = None if anew else Label.read(self.path)
         self.label = label
         if known is None or known.to_json() != label.to_json():
@@ -146,7 +154,9 @@ class Folder:
 
     def add(self, commit: Commit) -> None:
         """Count a commit that was written."""
+        known = self.commits.get(commit.span)
         self.commits[commit.span] = commit
+        self.alerts += commit.rows - (known.rows if known else 0)
 
     def withdraw(self, commit: Commit) -> None:
         """Take a commit back: its offsets are fetched again."""
@@ -156,11 +166,6 @@ class Folder:
     def coverage(self) -> dict[int, Any]:
         """Return the committed offsets of every partition."""
         return coverage(span for span in self.commits if span is not None)
-
-    @property
-    def alerts(self) -> int:
-        """Number of alerts on disk."""
-        return sum(commit.rows for commit in self.commits.values())
 
     @property
     def bad(self) -> int:
@@ -199,7 +204,7 @@ class Folder:
 
     def _recover(self) -> None:
         """Keep the commits whose files are there; remove everything of ours that no commit names."""
-        self.commits = {}
+        self.commits, self.alerts = {}, 0
         ends: dict[int, int] = {}
         for item in read_commits(self.path):
             if isinstance(item, Path):
@@ -239,12 +244,13 @@ class Folder:
             name = message_stem(commit.partition or 0, offset)
             for suffix in (".bin", ".json"):
                 (self.path / BAD_FOLDER / f"{name}{suffix}").unlink(missing_ok=True)
-        self.commits.pop(commit.span, None)
+        if self.commits.pop(commit.span, None) is not None:
+            self.alerts -= commit.rows
 
 
-def _acquire(folder: Path) -> int:
+def _acquire(folder: Path, seconds: float) -> int:
     descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
-    deadline = time.monotonic() + LOCK_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

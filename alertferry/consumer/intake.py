@@ -10,7 +10,7 @@ from itertools import groupby
 from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING
 
-from alertferry.consumer.connection import kafka_failure, open_consumer
+from alertferry.consumer.connection import close_consumer, is_passing, kafka_failure, open_consumer
 from alertferry.consumer.spans import Span
 from alertferry.core.errors import AlertferryError
 from alertferry.core.settings import Settings
@@ -155,7 +155,7 @@ class Intake:
 
     def close(self) -> None:
         """Close the connection."""
-        self._consumer.close()
+        close_consumer(self._consumer)
 
     def _left(self) -> int:
         return sum(reading.span.end - reading.next for reading in self._reading.values())
@@ -207,7 +207,7 @@ class Intake:
                 reading.next = max(reading.next, message.offset())
         elif error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
             raise OvertakenError(f"records of {self._topic} expired while they were being fetched")
-        elif not error.retriable():
+        elif not is_passing(error):
             raise kafka_failure(error, f"the topic {self._topic} cannot be read", self._settings)
 
     def _full_chunks(self) -> Iterator[Chunk]:

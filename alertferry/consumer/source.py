@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alertferry.consumer.connection import Broker, Offsets, kafka_failure
+from alertferry.consumer.connection import (
+    Broker,
+    Offsets,
+    UnavailableError,
+    close_consumer,
+    is_passing,
+    kafka_failure,
+)
 from alertferry.core.errors import IncompleteError, UsageError
 from alertferry.core.receipt import SCHEMA_SUFFIX, Manifest, Receipt
 from alertferry.core.settings import Settings
@@ -61,7 +69,6 @@ class Source:
         self.topic = topic
         self.settings = settings
         self._broker = Broker(settings)
-        self._reader = None
         topics = self._broker.topics()
         _check_topic(topic, topics)
         self.partitions = topics[topic]
@@ -104,11 +111,12 @@ class Companion:
         """
         deadline = time.monotonic() + timeout
         while True:
-            offsets = self._broker.offsets(self.topic, self._partitions)
-            if (first := self._first(offsets)) is not None:
-                self._is_ours = Manifest.from_json(first.value() or b"") is not None
-                self.refresh()
-                return str(first.key().decode())
+            with suppress(UnavailableError):
+                first = self._first(self._broker.offsets(self.topic, self._partitions))
+                if first is not None:
+                    self._is_ours = Manifest.from_json(first.value() or b"") is not None
+                    self.refresh()
+                    return str(first.key().decode(errors="replace"))
             if time.monotonic() > deadline:
                 raise IncompleteError(
                     f"the topic {self.topic} holds no schema yet: its job has not begun to publish, or its records "
@@ -123,16 +131,16 @@ class Companion:
         offsets = self._broker.offsets(self.topic, self._partitions)
         for number in self._partitions:
             if offsets.high[number] > max(self._seen.get(number, 0), offsets.low[number]):
-                self._seen[number] = offsets.high[number]
-                self._take(self._tail(number, offsets))
+                self._take(number, self._tail(number, offsets))
         return self.manifest
 
     def close(self) -> None:
         """Close the connection."""
-        self._consumer.close()
+        close_consumer(self._consumer)
 
-    def _take(self, messages: Sequence[Message]) -> None:
+    def _take(self, number: int, messages: Sequence[Message]) -> None:
         for message in messages:
+            self._seen[number] = message.offset() + 1
             found = Manifest.from_json(message.value() or b"")
             if found is not None:
                 self.manifest = found
@@ -164,10 +172,12 @@ class Companion:
                 continue
             if message.error() is None:
                 found.append(message)
-            elif not _at_end(message):
-                raise kafka_failure(message.error(), f"{self.topic} cannot be read", self._broker.settings)
-            if message.offset() + 1 >= end or message.error() is not None:
+                if message.offset() + 1 >= end:
+                    break
+            elif _at_end(message):
                 break
+            elif not is_passing(message.error()):
+                raise kafka_failure(message.error(), f"{self.topic} cannot be read", self._broker.settings)
         self._consumer.unassign()
         return found
 

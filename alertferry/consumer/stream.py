@@ -41,7 +41,7 @@ def stream(topic: str, settings: Settings, limits: Limits) -> Iterator[pa.Record
         run = _Stream(source, intake, Decoder(source.schema_json), Pacing(limits))
         yield from run.batches()
         if not run.alerts:
-            yield run.decoder.schema.empty_table().to_batches()[0]
+            yield run.no_alerts()
         run.settle()
 
 
@@ -81,6 +81,12 @@ class _Stream:
                 )
             else:
                 time.sleep(LOOK_SECONDS)
+
+    def no_alerts(self) -> pa.RecordBatch:
+        """Return a batch with the topic's columns and no rows."""
+        import pyarrow as pa
+
+        return pa.RecordBatch.from_pylist([], schema=self.decoder.schema)
 
     def settle(self) -> None:
         """Raise `DamagedError` unless the alerts given out are those of the receipt."""

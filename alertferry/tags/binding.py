@@ -22,7 +22,16 @@ _HISTORY = re.compile(r"c(\w+)c")
 
 
 class UnboundError(Exception):
-    """An argument has no column, or more than one; the message says which."""
+    """An argument has no column (``absent`` is what it would be), or more than one."""
+
+    def __init__(self, message: str, absent: str | None = None) -> None:
+        self.absent = absent
+        super().__init__(message)
+
+
+def absent(column: str) -> UnboundError:
+    """Return the error for a column that is not there."""
+    return UnboundError(f"no column {column!r} on these nights", column)
 
 
 @dataclass(frozen=True)
@@ -75,12 +84,12 @@ def bind(name: str, schema: Struct, renamed: Mapping[str, str], history: tuple[s
     joined = _HISTORY.fullmatch(name)
     if joined and history:
         return Argument(name, tuple(_present(schema, f"{root}.{joined[1]}") for root in history))
-    raise UnboundError(f"no column {name!r} on these nights")
+    raise absent(name)
 
 
 def _present(schema: Struct, path: str) -> str:
     if find(schema, path) is None:
-        raise UnboundError(f"no column {path!r} on these nights")
+        raise absent(path)
     return path
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from operator import and_, or_
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
@@ -13,7 +13,7 @@ from alertferry.core.errors import JobError, Problem, UsageError
 from alertferry.core.nights import as_list
 from alertferry.core.schema import Struct
 from alertferry.core.steps import Alerts, Predicate
-from alertferry.core.survey import Survey
+from alertferry.core.survey import PARTITION_COLUMNS, Survey
 from alertferry.tags.provider import Kind, Tag, find_tag, verdict
 
 if TYPE_CHECKING:
@@ -69,33 +69,48 @@ class Choice(Predicate):
             return str(error)
         if tag.available:
             return None
-        return f"the {self.unit} {name!r} cannot be used: {tag.reason}; `alertferry tags {survey.name}` lists the others"
+        return (
+            f"the {self.unit} {name!r} cannot be used: {tag.reason}; `alertferry tags {survey.name}` lists the others"
+        )
 
     def condition(self, survey: Survey) -> Column:
         """Return the condition on alerts of the documented schema."""
-        return self._join(survey, survey.documented)
+        return self._join({name: self._verdict(survey, survey.documented, name) for name in self._names()})
 
     def checked(self, alerts: Alerts) -> Column:
-        """Return the condition on these alerts, never null. Raises `JobError` for what cannot be used on them."""
+        """Return the condition on these alerts, never null. Raises `JobError` for what cannot be used on them.
+
+        On nights that lack a column which others of the same job have, a tag that reads it is false.
+        """
         problems = list(self.problems(alerts.survey, alerts.schema))
         if problems:
             raise JobError(problems)
         self._size_batches(alerts)
-        return self._join(alerts.survey, alerts.schema)
+        return self._join({name: self._known_verdict(alerts, name) for name in self._names()})
 
     def bound(self, alerts: Alerts) -> Column:
         """Return the condition on these alerts, which is never null anyway."""
         return self.checked(alerts)
 
-    def _join(self, survey: Survey, schema: Struct) -> Column:
-        parts = {name: [self._verdict(survey, schema, item) for item in names] for name, names in self._lists().items()}
-        conditions = parts["all_of"]
-        conditions += [reduce(or_, parts["any_of"])] if parts["any_of"] else []
-        conditions += [~reduce(or_, parts["none_of"])] if parts["none_of"] else []
+    def _names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for names in self._lists().values() for name in names))
+
+    def _join(self, verdicts: Mapping[str, Column]) -> Column:
+        conditions = [verdicts[name] for name in self.all_of]
+        if self.any_of:
+            conditions.append(reduce(or_, [verdicts[name] for name in self.any_of]))
+        if self.none_of:
+            conditions.append(~reduce(or_, [verdicts[name] for name in self.none_of]))
         return reduce(and_, conditions)
 
     def _verdict(self, survey: Survey, schema: Struct, name: str) -> Column:
         return verdict(find_tag(survey.name, self.unit, name, schema), schema)
+
+    def _known_verdict(self, alerts: Alerts, name: str) -> Column:
+        tag = find_tag(alerts.survey.name, self.unit, name, alerts.schema)
+        blind = [night for night, paths in alerts.nights.lacking.items() if _reads(tag, paths)]
+        found = verdict(tag, alerts.schema)
+        return found & ~_of_nights(blind) if blind else found
 
     def _size_batches(self, alerts: Alerts) -> None:
         """Let Spark hand over fewer alerts at once where Python functions read wide columns."""
@@ -108,6 +123,18 @@ class Choice(Predicate):
             conf.set(setting, str(max(16, min(most, int(BATCH_BYTES / wide)))))
 
     def _python(self, alerts: Alerts) -> list[Tag]:
-        names = [name for names in self._lists().values() for name in names]
-        found = [find_tag(alerts.survey.name, self.unit, name, alerts.schema) for name in names]
+        found = [find_tag(alerts.survey.name, self.unit, name, alerts.schema) for name in self._names()]
         return [tag for tag in found if not tag.native]
+
+
+def _reads(tag: Tag, paths: Iterable[str]) -> bool:
+    """Tell whether a tag reads any of the columns, or a field of them."""
+    return any(column == path or column.startswith(path + ".") for column in tag.needs for path in paths)
+
+
+def _of_nights(nights: Iterable[str]) -> Column:
+    """Return whether an alert is of one of these nights, by the folder it came from."""
+    from pyspark.sql import functions as F
+
+    year, month, day = (F.col(name).cast("int") for name in PARTITION_COLUMNS)
+    return (year * 10_000 + month * 100 + day).isin([int(night.replace("-", "")) for night in nights])

@@ -8,21 +8,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alertferry.core.schema import Struct
-from alertferry.tags import native
 from alertferry.tags.binding import Argument, UnboundError, bind
 from alertferry.tags.installed import Module, imported_packages, is_installed, package_folder, read_module
 from alertferry.tags.provider import Kind, Tag
+from alertferry.tags.twins import FAMILY, twin_of
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
 PACKAGE = "fink_filters"
-FAMILY = "fink_"
-"""Names of Fink's packages begin so; what they import is followed, and their changes are noticed."""
-
 _SURVEYS = {"ztf": "ztf", "lsst": "rubin"}
 _HISTORY = {"ztf": ("prv_candidates", "candidate")}
 _POSTING = ("fink_utils.tg_bot.utils",)
@@ -54,7 +51,7 @@ class FinkProvider:
             return Tag(name, kind, survey, "", reason=f"fink-filters has no function {name} where it should be")
         bound, faults = _bind(module, name, survey, schema)
         needs = tuple(column for argument in bound for column in argument.columns)
-        twin = native.twin(module.name, name)
+        twin = twin_of(module.name, name)
         if twin and twin.fits(schema):
             return Tag(name, kind, survey, _description(module, name), twin.columns(schema), native=True)
         faults = [*_lacking(module.name, name), *faults]
@@ -63,12 +60,10 @@ class FinkProvider:
     def verdict(self, tag: Tag, schema: Struct) -> Column:
         """Return the native expression where there is one, else a call of the Python function."""
         place = _places(tag.survey, tag.kind)[tag.name]
-        twin = native.twin(place, tag.name)
+        twin = twin_of(place, tag.name)
         if twin and twin.fits(schema):
             return twin.verdict(schema)
-        module = read_module(place)
-        assert module is not None
-        return _python_verdict(module, tag, schema)
+        return python_verdict(tag, schema)
 
 
 PROVIDER = FinkProvider()
@@ -92,17 +87,20 @@ def _places(survey: str, kind: Kind) -> dict[str, str]:
 
 def _bind(module: Module, name: str, survey: str, schema: Struct) -> tuple[list[Argument], list[str]]:
     """Return the bound arguments and what is wrong with the others."""
-    bound, faults = list[Argument](), list[str]()
+    bound, faults, absent = list[Argument](), list[str](), list[str]()
     for argument in module.functions[name].arguments:
         try:
             bound.append(bind(argument, schema, _RENAMED, _HISTORY.get(survey)))
         except UnboundError as error:
-            faults.append(str(error))
+            absent += [repr(error.absent)] if error.absent else []
+            faults += [] if error.absent else [str(error)]
+    if absent:
+        faults.append(f"no column {', '.join(dict.fromkeys(absent))} on these nights")
     return bound, faults
 
 
 def _description(module: Module, name: str) -> str:
-    """Return the module's own description, else the first sentence of its documentation; of a block, of the function's."""
+    """Return the module's own description, else how its documentation begins; for a block, that of the function."""
     own = module.functions[name].doc
     documented = own if name.startswith("b_") else module.doc or own
     return " ".join(str(module.literals.get("DESCRIPTION") or documented.split("\n\n")[0]).split())
@@ -133,14 +131,19 @@ def _observatories(name: str) -> list[str]:
     ]
 
 
-def _python_verdict(module: Module, tag: Tag, schema: Struct) -> Column:
+def python_verdict(tag: Tag, schema: Struct) -> Column:
+    """Return what the Python function says, whether or not it has a native twin; never null."""
     from pyspark.sql import functions as F
+    from pyspark.sql.pandas.functions import pandas_udf
     from pyspark.sql.types import BooleanType
 
     from alertferry.tags.worker import Call, judge
 
+    module = read_module(_places(tag.survey, tag.kind)[tag.name])
+    assert module is not None
     bound, faults = _bind(module, tag.name, tag.survey, schema)
     assert not faults
     call = Call(f"the {tag.kind} {tag.name!r}", module.name, tag.name, _POSTING)
-    function = F.pandas_udf(judge(call), BooleanType())
+    make: Any = pandas_udf  # its overloads know no function of any number of columns
+    function = make(judge(call), BooleanType())
     return F.coalesce(function(*(argument.column() for argument in bound)), F.lit(False))

@@ -36,19 +36,6 @@ FINK_CLASSES = (
 )
 """Classes of Fink's own; all others are labels of SIMBAD."""
 
-NEEDS = (
-    "cdsxmatch",
-    "roid",
-    "mulens",
-    "snn_snia_vs_nonia",
-    "snn_sn_vs_all",
-    "rf_snia_vs_nonia",
-    "rf_kn_vs_nonkn",
-    "tracklet",
-    *(f"candidate.{name}" for name in ("ndethist", "drb", "classtar", "jd", "jdstarthist")),
-)
-"""Columns it is derived from."""
-
 _NO_LABEL = ("Unknown", "Transient")
 
 

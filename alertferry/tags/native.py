@@ -1,7 +1,4 @@
-"""Native twins of Fink's tags and blocks for Rubin that are plain conditions.
-
-A twin is used only for the very source it was written for: it is found by the fingerprint of the function and all that
-it calls. Where fink-filters changed, the Python function runs, slower and just as right.
+"""Conditions of Fink's tags and blocks for Rubin as native Spark expressions.
 
 pandas decides here what is meant: a comparison with a missing value or NaN is false, where Spark has null, and holds
 NaN for greater than any number; a division by zero is infinite, where Spark has null; single precision stays single.
@@ -11,20 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cache, reduce
+from dataclasses import dataclass
+from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
 from alertferry.core.schema import Primitive, Struct, find
-from alertferry.tags.binding import UnboundError, bind
-from alertferry.tags.installed import fingerprint
+from alertferry.tags.binding import absent, bind
 from alertferry.tags.logic import real, sure
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
-
-FAMILY = "fink_"
 
 FLAGS = (
     "isDipole",
@@ -55,7 +49,7 @@ NO_COUNTERPART = ("Unknown", "Fail", "Fail 504")
 MAG_ZERO_POINT = 31.4
 """AB magnitude of 1 nJy."""
 
-_BANDS = "ugrizy"
+BANDS = "ugrizy"
 
 
 @dataclass(frozen=True)
@@ -70,7 +64,7 @@ class Alert:
         column = bind(argument, self.schema, {}).columns[0]
         path = f"{column}.{rest}" if rest else column
         if find(self.schema, path) is None:
-            raise UnboundError(f"no column {path!r} on these nights")
+            raise absent(path)
         return path
 
     def type(self, name: str) -> str:
@@ -119,15 +113,10 @@ def is_solar_system(alert: Alert) -> Column:
 def good_quality(alert: Alert) -> Column:
     """No flag, positive flux, signal to noise of 6 at least.
 
-    A missing flag makes pandas forget those before it in the list: `True | None` fails, and is filled with false.
+    A missing flag counts as not set; a missing `isDipole` makes pandas forget `pixelFlags` too.
     """
-    from pyspark.sql import functions as F
-
-    flagged = F.lit(False)
-    for index, name in enumerate(FLAGS):
-        flag = alert.column(f"diaSource.{name}")
-        known = flag.isNotNull() if index != 1 else flag.isNotNull() & alert.column(f"diaSource.{FLAGS[0]}").isNotNull()
-        flagged = F.when(known, flagged | flag).otherwise(F.lit(False))
+    dipole, pixel, *others = (alert.column(f"diaSource.{name}") for name in FLAGS)
+    flagged = reduce(or_, [dipole.isNotNull() & (dipole | sure(pixel)), *(sure(flag) for flag in others)])
     negative = sure(alert.number("diaSource.psfFlux") < 0)
     faint = sure(alert.ratio("diaSource.psfFlux", "diaSource.psfFluxErr") < 6)
     return ~(flagged | negative | faint)
@@ -148,7 +137,7 @@ def outside_plane(degrees: float) -> Callable[[Alert], Column]:
 
 
 def simbad_galaxy(alert: Alert) -> Column:
-    """A label of a galaxy or of anything that may have one as host, unknown ones included."""
+    """Labelled by SIMBAD as a galaxy, or as anything that may have one as host, unknown ones included."""
     from fink_utils.xmatch.simbad import return_list_of_eg_host
 
     return sure(alert.column("simbad_otype").isin([str(label) for label in return_list_of_eg_host()]))
@@ -160,34 +149,34 @@ def simbad_unknown(alert: Alert) -> Column:
 
 
 def in_simbad(alert: Alert) -> Column:
-    """A counterpart in SIMBAD."""
+    """Known to SIMBAD."""
     return ~simbad_unknown(alert)
 
 
 def in_tns(alert: Alert) -> Column:
-    """A name in the Transient Name Server."""
+    """Named in the Transient Name Server."""
     return alert.column("tns_fullname").isNotNull()
 
 
 def mangrove(alert: Alert) -> Column:
-    """A galaxy of the Mangrove catalogue."""
+    """Match a galaxy of the Mangrove catalogue."""
     return sure(alert.number("mangrove_lum_dist") > 0)
 
 
 def gaia_star(alert: Alert) -> Column:
-    """A Gaia DR3 source whose parallax is five times its error."""
+    """Match a source of Gaia DR3 whose parallax is five times its error."""
     return ~_nothing_found(alert, "gaiadr3_DR3Name") & sure(alert.ratio("gaiadr3_Plx", "gaiadr3_e_Plx") > 5)
 
 
 def vsx_star(alert: Alert) -> Column:
-    """A variable star of the VSX."""
+    """Match a variable star of the VSX."""
     from fink_utils.xmatch.vsx import return_list_of_stellar
 
     return sure(alert.column("vsx_Type").isin(return_list_of_stellar()))
 
 
 def vsx(alert: Alert) -> Column:
-    """Anything of the VSX, stars or not."""
+    """Match anything of the VSX, stars or not."""
     from fink_utils.xmatch.vsx import return_list_of_nonstellar, return_list_of_stellar
 
     return sure(alert.column("vsx_Type").isin(return_list_of_nonstellar() + return_list_of_stellar()))
@@ -228,7 +217,7 @@ def _in_band(alert: Alert, name: str) -> Column:
     from pyspark.sql import functions as F
 
     band = alert.column("diaSource.band")
-    values = [F.when(band == item, alert.column(f"diaObject.{item}_{name}").cast("double")) for item in _BANDS]
+    values = [F.when(band == item, alert.column(f"diaObject.{item}_{name}").cast("double")) for item in BANDS]
     return F.coalesce(*values)
 
 
@@ -276,7 +265,7 @@ def extragalactic_lt20mag(alert: Alert) -> Column:
 
 
 def unlikely_removed(alert: Alert) -> Column:
-    """What Fink keeps as not unlikely: as published, alerts that are *not* of good quality, or negative."""
+    """Kept by Fink as not unlikely: as published, alerts that are *not* of good quality, or negative."""
     good = good_quality(alert) & ~alert.flag("diaSource.isNegative")
     seen = sure(alert.number("nDiaSources") >= 2)
     return ~is_solar_system(alert) & sure(alert.number("diaSource.snr") > 10) & ~good & seen
@@ -292,79 +281,3 @@ def most_likely_sn(alert: Alert) -> Column:
 def uniform_sample(alert: Alert) -> Column:
     """One alert in 113, by its id."""
     return sure(alert.column("diaSourceId") % 113 == 0)
-
-
-@dataclass(frozen=True)
-class Twin:
-    """A native condition, the fingerprint of the function it equals, and the fields it reads."""
-
-    fingerprint: str
-    condition: Callable[[Alert], Column]
-    fields: frozenset[str] = field(default_factory=frozenset)
-
-    def fits(self, schema: Struct) -> bool:
-        """Tell whether every field is there."""
-        try:
-            return all(Alert(schema).path(name) for name in self.fields)
-        except UnboundError:
-            return False
-
-    def columns(self, schema: Struct) -> tuple[str, ...]:
-        """Return the dotted columns it reads, sorted."""
-        return tuple(sorted(Alert(schema).path(name) for name in self.fields))
-
-    def verdict(self, schema: Struct) -> Column:
-        """Return the condition on alerts of a schema; never null."""
-        return self.condition(Alert(schema))
-
-
-def _names(text: str, root: str = "") -> frozenset[str]:
-    return frozenset(f"{root}.{name}" if root else name for name in text.split())
-
-
-_QUALITY = _names(" ".join([*FLAGS, "psfFlux", "psfFluxErr"]), "diaSource")
-_POSITION = _names("ra dec", "diaSource")
-_GAIA = _names("gaiadr3_DR3Name gaiadr3_Plx gaiadr3_e_Plx")
-_CHANGE = _names("psfFlux band", "diaSource") | _names(
-    " ".join(f"{band}_psfFluxMean {band}_psfFluxMeanErr" for band in _BANDS), "diaObject"
-)
-_GALAXY = _QUALITY | _POSITION | _GAIA | _names("simbad_otype mangrove_lum_dist is_sso vsx_Type legacydr8_zphot")
-_AGE = _names("midpointMjdTai", "diaSource") | _names("firstDiaSourceMjdTaiFink")
-_SURE_TRANSIENT = _QUALITY | _names("isNegative snr", "diaSource") | _names("nDiaSources is_sso")
-
-TWINS = {
-    "is_solar_system": Twin("e044c447fd12e69d", is_solar_system, _names("is_sso")),
-    "in_tns": Twin("f7d6afe7cf568714", in_tns, _names("tns_fullname")),
-    "in_simbad": Twin("fd641f6935c11176", in_simbad, _names("simbad_otype")),
-    "uniform_sample": Twin("a4f57713f6a7f9a8", uniform_sample, _names("diaSourceId")),
-    "hostless_candidate": Twin("622820574dcc06ab", hostless, _QUALITY | _POSITION | _names("elephant_kstest_template")),
-    "extragalactic_svom": Twin("f14dd8520e505a78", extragalactic_svom, _GALAXY | _AGE),
-    "extragalactic_lt20mag_candidate": Twin(
-        "e0725e736d47e22a", extragalactic_lt20mag, _GALAXY | _AGE | _CHANGE | _names("nDiaSources", "diaObject")
-    ),
-    "remove_unlikely_transients": Twin("42cd4cc99946dbf6", unlikely_removed, _SURE_TRANSIENT),
-    "most_likely_sn": Twin("2c94ce16a7039938", most_likely_sn, _SURE_TRANSIENT | _names("cats_class cats_score snnSnVsOthers_score")),
-    "b_is_solar_system": Twin("f233e67bf44464aa", is_solar_system, _names("is_sso")),
-    "b_outside_galactic_plane_20_deg": Twin("bae1a3927038a303", outside_plane(20), _POSITION),
-    "b_outside_galactic_plane_5_deg": Twin("f5930726a2bb6d3b", outside_plane(5), _POSITION),
-    "b_xmatched_simbad_galaxy": Twin("a93923b2759f7d6f", simbad_galaxy, _names("simbad_otype")),
-    "b_xmatched_simbad_unknown": Twin("9fc5dd92b954bcc5", simbad_unknown, _names("simbad_otype")),
-    "b_xmatched_mangrove": Twin("f520fefed0f3523b", mangrove, _names("mangrove_lum_dist")),
-    "b_xmatched_gaia_star": Twin("e8df161e501810e2", gaia_star, _GAIA),
-    "b_xmatched_vsx_star": Twin("1cd27f9af8d98738", vsx_star, _names("vsx_Type")),
-    "b_xmatched_vsx": Twin("24a930d4b23caac1", vsx, _names("vsx_Type")),
-    "b_is_rising": Twin("7b44dca02401e9a1", rising, _CHANGE),
-    "b_is_fading": Twin("78316b2e552729b2", fading, _CHANGE),
-    "b_is_new": Twin("51990c205b598fa3", is_new, _names("midpointMjdTai firstDiaSourceMjdTaiFink")),
-    "b_good_quality": Twin("17acfb5a45d3cf71", good_quality, _QUALITY),
-    "b_extragalactic_near_galaxy_candidate": Twin("843165c4c372615c", extragalactic(near_galaxy=True), _GALAXY),
-    "b_extragalactic_loose_candidate": Twin("2cce99d159cf987b", extragalactic(near_galaxy=False), _GALAXY),
-}
-"""Twins by the name of the tag or block, written for fink-filters 7.45 and fink-utils 0.79."""
-
-
-@cache
-def twin(module: str, name: str) -> Twin | None:
-    """Return the twin of an installed function; None when there is none or the function changed."""
-    known = TWINS.get(name)
-    return known if known and known.fingerprint == fingerprint(module, name, FAMILY) else None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from alertferry.core.errors import UsageError, did_you_mean
@@ -67,9 +67,14 @@ class Provider(Protocol):
 
 @cache
 def providers() -> tuple[Provider, ...]:
-    """Return the installed providers. Raises `PluginError` naming a distribution whose provider is broken."""
+    """Return the installed providers, loaded once."""
+    return load_providers(entry_points(group=GROUP))
+
+
+def load_providers(points: Iterable[EntryPoint]) -> tuple[Provider, ...]:
+    """Load providers. Raises `PluginError` naming a distribution whose provider is broken."""
     found = []
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+    for point in sorted(points, key=lambda point: point.name):
         owner = point.dist.name if point.dist else "an unknown distribution"
         try:
             provider = point.load()
@@ -81,10 +86,10 @@ def providers() -> tuple[Provider, ...]:
     return tuple(found)
 
 
-def offered(survey: str, kind: Kind) -> dict[str, Provider]:
+def offered(survey: str, kind: Kind, among: Sequence[Provider] | None = None) -> dict[str, Provider]:
     """Return every tag or block for a survey with its provider. Raises `PluginError` when two claim a name."""
     found: dict[str, Provider] = {}
-    for provider in providers():
+    for provider in providers() if among is None else among:
         for name in provider.names(survey, kind):
             if name in found:
                 raise PluginError(
@@ -113,12 +118,12 @@ def _hint(survey: str, kind: Kind, name: str, known: dict[str, Provider]) -> str
     if name in offered(survey, other):
         return f": it is a {other}, use kind: {other}s"
     if not known:
-        return f": there are no {kind}s for it{_extra(survey)}"
+        return f": there are no {kind}s for it{_extra()}"
     near = did_you_mean(name, known)
     return near or f"; `alertferry tags {survey}` lists them"
 
 
-def _extra(survey: str) -> str:
+def _extra() -> str:
     from alertferry.tags.installed import package_folder
 
     if package_folder("fink_filters"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -90,11 +91,12 @@ def confined(tag: str) -> Iterator[None]:
     _WATCH.refused.clear()
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if SECRET_VARIABLE.search(name)}
     unseeded = np.random.default_rng
-    np.random.seed(_SEED)  # noqa: NPY002 - what tags draw from the legacy generator
+    np.random.seed(_SEED)
     np.random.default_rng = lambda seed=None: unseeded(_SEED if seed is None else seed)
     _WATCH.tag = tag
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
     except Exception as error:  # whatever it is, the user must see which tag it was
         if not _WATCH.refused:

@@ -47,7 +47,7 @@ class Client:
     survey: str
 
     def register(self, servers: str) -> None:
-        words = "-username x -maxtimeout 4 -groupid".split()
+        words = ["-username", "x", "-maxtimeout", "4", "-groupid"]
         self.call("auth", "register", "-survey", self.survey, *words, uuid.uuid4().hex, "-servers", servers)
 
     def transfer(self, topic: str, outdir: Path, *words: str) -> list[dict]:

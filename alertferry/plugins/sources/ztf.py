@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 from alertferry.core.hooks import hookimpl
 from alertferry.core.lake_source import LakeSource
 from alertferry.core.steps import Source
-from alertferry.core.survey import Packet, Survey
+from alertferry.core.survey import Derived, Packet, Survey
 
 CUTOUTS = ("cutoutScience", "cutoutTemplate", "cutoutDifference")
 
@@ -36,6 +36,18 @@ SURVEY = Survey(
         "cutouts": Packet(description="the three cutouts, with the ids", fields=("objectId", "candid", *CUTOUTS)),
     },
     field_table=("alertferry.plugins.sources", "ztf_fields.tsv"),
+    derived=(
+        Derived(
+            name="finkclass",
+            description="Class by Fink's classifiers and SIMBAD; in a packet when a filter uses it or fields name it",
+            needs=(
+                *("cdsxmatch", "roid", "mulens", "snn_snia_vs_nonia", "snn_sn_vs_all", "rf_snia_vs_nonia"),
+                *("rf_kn_vs_nonkn", "tracklet"),
+                *(f"candidate.{name}" for name in ("ndethist", "drb", "classtar", "jd", "jdstarthist")),
+            ),
+            build="alertferry.tags.finkclass:derive",
+        ),
+    ),
 )
 
 

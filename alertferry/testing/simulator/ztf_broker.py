@@ -120,7 +120,7 @@ def score_columns(alerts: Exposures, points: Array, schema: pa.Schema) -> dict[s
         "rf_snia_vs_nonia": np.where(enough, np.round(_score(key, "rf", likely, 0.35), 3), 0.0),
         "snn_snia_vs_nonia": np.where(points > 1, _score(key, "snn ia", likely, 0.65), 0.0),
         "snn_sn_vs_all": np.where(points > 1, _score(key, "snn", likely, 0.75), 0.0),
-        "rf_kn_vs_nonkn": np.where(chance(key, "kn", 0.1), whole(key, "kn trees", 30) / 30.0, 0.0),
+        "rf_kn_vs_nonkn": np.where((points > 1) & chance(key, "kn", 0.1), whole(key, "kn trees", 30) / 30.0, 0.0),
         "mulens": np.where((kind == VARIABLE) & chance(key, "mulens", 0.004), uniform(key, "mulens score"), 0.0),
         "roid": _moving_score(key, kind),
         "nalerthist": points,

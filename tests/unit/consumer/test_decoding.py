@@ -102,7 +102,7 @@ def schemas_with_records(draw):
 
 
 @given(schemas_with_records())
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_random_schemas_and_values_arrive_bit_for_bit(case):
     schema, alerts = case
     messages = encode(schema, alerts)
@@ -196,7 +196,7 @@ def test_the_reasons_are_told():
 
 
 @given(st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_damage_neither_hangs_nor_shifts_a_neighbour(data):
     alerts = light_alerts(3)
     messages = [bytearray(message) for message in encode(LIGHT, alerts)]

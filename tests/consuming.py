@@ -1,0 +1,127 @@
+"""Running the consumer in tests: here, in a process of its own, or in many that are to be killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import fastavro
+import pyarrow.dataset as ds
+
+from alertferry.consumer import Delivery, consume
+from alertferry.core.settings import Settings
+from tests.publishing import FIRST_ID
+
+
+@dataclass(frozen=True)
+class Case:
+    """A topic of its own and a folder for it."""
+
+    settings: Settings
+    servers: str
+    topic: str
+    folder: Path
+
+    def consume(self, **options) -> Delivery:
+        """Run the consumer once."""
+        return consume(self.topic, self.folder, settings=self.settings, **options)
+
+
+def ids(folder: Path) -> list[int]:
+    """All alert ids that a reader finds, sorted."""
+    containers = sorted(folder.glob("*.avro"))
+    if not containers:
+        return sorted(ds.dataset(folder, format="parquet").to_table(columns=["diaSourceId"])["diaSourceId"].to_pylist())
+    found = []
+    for path in containers:
+        with path.open("rb") as stream:
+            found += [row["diaSourceId"] for row in fastavro.reader(stream)]
+    return sorted(found)
+
+
+def expected(count: int) -> list[int]:
+    return list(range(FIRST_ID, FIRST_ID + count))
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+
+
+CONSUMER = """
+import json, os, sys
+from alertferry.consumer import consume
+from alertferry.core.errors import AlertferryError
+from alertferry.core.settings import Settings
+
+def main(topic, folder, servers, options):
+    try:
+        found = consume(topic, folder, settings=Settings(bootstrap_servers=servers), **options)
+    except AlertferryError as error:
+        print(error, flush=True)
+        return error.exit_code
+    print(found.state, found.message, flush=True)
+    return found.exit_code
+"""
+
+ONE = CONSUMER + "sys.exit(main(*json.loads(sys.argv[1])))"
+
+MANY = (
+    CONSUMER
+    + """
+import pyarrow.parquet, polars_avro, fastavro, confluent_kafka, alertferry.consumer.fetch
+for line in sys.stdin:
+    if (child := os.fork()) == 0:
+        os._exit(main(*json.loads(line)))
+    print(child, flush=True)
+    os.waitpid(child, 0)
+    print("ended", flush=True)
+"""
+)
+
+
+def order_line(settings: Settings, topic: str, folder: Path, options: dict) -> str:
+    return json.dumps([topic, str(folder), settings.bootstrap_servers, options])
+
+
+def consuming(settings: Settings, topic: str, folder: Path, **options) -> subprocess.Popen:
+    """Start a consumer of its own, which prints the state it ends with and exits as the command would."""
+    command = [sys.executable, "-c", ONE, order_line(settings, topic, folder, options)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+class Nursery:
+    """Starts consumers in processes of their own without the second that imports take."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", MANY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def start(self, line: str) -> int:
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def kill(self, child: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        while self._process.stdout.readline().strip() != "ended":
+            pass
+
+    def close(self) -> None:
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+def wait_for_files(folder: Path, count: int) -> None:
+    until = time.monotonic() + 10
+    while len(list(folder.glob("p*"))) < count and time.monotonic() < until:
+        time.sleep(0.001)

@@ -1,0 +1,353 @@
+"""A folder after every partial state that a kill, a full disk or a stranger can leave."""
+
+import json
+import multiprocessing
+import os
+import shutil
+from pathlib import Path
+
+import fastavro
+import pandas as pd
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alertferry.consumer.archive import Archive
+from alertferry.consumer.commits import Commit, commits_folder, read_commits
+from alertferry.consumer.durable import checksum, storage_errors, write_durably
+from alertferry.consumer.folder import Folder, Label, finished
+from alertferry.consumer.spans import Covered
+from alertferry.core.errors import AlertferryError, UsageError
+from tests.delivered import TOPIC, chunk, complete, deliver, label, manifest, recipe
+from tests.publishing import keyed, light_alerts
+
+FORMATS = ["parquet", "avro"]
+
+
+def opened(path, mark=None, from_beginning=False) -> Folder:
+    folder = Folder(path, mark or label(about=manifest()))
+    folder.open(from_beginning)
+    return folder
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def ids(path: Path) -> list[int]:
+    if any(path.glob("*.avro")):
+        found = []
+        for file in path.glob("*.avro"):
+            with file.open("rb") as stream:
+                found += [row["diaSourceId"] for row in fastavro.reader(stream)]
+        return sorted(found)
+    return sorted(ds.dataset(path, format="parquet").to_table(columns=["diaSourceId"])["diaSourceId"].to_pylist())
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_chunk_is_one_file_and_one_commit(tmp_path, kind):
+    messages = keyed(light_alerts(20))
+    folder = opened(tmp_path, label(kind))
+    commit = Archive(recipe(tmp_path, kind)).write(chunk(3, 12_000, messages))
+    folder.close()
+    [file] = commit.files
+    assert file.name == f"p03-000000012000-000000012019.{kind}"
+    assert (file.rows, file.bytes) == (20, (tmp_path / file.name).stat().st_size)
+    assert file.checksum == checksum(tmp_path / file.name)
+    assert file.checksum.startswith("xxh3-128:")
+    assert read_commits(tmp_path) == [commit]
+    assert (commits_folder(tmp_path) / "p03-000000012000-000000012019.json").is_file()
+    assert len(ids(tmp_path)) == 20
+
+
+def test_files_say_what_they_are(tmp_path):
+    expected = {"alertferry.topic": TOPIC, "alertferry.job_hash": "0" * 64, "alertferry.offsets": "3:12000-12019"}
+    for kind in FORMATS:
+        folder = tmp_path / kind
+        opened(folder, label(kind)).close()
+        Archive(recipe(folder, kind)).write(chunk(3, 12_000, keyed(light_alerts(20))))
+    metadata = pq.read_metadata(tmp_path / "parquet/p03-000000012000-000000012019.parquet").metadata
+    with (tmp_path / "avro/p03-000000012000-000000012019.avro").open("rb") as stream:
+        header = fastavro.reader(stream).metadata
+    for key, value in expected.items():
+        assert metadata[key.encode()].decode() == header[key] == value
+    assert metadata[b"alertferry.schema_fingerprint"].decode() == header["alertferry.schema_fingerprint"]
+
+
+def test_what_is_not_committed_is_removed(tmp_path):
+    deliver(tmp_path)
+    keep = contents(tmp_path)
+    shutil.copy(tmp_path / "p03-000000000000-000000000014.parquet", tmp_path / "p07-000000000000-000000000014.parquet")
+    (tmp_path / ".p08-000000000000-000000000001.parquet.tmp").write_bytes(b"half")
+    (tmp_path / "_commits" / ".p08-000000000000-000000000001.json.tmp").write_bytes(b"{")
+    opened(tmp_path, Label.read(tmp_path)).close()
+    assert contents(tmp_path) == keep
+
+
+@pytest.mark.parametrize("spoil", ["missing", "shorter", "longer", "unreadable commit", "renamed commit"])
+def test_a_commit_whose_file_is_not_whole_is_fetched_again(tmp_path, spoil):
+    deliver(tmp_path)
+    victim = tmp_path / "p00-000000000015-000000000029.parquet"
+    record = commits_folder(tmp_path) / "p00-000000000015-000000000029.json"
+    if spoil == "missing":
+        victim.unlink()
+    elif spoil == "shorter":
+        victim.write_bytes(victim.read_bytes()[:-1])
+    elif spoil == "longer":
+        victim.write_bytes(victim.read_bytes() + b"x")
+    elif spoil == "unreadable commit":
+        record.write_text("{")
+    else:
+        record.rename(record.with_name("p00-000000000015-000000000028.json"))
+    folder = opened(tmp_path, Label.read(tmp_path))
+    assert folder.coverage() == {0: [Covered(0, 15), Covered(30, 45)], 3: [Covered(0, 15)]}
+    assert folder.alerts == 45
+    assert not victim.exists()
+    folder.close()
+
+
+def test_overlapping_commits_are_not_counted_twice(tmp_path):
+    deliver(tmp_path)
+    archive = Archive(recipe(tmp_path))
+    archive.write(chunk(0, 10, keyed(light_alerts(10))))
+    folder = opened(tmp_path, Label.read(tmp_path))
+    assert folder.coverage() == {0: [Covered(0, 45)], 3: [Covered(0, 15)]}
+    assert len(set(ids(tmp_path))) == len(ids(tmp_path)) == folder.alerts == 60
+    folder.close()
+
+
+@given(st.lists(st.sampled_from(["file", "temporary", "commit", "nothing"]), min_size=4, max_size=4), st.booleans())
+@settings(max_examples=25, deadline=None)
+def test_any_mixture_of_partial_states_comes_back_consistent(tmp_path_factory, states, half_label):
+    path = tmp_path_factory.mktemp("folder")
+    commits = deliver(path)
+    for commit, state in zip(commits, states, strict=True):
+        data, record = path / commit.files[0].name, commits_folder(path) / commit.name
+        if state == "file":
+            record.unlink()
+        elif state == "temporary":
+            record.unlink()
+            data.rename(path / f".{data.name}.tmp")
+        elif state == "commit":
+            data.unlink()
+    if half_label:
+        (path / "._job.json.tmp").write_text("{")
+    folder = opened(path, Label.read(path))
+    whole = [commit for commit, state in zip(commits, states, strict=True) if state == "nothing"]
+    assert list(folder.commits.values()) == whole
+    assert {file.name for file in path.iterdir() if not file.name.startswith("_")} == {
+        commit.files[0].name for commit in whole
+    }
+    folder.close()
+
+
+def test_opening_a_finished_folder_changes_nothing(tmp_path):
+    deliver(tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    opened(tmp_path, Label.read(tmp_path)).close()
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [
+        (label(about=manifest("other"), topic="other"), f"holds alerts of the topic {TOPIC}.*other"),
+        (label("avro", manifest()), "holds parquet files.*--format parquet"),
+        (label(about=manifest(created="2026-12-01")), "deleted and made again.*--from-beginning"),
+        (label(about=manifest(job_hash="1" * 64)), "deleted and made again"),
+        (label(about=None), "deleted and made again"),
+    ],
+)
+def test_a_folder_is_for_one_topic_and_format(tmp_path, mark, said):
+    deliver(tmp_path)
+    before = contents(tmp_path)
+    with pytest.raises(UsageError, match=said):
+        opened(tmp_path, mark)
+    assert contents(tmp_path) == before
+
+
+def test_topics_without_manifest_are_told_apart_by_their_id(tmp_path):
+    opened(tmp_path, Label(TOPIC, "parquet", "one", None)).close()
+    opened(tmp_path, Label(TOPIC, "parquet", None, None)).close()
+    with pytest.raises(UsageError, match="made again"):
+        opened(tmp_path, Label(TOPIC, "parquet", "two", None))
+
+
+def test_from_beginning_removes_only_our_own_files(tmp_path):
+    deliver(tmp_path)
+    (tmp_path / "notes.txt").write_text("mine")
+    shutil.copy(tmp_path / "p03-000000000000-000000000014.parquet", tmp_path / "selected.parquet")
+    folder = opened(tmp_path, label("avro", manifest(created="2026-12-01")), from_beginning=True)
+    assert (folder.alerts, folder.commits) == (0, {})
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "_commits",
+        "_job.json",
+        "_lock",
+        "notes.txt",
+        "selected.parquet",
+    ]
+    assert Label.read(tmp_path).format == "avro"
+    folder.close()
+
+
+def test_from_beginning_does_not_touch_another_topic(tmp_path):
+    deliver(tmp_path)
+    before = contents(tmp_path)
+    with pytest.raises(UsageError, match="holds alerts of the topic"):
+        opened(tmp_path, label(topic="other"), from_beginning=True)
+    assert contents(tmp_path) == before
+
+
+def test_folders_with_somebody_elses_data_are_refused(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "mine.parquet").touch()
+    with pytest.raises(UsageError, match=r"already holds sub/mine\.parquet"):
+        opened(tmp_path)
+    assert not (tmp_path / "_job.json").exists()
+
+
+def test_results_of_a_files_job_are_refused(tmp_path):
+    (tmp_path / "_receipt.json").write_text("{}")
+    with pytest.raises(UsageError, match="files job"):
+        opened(tmp_path)
+
+
+def test_a_damaged_label_is_named(tmp_path):
+    (tmp_path / "_job.json").write_text("{")
+    with pytest.raises(UsageError, match=r"_job\.json cannot be read"):
+        opened(tmp_path)
+
+
+def test_two_consumers_cannot_share_a_folder(tmp_path):
+    folder = opened(tmp_path)
+    with pytest.raises(UsageError, match="another `alertferry consume` is at work"):
+        Folder(tmp_path, label(about=manifest()), lock_seconds=0.3).open(from_beginning=False)
+    folder.close()
+    opened(tmp_path).close()
+
+
+def _hold(descriptor, seconds):
+    import time
+
+    time.sleep(seconds)
+    os.close(descriptor)
+
+
+def test_a_lock_outlives_its_folder_while_a_worker_holds_it(tmp_path):
+    folder = opened(tmp_path)
+    worker = multiprocessing.get_context("fork").Process(target=_hold, args=(folder.lock, 1.0))
+    worker.start()
+    folder.close()
+    opened(tmp_path).close()
+    assert worker.exitcode is not None or not worker.join(0.2)
+    worker.join()
+
+
+def test_the_label_reads_as_a_manifest(tmp_path):
+    deliver(tmp_path)
+    data = json.loads((tmp_path / "_job.json").read_text())
+    assert data["receipt"]["alerts"] == 60
+    assert data["folder"] == {"format": "parquet", "topic_id": "id-of-the-topic"}
+    assert Label.read(tmp_path).receipt.alerts == 60
+
+
+def test_a_finished_folder_is_recognised_without_a_broker(tmp_path):
+    deliver(tmp_path)
+    assert finished(tmp_path, TOPIC, "parquet").alerts == 60
+    assert finished(tmp_path, "other", "parquet") is None
+    assert finished(tmp_path, TOPIC, "avro") is None
+    (tmp_path / "p03-000000000000-000000000014.parquet").unlink()
+    assert finished(tmp_path, TOPIC, "parquet") is None
+    assert finished(tmp_path / "absent", TOPIC, "parquet") is None
+
+
+def test_bad_messages_are_kept_raw_with_the_reason(tmp_path):
+    messages = keyed(light_alerts(10))
+    messages[4] = (b"1152921504606846981", b"junk")
+    messages[7] = (None, None)
+    opened(tmp_path).close()
+    commit = Archive(recipe(tmp_path)).write(chunk(3, 100, messages))
+    assert commit.bad == (104, 107)
+    assert commit.rows == 8
+    assert (tmp_path / "_bad/p03-000000000104.bin").read_bytes() == b"junk"
+    story = json.loads((tmp_path / "_bad/p03-000000000104.json").read_text())
+    assert (story["partition"], story["offset"], story["key"]) == (3, 104, "1152921504606846981")
+    assert story["error"]
+    assert len(pd.read_parquet(tmp_path)) == 8
+
+
+def test_a_chunk_of_bad_messages_only_has_no_file(tmp_path):
+    opened(tmp_path).close()
+    commit = Archive(recipe(tmp_path, "avro")).write(chunk(0, 0, [(b"1", b"junk")]))
+    assert (commit.files, commit.bad) == ((), (0,))
+    assert list(tmp_path.glob("*.avro")) == []
+
+
+def test_withdrawing_a_commit_removes_its_traces(tmp_path):
+    folder = opened(tmp_path)
+    before = sorted(contents(tmp_path))
+    commit = Archive(recipe(tmp_path)).write(chunk(0, 0, [*keyed(light_alerts(3)), (b"9", b"junk")]))
+    folder.add(commit)
+    folder.withdraw(commit)
+    assert sorted(contents(tmp_path)) == before
+    assert folder.coverage() == {}
+    folder.close()
+
+
+def test_repeated_records_are_left_out_but_covered(tmp_path):
+    opened(tmp_path).close()
+    commit = Archive(recipe(tmp_path)).write(chunk(0, 0, keyed(light_alerts(10))), {0: frozenset({3, 4})})
+    assert (commit.rows, commit.duplicates_dropped, commit.first, commit.last) == (8, 2, 0, 9)
+    assert len(ids(tmp_path)) == 8
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_topic_without_alerts_gives_a_file_with_columns(tmp_path, kind):
+    folder = opened(tmp_path, label(kind, complete([], {0: 0})))
+    folder.add(Archive(recipe(tmp_path, kind)).write_empty())
+    assert [path.name for path in folder.files] == [f"empty.{kind}"]
+    folder.close()
+    if kind == "parquet":
+        frame = pd.read_parquet(tmp_path)
+        assert list(frame.columns) == ["diaSourceId", "band", "psfFlux", "reliability", "features"]
+        assert len(frame) == 0
+    again = opened(tmp_path, Label.read(tmp_path))
+    assert (again.alerts, len(again.files), again.coverage()) == (0, 1, {})
+    again.close()
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    def parts():
+        yield b"first"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_durably(tmp_path / "a.parquet", parts())
+    assert list(tmp_path.iterdir()) == []
+    write_durably(tmp_path / "a.parquet", [b"first", memoryview(b"second")])
+    assert (tmp_path / "a.parquet").read_bytes() == b"firstsecond"
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(28, "disk is full; free some space"), (30, "read-only"), (13, "permissions"), (27, "ulimit")],
+)
+def test_disk_errors_name_the_folder_and_the_remedy(tmp_path, number, remedy):
+    with pytest.raises(AlertferryError, match=remedy) as caught, storage_errors(tmp_path):
+        raise OSError(number, os.strerror(number))
+    assert str(tmp_path) in str(caught.value)
+    assert "run the same command again" in str(caught.value)
+    assert caught.value.exit_code == 1
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(AlertferryError, match="cannot write to"):
+        opened(tmp_path / "file" / "folder")
+
+
+def test_commits_travel_as_plain_data(tmp_path):
+    commit = deliver(tmp_path)[0]
+    assert Commit.model_validate_json(commit.model_dump_json()) == commit
