@@ -43,10 +43,8 @@ def consume(  # noqa: PLR0913 - the options of `alertferry consume`, all by name
 
     Parameters
     ----------
-    topic
-        The data topic.
-    outdir
-        Folder of the files, made when absent; one topic a folder.
+    topic, outdir
+        The data topic, and the folder of its files: made when absent, one topic a folder.
     settings
         Broker and credentials; those of this process by default.
     format
@@ -55,10 +53,8 @@ def consume(  # noqa: PLR0913 - the options of `alertferry consume`, all by name
         Stop when the folder holds exactly this many alerts; a later run without it continues.
     workers
         Processes that fetch side by side; one means this process.
-    from_beginning
-        Remove what earlier runs fetched of this topic, and start again.
-    dump_schemas
-        Also write the Avro and Arrow schemas, into ``_schemas``.
+    from_beginning, dump_schemas
+        Remove what earlier runs fetched of this topic first; write the Avro and Arrow schemas into ``_schemas`` too.
     timeout
         Seconds without anything new until an unfinished job is given up for now.
     batch_bytes, batch_alerts
@@ -68,12 +64,8 @@ def consume(  # noqa: PLR0913 - the options of `alertferry consume`, all by name
     survey
         Refuse the topic if it says that it is of another survey.
 
-    Raises
-    ------
-    UsageError
-        No such topic, or a folder of something else.
-    AlertferryError
-        The broker cannot be reached, or the disk refuses. What is committed stays.
+    Raises `UsageError` for an unknown topic or a folder of something else, `AlertferryError` when the broker cannot be
+    reached or the disk refuses; what is committed stays.
     """
     from alertferry.consumer import fetch
     from alertferry.consumer.intake import Limits

@@ -40,14 +40,14 @@ class Verification:
         head = f"{self.alerts:,} {'alert' if self.alerts == 1 else 'alerts'} in {self.folder}: "
         if self.ok:
             return head + (self.note or "complete, each once, ids as in the receipt")
-        parts = [f"{self.missing:,} missing" if self.missing else "", self.note]
-        parts.insert(1, f"{self.duplicates:,} repeated" if self.duplicates else "")
-        parts.insert(2, "ids are not those of the receipt" if self.digest_ok is False else "")
-        return head + ", ".join(part for part in parts if part or not any(parts)).strip(", ") + _count(self.problems)
+        wrong = [f"{self.missing:,} missing"] if self.missing else []
+        wrong += [f"{self.duplicates:,} repeated"] if self.duplicates else []
+        wrong += ["ids are not those of the receipt"] if self.digest_ok is False else []
+        return head + ", ".join([*wrong, _count(self.problems)])
 
 
 def _count(problems: Sequence[str]) -> str:
-    return f" ({len(problems)} problem{'' if len(problems) == 1 else 's'})"
+    return f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
 
 
 def verify(folder: str | Path, settings: Settings | None = None) -> Verification:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from alertferry.broker import BrokerInfo, running_broker, start, status, stop
@@ -73,7 +73,17 @@ def consume(info: BrokerInfo, topic: str, count: int, group: str = "readers") ->
 def committed(info: BrokerInfo, topic: str, partitions: int, group: str = "readers") -> int:
     """Return how many messages of a topic a group has committed."""
     consumer = Consumer({"bootstrap.servers": info.bootstrap_servers, "group.id": group})
-    offsets = consumer.committed([TopicPartition(topic, number) for number in range(partitions)], timeout=30)
+    wanted = [TopicPartition(topic, number) for number in range(partitions)]
+    offsets = None
+    for _ in range(100):
+        try:
+            offsets = consumer.committed(wanted, timeout=30)
+            break
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NOT_COORDINATOR:
+                raise
+        time.sleep(0.2)  # a broker that has just started loads its groups first
+    assert offsets is not None
     consumer.close()
     return sum(max(part.offset, 0) for part in offsets)
 

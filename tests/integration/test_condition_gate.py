@@ -68,7 +68,15 @@ def refused(frame, text):
 # ---- attacks ------------------------------------------------------------------------------------------------------
 
 
-def test_the_attacks_work_where_there_is_no_gate(alert, canary):
+@pytest.fixture
+def substitution(spark):
+    """Spark's own default, which jobs switch off."""
+    spark.conf.set("spark.sql.variable.substitute", "true")
+    yield
+    spark.conf.set("spark.sql.variable.substitute", "false")
+
+
+def test_the_attacks_work_where_there_is_no_gate(alert, canary, substitution):
     for text in (
         f"reflect('java.lang.System', 'getenv', 'GATE_CANARY') = '{SECRET}'",
         f"'${{env:GATE_CANARY}}' = '{SECRET}'",
