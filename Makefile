@@ -5,7 +5,7 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint c
 RUN     := $(VENV)/.installed-run
 DEV     := $(VENV)/.installed-dev
 
-.PHONY: help demo test lint format bench soak docs clean
+.PHONY: help demo test lint format bench soak ui docs clean
 
 help:                   ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -31,6 +31,9 @@ bench: $(DEV)           ## measure publishing and consuming; writes docs/perform
 
 soak: $(DEV)            ## long fault-injection runs
 	$(BIN)/python -m pytest -m soak --timeout 7200
+
+ui:                     ## the dashboard (not part of this version)
+	@echo "There is no dashboard in this version yet. 'make demo' shows the same way by the command line." >&2; exit 2
 
 docs: $(DEV)            ## the documentation as web pages, in site/
 	$(BIN)/mkdocs build --strict
