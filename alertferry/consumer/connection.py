@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 GROUP = "alertferry"
 CLOSE_SECONDS = 3.0
+STALE_SECONDS = 0.2
 
 FETCHING: dict[str, Any] = {
     "enable.auto.commit": False,
@@ -84,13 +86,22 @@ class Broker:
             return None
 
     def offsets(self, topic: str, partitions: Iterable[int]) -> Offsets:
-        """Return where each partition begins and ends now. Raises `AlertferryError`."""
+        """Return where each partition begins and ends now. Raises `AlertferryError`.
+
+        A broker whose partitions are just changing leaders is asked again for ten seconds.
+        """
         from confluent_kafka.admin import OffsetSpec
 
         numbers = list(partitions)
-        return Offsets(
-            self._offsets(topic, numbers, OffsetSpec.earliest()), self._offsets(topic, numbers, OffsetSpec.latest())
-        )
+        deadline = time.monotonic() + CONNECT_SECONDS
+        while True:
+            try:
+                low, high = (self._offsets(topic, numbers, spec()) for spec in (OffsetSpec.earliest, OffsetSpec.latest))
+                return Offsets(low, high)
+            except _StaleError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(STALE_SECONDS)
 
     def _offsets(self, topic: str, partitions: list[int], spec: Any) -> dict[int, int]:
         from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
@@ -126,6 +137,8 @@ class Broker:
     def _failed(self, error: KafkaError, topic: str) -> AlertferryError:
         what = f"the offsets of the topic {topic} cannot be read"
         # a topic that was made a moment ago is listed before its partitions answer
+        if error.code() in _stale():
+            return _StaleError(f"{what}: {self.settings.redact(error.str())}")
         if is_passing(error) or (_is_unknown(error) and topic in self.topics()):
             return UnavailableError(f"{what}: {self.settings.redact(error.str())}")
         return kafka_failure(error, what, self.settings)
@@ -133,6 +146,10 @@ class Broker:
 
 class UnavailableError(AlertferryError):
     """The broker does not answer now; asking again may help."""
+
+
+class _StaleError(UnavailableError):
+    """The broker answered that the question was about a state which has passed; asking again soon helps."""
 
 
 def kafka_failure(error: KafkaError, what: str, settings: Settings) -> AlertferryError:
@@ -194,6 +211,23 @@ def is_passing(error: KafkaError) -> bool:
         Codes.LEADER_NOT_AVAILABLE,
         Codes.BROKER_NOT_AVAILABLE,
         Codes.REPLICA_NOT_AVAILABLE,
+        *_stale(),
+    )
+
+
+def _stale() -> tuple[int, ...]:
+    """Return the codes by which a broker says that the client's picture of it is out of date: it will look again.
+
+    A broker that was away for a while takes up its partitions under a new leader epoch.
+    """
+    from confluent_kafka import KafkaError as Codes
+
+    return (
+        Codes.FENCED_LEADER_EPOCH,
+        Codes.UNKNOWN_LEADER_EPOCH,
+        Codes.OFFSET_NOT_AVAILABLE,
+        Codes.KAFKA_STORAGE_ERROR,
+        Codes.NETWORK_EXCEPTION,
     )
 
 
