@@ -73,8 +73,8 @@ def field_problems(fields: Iterable[str], schema: Struct, added: Sequence[str], 
         if path in added or find(schema, path):
             continue
         known = known or [*(name for name, _ in paths(schema)), *(item.name for item in survey.derived)]
-        absent = ", ".join(name for item in survey.derived if item.name == path for name in item.lacking(schema))
-        said = f"{path!r} cannot be derived: no column {absent} on these nights" if absent else None
+        obstacle = next((item.obstacle(schema) for item in survey.derived if item.name == path), "")
+        said = f"{path!r} cannot be derived: {obstacle}" if obstacle else None
         yield Problem(f"fields[{index}]", said or f"no field {path!r}{did_you_mean(path, known)}")
 
 

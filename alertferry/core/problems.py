@@ -50,7 +50,7 @@ def _path(prefix: str, location: tuple[Any, ...]) -> str:
 def _sentence(item: Any, model: type[BaseModel]) -> str:
     kind, got, context = item["type"], _show(item["input"]), item.get("ctx", {})
     if kind in _BOUNDS:
-        return f"must be {_BOUNDS[kind]} {next(iter(context.values()))}, got {got}"
+        return f"must be {_BOUNDS[kind]} {_bound(next(iter(context.values())))}, got {got}"
     if kind == "missing":
         return "is required"
     if kind == "extra_forbidden":
@@ -66,6 +66,11 @@ def _sentence(item: Any, model: type[BaseModel]) -> str:
     if kind == "value_error":
         return str(context["error"])
     return f"{item['msg'][:1].lower()}{item['msg'][1:]}, got {got}"
+
+
+def _bound(limit: Any) -> str:
+    """Return a limit as people write it: 0, not 0.0."""
+    return str(int(limit)) if isinstance(limit, float) and limit.is_integer() else str(limit)
 
 
 def _show(value: Any) -> str:

@@ -45,6 +45,36 @@ class Nights(_Record):
     lacking: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
+class AlertsPerSource(_Record):
+    """How many alerts the matched sources have: least, median and most."""
+
+    min: int
+    median: float
+    max: int
+
+
+class CrossmatchReport(_Record):
+    """What a crossmatch found, seen from the catalogue.
+
+    ``name`` and ``sha256`` tell the catalogue; ``sources`` counts its usable rows, ``bad_rows`` those left out. Sources
+    without an alert are split: ``unmatched_observed`` have an alert of the chosen nights, before any filter, in their
+    HEALPix cell of order ``moc_order``; ``unmatched_never_observed`` have none. ``alerts_per_source`` is null when no
+    source has an alert. For ``keep: nearest`` an alert belongs to its nearest source only.
+    """
+
+    name: str
+    sha256: str
+    keep: str
+    sources: int
+    bad_rows: int = 0
+    matched_sources: int
+    alerts_with_match: int
+    alerts_per_source: AlertsPerSource | None = None
+    unmatched_observed: int
+    unmatched_never_observed: int
+    moc_order: int
+
+
 class Receipt(_Record):
     """What was selected and what the destination holds.
 
@@ -60,6 +90,7 @@ class Receipt(_Record):
     partitions: dict[int, int] = Field(default_factory=dict)
     steps: tuple[StepCount, ...] = ()
     nights: Nights = Nights()
+    crossmatch: tuple[CrossmatchReport, ...] = ()
     versions: dict[str, str] = Field(default_factory=dict)
     seconds: float = 0.0
     timings: dict[str, float] = Field(default_factory=dict)

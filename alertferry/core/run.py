@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import reduce
-from operator import and_
 from typing import TYPE_CHECKING, Any
 
 from alertferry.core.errors import JobError, Problem, below
 from alertferry.core.job import Job
 from alertferry.core.progress import Progress
-from alertferry.core.receipt import StepCount
+from alertferry.core.selection import Selection
 from alertferry.core.settings import Settings, load_settings
-from alertferry.core.steps import Alerts, Filter, Output, Predicate, Report, Source
+from alertferry.core.steps import Alerts, Filter, Output, Report, Source
 from alertferry.core.topics import new_topic
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import SparkSession
 
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
@@ -37,15 +34,6 @@ SESSION = {
 """Session settings that every job runs with."""
 
 
-@dataclass(frozen=True)
-class _Applied:
-    """A filter as it was applied: its name, its condition if it is a predicate, the alerts after it."""
-
-    name: str
-    condition: Column | None
-    after: Alerts
-
-
 class Run:
     """One job under way in a Spark session."""
 
@@ -58,9 +46,7 @@ class Run:
         self._topic = topic or spark.conf.get("spark.alertferry.topic", None)
         self._started = time.monotonic()
         self._source: Source | None = None
-        self._first: Alerts | None = None
-        self._filters: list[Filter] = []
-        self._applied: list[_Applied] = []
+        self._selection: Selection | None = None
         for key, value in SESSION.items():
             spark.conf.set(key, value)
 
@@ -69,7 +55,7 @@ class Run:
         started = time.monotonic()
         self._source = source
         alerts = source.load(self.spark, self.settings)
-        self._first = alerts
+        self._selection = Selection(source.kind, alerts)
         self.timings["look_at_lake"] = time.monotonic() - started
         self.progress.total = alerts.count
         self.progress.step(source.kind, alerts.count, nights=alerts.nights.model_dump(mode="json"))
@@ -77,17 +63,13 @@ class Run:
 
     def filter(self, alerts: Alerts, step: Filter) -> Alerts:
         """Select. Raises `JobError` before Spark starts a job when the filter does not fit the alerts."""
-        position = f"filters[{len(self._filters)}]"
+        position = f"filters[{len(self.selection.steps)}]"
         alerts = self._derive(alerts, step)
         _refuse(step.problems(alerts.survey, alerts.schema), position)
-        self._filters.append(step)
         try:
-            condition = step.checked(alerts) if isinstance(step, Predicate) else None
+            return self.selection.filter(step)
         except JobError as error:
             raise JobError(below(position, error.problems)) from None
-        after = alerts.where(condition) if condition is not None else step.apply(alerts)
-        self._applied.append(_Applied(self._step_name(step), condition, after))
-        return replace(after, added=tuple(dict.fromkeys([*alerts.added, *(field.name for field in step.adds())])))
 
     def write(self, alerts: Alerts, output: Output) -> Report:
         """Write the alerts and return the report with the receipt, after the last alert is safe."""
@@ -100,13 +82,15 @@ class Run:
         return report
 
     def _derive(self, alerts: Alerts, step: Filter | Output) -> Alerts:
-        """Add the columns that a step mentions; what comes after is counted from there, as it may use them."""
-        derived = alerts.derive(step.mentions)
-        if derived is not alerts and self._applied:
-            self._applied[-1] = replace(self._applied[-1], condition=None, after=derived)
-        elif derived is not alerts:
-            self._first = derived
-        return derived
+        """Add the columns that a step mentions."""
+        self.selection.meet(alerts)
+        return self.selection.derive(step.mentions)
+
+    @property
+    def selection(self) -> Selection:
+        """The filters applied so far; there after `read`."""
+        assert self._selection is not None, "read comes first"
+        return self._selection
 
     @property
     def seconds(self) -> float:
@@ -117,67 +101,16 @@ class Run:
     def job(self) -> Job:
         """The job as it was rendered."""
         assert self._source is not None
-        return Job(name=self.name, source=self._source, filters=tuple(self._filters), output=self._output)
+        return Job(name=self.name, source=self._source, filters=tuple(self.selection.steps), output=self._output)
 
     @property
     def topic(self) -> str:
         """The topic of this job, chosen once."""
         assert self._source is not None
         if self._topic is None:
-            kinds = [step.kind for step in self._filters]
+            kinds = [step.kind for step in self.selection.steps]
             self._topic = new_topic(self._source.survey.name, kinds)
         return self._topic
-
-    def _step_name(self, step: Filter) -> str:
-        same = sum(applied.name.partition("-")[0] == step.kind for applied in self._applied)
-        return f"{step.kind}-{same + 1}" if same else step.kind
-
-    def funnel(self, selected: int) -> tuple[StepCount, ...]:
-        """Return how many alerts each step left, given the exact number that was selected in the end.
-
-        What the source read is known from the footers and the last step from the write itself; steps between
-        are counted together in one pass that reads only the columns they need.
-        """
-        assert self._source is not None
-        assert self._first is not None
-        names = [self._source.kind, *(applied.name for applied in self._applied)]
-        counts: list[int | None] = [self._first.count, *([None] * len(self._applied))]
-        counts[-1] = selected
-        missing = [index for index, count in enumerate(counts) if count is None]
-        if missing:
-            counts = self._count(counts, missing)
-        return tuple(StepCount(name=name, alerts=int(count or 0)) for name, count in zip(names, counts, strict=True))
-
-    def _count(self, counts: list[int | None], missing: list[int]) -> list[int | None]:
-        """Count the steps in ``missing``, those with a common base in one query."""
-        from pyspark.sql import functions as F
-
-        queries: dict[int, list[Column]] = {}
-        for index in missing:
-            base, conditions = self._since_base(index)
-            passed = reduce(and_, conditions, F.lit(True))
-            queries.setdefault(base, []).append(F.count_if(passed).alias(str(index)))
-        for base, sums in queries.items():
-            row = self._frame_at(base).agg(*sums).first()
-            assert row is not None
-            for name, count in row.asDict().items():
-                counts[int(name)] = count
-        return counts
-
-    def _since_base(self, index: int) -> tuple[int, list[Column]]:
-        """Return the last step up to ``index`` that is no predicate, and the conditions applied since."""
-        conditions: list[Column] = []
-        while index > 0:
-            condition = self._applied[index - 1].condition
-            if condition is None:
-                break
-            conditions.append(condition)
-            index -= 1
-        return index, conditions
-
-    def _frame_at(self, index: int) -> DataFrame:
-        assert self._first is not None
-        return self._applied[index - 1].after.frame if index else self._first.frame
 
     def event(self, event: str, /, **details: Any) -> None:
         """Print one event line."""

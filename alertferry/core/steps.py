@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -19,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from alertferry.core.errors import Problem
 from alertferry.core.receipt import Nights, Receipt
 from alertferry.core.schema import Field, Struct, from_spark
-from alertferry.core.survey import Survey
+from alertferry.core.survey import Survey, called
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -27,6 +26,9 @@ if TYPE_CHECKING:
     from alertferry.core.job import Job
     from alertferry.core.run import Run
     from alertferry.core.settings import Settings
+
+HIDDEN = "__alertferry_"
+"""Start of the names of columns that steps add for themselves; none of them reaches another step or an output."""
 
 
 class Step(BaseModel):
@@ -86,12 +88,16 @@ class Alerts:
         """Keep the alerts for which ``condition`` is true; null counts as false."""
         return replace(self, frame=self.frame.where(condition), count=None)
 
+    def visible(self) -> Alerts:
+        """Leave out the hidden columns; the same alerts when there is none."""
+        hidden = [name for name in self.frame.columns if name.startswith(HIDDEN)]
+        return replace(self, frame=self.frame.drop(*hidden)) if hidden else self
+
     def derive(self, mentions: Callable[[str], bool]) -> Alerts:
         """Add the columns that a step mentions and the survey can derive; the same alerts when there is none."""
         alerts = self
         for item in self.survey.to_derive(self.schema, mentions) if self.survey.derived else ():
-            module, _, function = item.build.partition(":")
-            alerts = getattr(import_module(module), function)(alerts)
+            alerts = called(item.build)(alerts)
         return alerts
 
 
@@ -147,9 +153,21 @@ class Filter(Step, ABC):
         """Return the root columns that this filter adds."""
         return ()
 
+    def report(self, before: Alerts, read: Alerts) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
+        """Return what the receipt should say of this filter, by field of `Receipt`; asked after the alerts are safe.
+
+        ``before`` are the alerts that the filter was given, ``read`` all those of the chosen nights.
+        """
+        return {}
+
 
 class Predicate(Filter):
     """A filter that only decides, alert by alert."""
+
+    @property
+    def effort(self) -> int:
+        """`cost` of this very filter; those of less effort run first."""
+        return self.cost
 
     @abstractmethod
     def condition(self, survey: Survey) -> Column:
@@ -169,9 +187,18 @@ class Predicate(Filter):
 
         return F.coalesce(self.checked(alerts), F.lit(False))
 
+    def staged(self, alerts: Alerts) -> Alerts:
+        """Return the alerts with hidden columns (see `HIDDEN`) that make the condition cheaper.
+
+        An optimisation for what takes several steps to compute: Spark would repeat the steps in one expression. The
+        condition must hold for alerts without these columns too.
+        """
+        return alerts
+
     def apply(self, alerts: Alerts) -> Alerts:
         """Keep the alerts that fulfil the condition."""
-        return alerts.where(self.checked(alerts))
+        staged = self.staged(alerts)
+        return staged.where(self.checked(staged)).visible()
 
 
 @dataclass(frozen=True)

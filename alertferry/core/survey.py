@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from importlib import import_module
+from typing import Any, Literal
 
 from alertferry.core.schema import Field, Primitive, Struct, find
 
@@ -44,13 +45,15 @@ class Derived:
     """A root column of text that the lake has not: a job adds it when one of its steps mentions it.
 
     ``needs`` are the columns it is derived from; ``build`` names the function that adds it, ``module:function``,
-    which takes the alerts and returns them all, with the column.
+    which takes the alerts and returns them all, with the column. ``unavailable``, where given, names a function that
+    returns why it cannot be derived here, or an empty text.
     """
 
     name: str
     description: str
     needs: tuple[str, ...]
     build: str
+    unavailable: str = ""
 
     @property
     def field(self) -> Field:
@@ -60,6 +63,20 @@ class Derived:
     def lacking(self, schema: Struct) -> tuple[str, ...]:
         """Return the columns it needs that a schema has not."""
         return tuple(path for path in self.needs if find(schema, path) is None)
+
+    def obstacle(self, schema: Struct) -> str:
+        """Return why it cannot be derived from alerts of a schema; empty when it can."""
+        absent = ", ".join(self.lacking(schema))
+        if absent:
+            return f"no column {absent} on these nights"
+        return str(called(self.unavailable)()) if self.unavailable else ""
+
+
+def called(name: str) -> Callable[..., Any]:
+    """Return the function that ``module:function`` names."""
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +132,7 @@ class Survey:
         return tuple(
             item
             for item in self.derived
-            if mentions(item.name) and schema.get(item.name) is None and not item.lacking(schema)
+            if mentions(item.name) and schema.get(item.name) is None and not item.obstacle(schema)
         )
 
     def with_derived(self, schema: Struct, mentions: Callable[[str], bool]) -> Struct:

@@ -12,7 +12,7 @@ from operator import add
 from typing import TYPE_CHECKING
 
 from alertferry.core.steps import Alerts
-from alertferry.tags.logic import real, sure
+from alertferry.tags.logic import above, at_most, below, sure
 from alertferry.tags.simbad import HOSTS
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def finkclass() -> Column:
     """
     from pyspark.sql import functions as F
 
-    supernova, microlensing = _supernova(), sure(_number("mulens") > 0)
+    supernova, microlensing = _supernova(), above(_number("mulens"), 0)
     candidate, known = sure(F.col("roid") == 2), sure(F.col("roid") == 3)
     flags = (microlensing, supernova, candidate, known)
     several = reduce(add, (flag.cast("int") for flag in flags)) > 1
@@ -73,7 +73,7 @@ def _number(path: str) -> Column:
     """Return a number in double precision, in which the original compares."""
     from pyspark.sql import functions as F
 
-    return real(F.col(path).cast("double"))
+    return F.col(path).cast("double")
 
 
 def _has_label() -> Column:
@@ -86,7 +86,7 @@ def _has_label() -> Column:
 def _point_source_of_a_host() -> Column:
     from pyspark.sql import functions as F
 
-    sharp = sure(_number("candidate.drb") > 0.5) & sure(_number("candidate.classtar") > 0.4)
+    sharp = above(_number("candidate.drb"), 0.5) & above(_number("candidate.classtar"), 0.4)
     return sharp & sure(F.col("cdsxmatch").isin(*HOSTS))
 
 
@@ -95,25 +95,25 @@ def _age_days() -> Column:
 
 
 def _like_supernova() -> Column:
-    scores = sure(_number("snn_snia_vs_nonia") > 0.5) | sure(_number("snn_sn_vs_all") > 0.5)
+    scores = above(_number("snn_snia_vs_nonia"), 0.5) | above(_number("snn_sn_vs_all"), 0.5)
     return scores & _point_source_of_a_host()
 
 
 def _supernova() -> Column:
     from pyspark.sql import functions as F
 
-    repeated = sure(_number("candidate.ndethist") > 1) & sure(_age_days() <= 90)
+    repeated = above(_number("candidate.ndethist"), 1) & at_most(_age_days(), 90)
     return _like_supernova() & repeated & sure(F.col("roid") != 3)
 
 
 def _early_supernova() -> Column:
-    few = sure(_number("candidate.ndethist") <= 20)
-    return _like_supernova() & few & sure(_number("rf_snia_vs_nonia") > 0.5)
+    few = at_most(_number("candidate.ndethist"), 20)
+    return _like_supernova() & few & above(_number("rf_snia_vs_nonia"), 0.5)
 
 
 def _kilonova() -> Column:
     from pyspark.sql import functions as F
 
-    young = sure(_age_days() < 5) & sure(_number("candidate.ndethist") < 20)
+    young = below(_age_days(), 5) & below(_number("candidate.ndethist"), 20)
     stationary = F.coalesce(F.col("roid") != 3, F.lit(True))
-    return sure(_number("rf_kn_vs_nonkn") > 0.5) & _point_source_of_a_host() & young & stationary
+    return above(_number("rf_kn_vs_nonkn"), 0.5) & _point_source_of_a_host() & young & stationary

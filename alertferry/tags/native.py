@@ -10,12 +10,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 from typing import TYPE_CHECKING
 
 from alertferry.core.schema import Primitive, Struct, find
 from alertferry.tags.binding import absent, bind
-from alertferry.tags.logic import real, sure
+from alertferry.tags.logic import above, at_least, below, sure
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -84,11 +84,6 @@ class Alert:
         """Return a boolean, missing ones false."""
         return sure(self.column(name))
 
-    def number(self, name: str) -> Column:
-        """Return a number, NaN as null."""
-        column = self.column(name)
-        return real(column) if self.type(name) in {"float", "double"} else column
-
     def limit(self, name: str, value: float) -> Column:
         """Return a limit in the precision of the field that is compared with it, as numpy does."""
         from pyspark.sql import functions as F
@@ -99,10 +94,10 @@ class Alert:
         """Return one field divided by another, in their precision; infinite where IEEE 754 says so."""
         from pyspark.sql import functions as F
 
-        top, bottom = (self.number(item).cast("double") for item in (name, other))
+        top, bottom = (self.column(item).cast("double") for item in (name, other))
         quotient = F.when(bottom == 0, top * F.pow(bottom, F.lit(-1.0))).otherwise(top / bottom)
         single = self.type(name) == self.type(other) == "float"
-        return real(quotient.cast("float") if single else quotient)
+        return quotient.cast("float") if single else quotient
 
 
 def is_solar_system(alert: Alert) -> Column:
@@ -117,8 +112,8 @@ def good_quality(alert: Alert) -> Column:
     """
     dipole, pixel, *others = (alert.column(f"diaSource.{name}") for name in FLAGS)
     flagged = reduce(or_, [dipole.isNotNull() & (dipole | sure(pixel)), *(sure(flag) for flag in others)])
-    negative = sure(alert.number("diaSource.psfFlux") < 0)
-    faint = sure(alert.ratio("diaSource.psfFlux", "diaSource.psfFluxErr") < 6)
+    negative = below(alert.column("diaSource.psfFlux"), 0)
+    faint = below(alert.ratio("diaSource.psfFlux", "diaSource.psfFluxErr"), 6)
     return ~(flagged | negative | faint)
 
 
@@ -128,10 +123,10 @@ def outside_plane(degrees: float) -> Callable[[Alert], Column]:
     def condition(alert: Alert) -> Column:
         from pyspark.sql import functions as F
 
-        ra, dec = (F.radians(alert.number(f"diaSource.{name}")) for name in ("ra", "dec"))
+        ra, dec = (F.radians(alert.column(f"diaSource.{name}")) for name in ("ra", "dec"))
         x, y, z = GALACTIC_POLE
         height = F.cos(dec) * (F.cos(ra) * x + F.sin(ra) * y) + F.sin(dec) * z
-        return sure(F.abs(real(height)) > math.sin(math.radians(degrees)))
+        return above(F.abs(height), math.sin(math.radians(degrees)))
 
     return condition
 
@@ -160,12 +155,12 @@ def in_tns(alert: Alert) -> Column:
 
 def mangrove(alert: Alert) -> Column:
     """Match a galaxy of the Mangrove catalogue."""
-    return sure(alert.number("mangrove_lum_dist") > 0)
+    return above(alert.column("mangrove_lum_dist"), 0)
 
 
 def gaia_star(alert: Alert) -> Column:
     """Match a source of Gaia DR3 whose parallax is five times its error."""
-    return ~_nothing_found(alert, "gaiadr3_DR3Name") & sure(alert.ratio("gaiadr3_Plx", "gaiadr3_e_Plx") > 5)
+    return ~_nothing_found(alert, "gaiadr3_DR3Name") & above(alert.ratio("gaiadr3_Plx", "gaiadr3_e_Plx"), 5)
 
 
 def vsx_star(alert: Alert) -> Column:
@@ -189,27 +184,30 @@ def _nothing_found(alert: Alert, name: str) -> Column:
 
 def is_new(alert: Alert) -> Column:
     """Seen for the first time."""
-    return sure(alert.number("midpointMjdTai") == alert.number("firstDiaSourceMjdTaiFink"))
+    from pyspark.sql import functions as F
+
+    now = alert.column("midpointMjdTai")
+    return sure((now == alert.column("firstDiaSourceMjdTaiFink")) & ~F.isnan(now))
 
 
 def rising(alert: Alert) -> Column:
     """Brighter than the mean in its band by more than the error of the mean."""
     difference, significant = _change(alert)
-    return significant & sure(difference > 0)
+    return significant & above(difference, 0)
 
 
 def fading(alert: Alert) -> Column:
     """Fainter than the mean in its band by more than the error of the mean."""
     difference, significant = _change(alert)
-    return significant & sure(difference < 0)
+    return significant & below(difference, 0)
 
 
 def _change(alert: Alert) -> tuple[Column, Column]:
     """Return the difference of the flux to its mean, and whether that is significant."""
     from pyspark.sql import functions as F
 
-    difference = real(alert.column("diaSource.psfFlux").cast("double") - _in_band(alert, "psfFluxMean"))
-    return difference, sure(F.abs(difference) > real(_in_band(alert, "psfFluxMeanErr")))
+    difference = alert.column("diaSource.psfFlux").cast("double") - _in_band(alert, "psfFluxMean")
+    return difference, above(F.abs(difference) - _in_band(alert, "psfFluxMeanErr"), 0)
 
 
 def _in_band(alert: Alert, name: str) -> Column:
@@ -226,7 +224,7 @@ def extragalactic(near_galaxy: bool) -> Callable[[Alert], Column]:
 
     def condition(alert: Alert) -> Column:
         galaxy, unknown = simbad_galaxy(alert), simbad_unknown(alert)
-        legacy = sure(alert.number("legacydr8_zphot") > 0) & (unknown | galaxy)
+        legacy = above(alert.column("legacydr8_zphot"), 0) & (unknown | galaxy)
         hosts = [galaxy, mangrove(alert), legacy, *([] if near_galaxy else [unknown])]
         elsewhere = outside_plane(20)(alert) & ~is_solar_system(alert)
         return good_quality(alert) & reduce(or_, hosts) & elsewhere & ~gaia_star(alert) & ~vsx_star(alert)
@@ -238,44 +236,44 @@ def _brighter(alert: Alert, magnitude: float) -> Column:
     """Return whether the difference flux is brighter than a magnitude; negative and infinite ones are not."""
     from pyspark.sql import functions as F
 
-    flux = alert.number("diaSource.psfFlux").cast("double")
-    return sure((flux > 10 ** ((MAG_ZERO_POINT - magnitude) / 2.5)) & (flux < F.lit(math.inf)))
+    flux = alert.column("diaSource.psfFlux").cast("double")
+    return above(flux, 10 ** ((MAG_ZERO_POINT - magnitude) / 2.5)) & below(flux, F.lit(math.inf))
 
 
 def _age_days(alert: Alert) -> Column:
-    return real(alert.column("diaSource.midpointMjdTai") - alert.column("firstDiaSourceMjdTaiFink"))
+    return alert.column("diaSource.midpointMjdTai") - alert.column("firstDiaSourceMjdTaiFink")
 
 
 def hostless(alert: Alert) -> Column:
     """Good quality, off the plane, brighter than 21.5, and a template without host by ELEPHANT's test."""
     score = "elephant_kstest_template"
-    lonely = sure(alert.number(score) < alert.limit(score, 0.95))
+    lonely = below(alert.column(score), alert.limit(score, 0.95))
     return good_quality(alert) & lonely & outside_plane(20)(alert) & _brighter(alert, 21.5)
 
 
 def extragalactic_svom(alert: Alert) -> Column:
     """Near a galaxy, younger than 5 days, brighter than 24."""
-    return extragalactic(near_galaxy=True)(alert) & sure(_age_days(alert) < 5) & _brighter(alert, 24)
+    return extragalactic(near_galaxy=True)(alert) & below(_age_days(alert), 5) & _brighter(alert, 24)
 
 
 def extragalactic_lt20mag(alert: Alert) -> Column:
     """Extragalactic, rising, brighter than 20, seen five times over more than a day."""
-    sampled = sure(alert.number("diaObject.nDiaSources") > 4) & sure(_age_days(alert) > 1)
+    sampled = above(alert.column("diaObject.nDiaSources"), 4) & above(_age_days(alert), 1)
     return extragalactic(near_galaxy=False)(alert) & _brighter(alert, 20) & rising(alert) & sampled
 
 
 def unlikely_removed(alert: Alert) -> Column:
     """Kept by Fink as not unlikely: as published, alerts that are *not* of good quality, or negative."""
     good = good_quality(alert) & ~alert.flag("diaSource.isNegative")
-    seen = sure(alert.number("nDiaSources") >= 2)
-    return ~is_solar_system(alert) & sure(alert.number("diaSource.snr") > 10) & ~good & seen
+    seen = at_least(alert.column("nDiaSources"), 2)
+    return ~is_solar_system(alert) & above(alert.column("diaSource.snr"), 10) & ~good & seen
 
 
 def most_likely_sn(alert: Alert) -> Column:
     """High scores of SuperNNova and CATS, on top of `unlikely_removed`."""
     snn, cats = "snnSnVsOthers_score", "cats_score"
-    scores = sure(alert.number(snn) >= alert.limit(snn, 0.7)) & sure(alert.number(cats) >= alert.limit(cats, 0.9))
-    return scores & sure(alert.number("cats_class") == 11) & unlikely_removed(alert)
+    scores = [at_least(alert.column(name), alert.limit(name, value)) for name, value in ((snn, 0.7), (cats, 0.9))]
+    return reduce(and_, scores) & sure(alert.column("cats_class") == 11) & unlikely_removed(alert)
 
 
 def uniform_sample(alert: Alert) -> Column:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import BeforeValidator, StringConstraints, model_validator
@@ -15,6 +15,7 @@ from alertferry.core.nights import as_list
 from alertferry.core.schema import Struct
 from alertferry.core.steps import Alerts, Filter, Predicate
 from alertferry.core.survey import Survey
+from alertferry.tags import tns
 from alertferry.tags.finkclass import FINK_CLASSES, NAME, finkclass
 from alertferry.tags.simbad import labels, spellings
 
@@ -24,14 +25,16 @@ if TYPE_CHECKING:
 SIMBAD_PREFIX = "(SIMBAD) "
 """What may stand before a label of SIMBAD, as in the menus of Fink's portal."""
 
+OPTIONS = ("any_of", "none_of")
+
 Labels = Annotated[tuple[Annotated[str, StringConstraints(min_length=1)], ...], BeforeValidator(as_list)]
 
 
 class Class(Predicate):
-    """Keep alerts by class: Fink's own (`SN candidate`, `Solar System MPC`), or an object type of SIMBAD.
+    """Keep alerts by class: Fink's own (`SN candidate`, `Solar System MPC`), or a type of SIMBAD or TNS.
 
-    A type of SIMBAD may be given in the spelling before or since June 2022 (`RRLyr`, `RRLyrae`); both are found.
-    The class is then a column of the output, `finkclass`.
+    A type of SIMBAD may be given in the spelling before or since June 2022 (`RRLyr`, `RRLyrae`); both are found. Types
+    of TNS are written `(TNS) SN Ia`. The classes used are then columns of the output, `finkclass` and `tnsclass`.
     """
 
     kind: ClassVar[str] = "class"
@@ -58,28 +61,41 @@ class Class(Predicate):
 
     def mentions(self, name: str) -> bool:
         """Tell whether the class is decided by a derivable column."""
-        return name == NAME
+        return name in self._columns()
+
+    def _columns(self) -> list[str]:
+        return [column for column in (NAME, tns.NAME) if any(self._of(option, column) for option in OPTIONS)]
+
+    def _of(self, option: str, column: str) -> list[str]:
+        """Return the classes of an option that a column decides, as they are written there."""
+        named = [label for label in getattr(self, option) if label.startswith(tns.PREFIX) == (column == tns.NAME)]
+        if column == tns.NAME:
+            return [spelling for label in named for spelling in (label, label.removeprefix(tns.PREFIX))]
+        plain = (label.removeprefix(SIMBAD_PREFIX) for label in named)
+        return list(dict.fromkeys(spelling for label in plain for spelling in spellings(label)))
 
     def problems(self, survey: Survey, schema: Struct) -> Iterator[Problem]:
         """Yield unknown classes with the nearest, and what the class cannot be derived from."""
-        if schema.get(NAME) is None:
-            derived = next((item for item in survey.derived if item.name == NAME), None)
-            if derived is None:
-                yield Problem("", f"{survey.name} has no classes; select by tags, blocks or sql")
-                return
-            absent = ", ".join(derived.lacking(schema))
-            if absent:
-                yield Problem("", f"{NAME} cannot be derived: no column {absent} on these nights")
-        known = (*FINK_CLASSES, *labels())
-        for option in ("any_of", "none_of"):
+        for column in self._columns():
+            if schema.get(column) is None:
+                derived = next((item for item in survey.derived if item.name == column), None)
+                if derived is None:
+                    yield Problem("", f"{survey.name} has no classes; select by tags, blocks or sql")
+                    return
+                obstacle = derived.obstacle(schema)
+                if obstacle:
+                    yield Problem("", f"{column} cannot be derived: {obstacle}")
+        for option in OPTIONS:
             for index, label in enumerate(getattr(self, option)):
-                if label.removeprefix(SIMBAD_PREFIX) not in known:
-                    near = did_you_mean(label.removeprefix(SIMBAD_PREFIX), known)
-                    yield Problem(f"{option}[{index}]", f"no class {label!r}{near or _whole_list()}")
+                said = _unknown(label)
+                if said:
+                    yield Problem(f"{option}[{index}]", said)
 
     def condition(self, survey: Survey) -> Column:  # noqa: ARG002 - the class has one definition
-        """Return the condition on the derived class."""
-        return self._among(finkclass())
+        """Return the condition on the derived class; that of TNS must be a column already."""
+        from pyspark.sql import functions as F
+
+        return self._join({NAME: finkclass(), tns.NAME: F.col(tns.NAME)})
 
     def checked(self, alerts: Alerts) -> Column:
         """Return the condition on these alerts, never null. Raises `JobError` when they have no class."""
@@ -88,23 +104,33 @@ class Class(Predicate):
         problems = list(self.problems(alerts.survey, alerts.schema))
         if problems:
             raise JobError(problems)
-        there = alerts.schema.get(NAME) is not None
-        return self._among(F.coalesce(F.col(NAME), F.lit("")) if there else finkclass())
+        there = {name: F.coalesce(F.col(name), F.lit("")) for name in self._columns() if alerts.schema.get(name)}
+        return self._join({NAME: finkclass(), **there})
 
     def bound(self, alerts: Alerts) -> Column:
         """Return the condition on these alerts, which is never null anyway."""
         return self.checked(alerts)
 
-    def _among(self, column: Column) -> Column:
-        wanted = [column.isin(*_values(self.any_of))] if self.any_of else []
-        unwanted = [~column.isin(*_values(self.none_of))] if self.none_of else []
-        return reduce(and_, [*wanted, *unwanted])
+    def apply(self, alerts: Alerts) -> Alerts:
+        """Keep the alerts of these classes."""
+        return super().apply(alerts.derive(lambda name: name == tns.NAME and self.mentions(name)))
+
+    def _join(self, columns: Mapping[str, Column]) -> Column:
+        def among(option: str) -> list[Column]:
+            return [columns[name].isin(*chosen) for name in self._columns() if (chosen := self._of(option, name))]
+
+        wanted, unwanted = among("any_of"), among("none_of")
+        return reduce(and_, [*([reduce(or_, wanted)] if wanted else []), *(~column for column in unwanted)])
 
 
-def _values(chosen: Sequence[str]) -> tuple[str, ...]:
-    """Return the values of the column that are meant, each type of SIMBAD in both spellings."""
-    plain = (label.removeprefix(SIMBAD_PREFIX) for label in chosen)
-    return tuple(dict.fromkeys(spelling for label in plain for spelling in spellings(label)))
+def _unknown(label: str) -> str | None:
+    """Return what is wrong with a class, with the nearest that there is."""
+    if label.startswith(tns.PREFIX):
+        name, whole = label.removeprefix(tns.PREFIX), f"; there are {', '.join(tns.TNS_TYPES)}"
+        known: tuple[str, ...] = tns.TNS_TYPES
+    else:
+        name, known, whole = label.removeprefix(SIMBAD_PREFIX), (*FINK_CLASSES, *labels()), _whole_list()
+    return None if name in known else f"no class {label!r}{did_you_mean(name, known) or whole}"
 
 
 def _whole_list() -> str:

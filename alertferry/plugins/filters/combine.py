@@ -36,6 +36,11 @@ class _Combination(Predicate):
                 raise ValueError(f"{step.kind!r} adds columns and cannot stand here; put it in the job's filters")
         return of
 
+    @property
+    def effort(self) -> int:
+        """That of the most expensive member."""
+        return max(step.effort for step in self._predicates())
+
     def mentions(self, name: str) -> bool:
         """Tell whether a member mentions a derivable column."""
         return any(step.mentions(name) for step in self.of)
@@ -50,6 +55,12 @@ class _Combination(Predicate):
         from pyspark.sql import functions as F
 
         return self._join([F.coalesce(step.condition(survey), F.lit(False)) for step in self._predicates()])
+
+    def staged(self, alerts: Alerts) -> Alerts:
+        """Add the hidden columns of all members."""
+        for step in self._predicates():
+            alerts = step.staged(alerts)
+        return alerts
 
     def checked(self, alerts: Alerts) -> Column:
         """Return the combination of the members' conditions on these alerts; never null, as no member is."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 from alertferry.core.hooks import hookimpl
 from alertferry.core.lake_source import LakeSource
 from alertferry.core.steps import Source
-from alertferry.core.survey import Packet, Survey
+from alertferry.core.survey import Derived, Packet, Survey
 
 _PHOTOMETRY = (
     "snr",
@@ -41,6 +41,15 @@ SURVEY = Survey(
     time="diaSource.midpointMjdTai",
     time_scale="mjd-tai",
     history=("prvDiaSources", "prvDiaForcedSources"),
+    derived=(
+        Derived(
+            name="tns_type_recomputed",
+            description="Type of the nearest TNS object within 1.5 arcsec; in a packet when used or named in fields",
+            needs=("diaSource.ra", "diaSource.dec"),
+            build="alertferry.tags.tns:derive_lsst",
+            unavailable="alertferry.tags.tns:unavailable",
+        ),
+    ),
     packets={
         "full": Packet(description="every column of the lake", roots=True),
         "medium": Packet(description="every column but the cutouts", roots=True, without=("cutout*",)),

@@ -47,6 +47,13 @@ SURVEY = Survey(
             ),
             build="alertferry.tags.finkclass:derive",
         ),
+        Derived(
+            name="tnsclass",
+            description="Type of the nearest TNS object within 1.5 arcsec; in a packet when used or named in fields",
+            needs=("candidate.ra", "candidate.dec"),
+            build="alertferry.tags.tns:derive",
+            unavailable="alertferry.tags.tns:unavailable",
+        ),
     ),
 )
 

@@ -1,0 +1,142 @@
+"""The filters of a job as they are applied: cheap ones first, counted in the order of the job.
+
+Predicates commute. So those that are plain Spark expressions run first, wherever they stand in the job, and reach the
+parquet reader; those that take several steps to compute, or Python, see only what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from alertferry.core.receipt import StepCount
+from alertferry.core.steps import Alerts, Filter, Predicate
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """A predicate on its way: its name among the steps, and its condition on staged alerts."""
+
+    name: str
+    step: Predicate
+    condition: Column
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Alerts as the source, or a step that is no predicate, left them; and the predicates since."""
+
+    name: str
+    base: Alerts
+    decisions: tuple[_Decision, ...] = ()
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        """The selected alerts."""
+        alerts = self.base
+        for decision in sorted(self.decisions, key=lambda decision: decision.step.effort):
+            alerts = decision.step.staged(alerts).where(decision.condition).visible()
+        return alerts
+
+    def counts(self) -> DataFrame:
+        """Return a row with the number of alerts after each step: the base, then every predicate."""
+        from pyspark.sql import functions as F
+
+        alerts, passed = self.base, [F.lit(True)]
+        for decision in self.decisions:
+            alerts = decision.step.staged(alerts)
+            passed.append(passed[-1] & F.coalesce(decision.condition, F.lit(False)))
+        return alerts.frame.agg(*(F.count_if(item).alias(str(index)) for index, item in enumerate(passed)))
+
+
+@dataclass
+class Selection:
+    """What a job has selected so far.
+
+    ``start`` are the alerts of the chosen nights, ``name`` is what the receipt calls them.
+    """
+
+    name: str
+    start: Alerts
+    steps: list[Filter] = field(default_factory=list)
+    _parts: list[_Part] = field(init=False)
+    _joins: list[tuple[Filter, Alerts]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._parts = [_Part(self.name, self.start)]
+
+    @property
+    def alerts(self) -> Alerts:
+        """The selected alerts."""
+        return self._parts[-1].alerts
+
+    def meet(self, alerts: Alerts) -> None:
+        """Go on from these alerts, should they be others than this selection gave out."""
+        if alerts is not self.alerts:
+            self._parts.append(_Part(self._parts[-1].name, alerts))
+
+    def derive(self, mentions: Callable[[str], bool]) -> Alerts:
+        """Add the columns that a step mentions and the survey can derive; predicates keep every column."""
+        part = self._parts[-1]
+        wider = part.base.derive(mentions)
+        if wider is not part.base:
+            self._parts[-1] = replace(part, base=wider)
+        return self.alerts
+
+    def filter(self, step: Filter) -> Alerts:
+        """Select. Raises `JobError` when the filter does not fit the alerts."""
+        name, part = self._name_of(step), self._parts[-1]
+        if isinstance(step, Predicate):
+            condition = step.checked(step.staged(part.base))
+            self._parts[-1] = replace(part, decisions=(*part.decisions, _Decision(name, step, condition)))
+        else:
+            before, after = part.alerts, step.apply(part.alerts)
+            added = dict.fromkeys([*after.added, *(item.name for item in step.adds())])
+            self._joins.append((step, before))
+            self._parts.append(_Part(name, replace(after, added=tuple(added))))
+        self.steps.append(step)
+        return self.alerts
+
+    def _name_of(self, step: Filter) -> str:
+        same = sum(earlier.kind == step.kind for earlier in self.steps)
+        return f"{step.kind}-{same + 1}" if same else step.kind
+
+    def reports(self) -> dict[str, tuple[Any, ...]]:
+        """Return what filters have to say in the receipt, by field of `Receipt`, in the order of the filters."""
+        found: dict[str, tuple[Any, ...]] = {}
+        for step, before in self._joins:
+            for name, value in step.report(before, self.start).items():
+                found[name] = (*found.get(name, ()), value)
+        return found
+
+    def funnel(self, selected: int) -> tuple[StepCount, ...]:
+        """Return how many alerts each step left, given the exact number that was selected in the end.
+
+        What the source read is known from the footers and the last step from the write itself; steps between are
+        counted in one pass for each part, which reads only the columns it needs.
+        """
+        names, counts = list[str](), list[int]()
+        for part in self._parts:
+            found = self._counted(part, selected)
+            fresh = slice(1 if names and part.name == names[-1] else 0, None)  # a part that only took others' alerts
+            names += [part.name, *(decision.name for decision in part.decisions)][fresh]
+            counts += found[fresh]
+        return tuple(StepCount(name=name, alerts=count) for name, count in zip(names, counts, strict=True))
+
+    def _counted(self, part: _Part, selected: int) -> Sequence[int]:
+        known = part.base.count
+        if part is self._parts[-1] and not part.decisions:
+            return [selected]
+        if part is self._parts[-1] and len(part.decisions) == 1 and known is not None:
+            return [known, selected]
+        if not part.decisions and known is not None:
+            return [known]
+        row = part.counts().first()
+        assert row is not None
+        counts = [int(row[str(index)]) for index in range(len(part.decisions) + 1)]
+        return [*counts[:-1], selected] if part is self._parts[-1] else counts

@@ -1,0 +1,251 @@
+"""Matching alerts with the astronomer's own catalogue, by position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, StrictStr, field_validator, model_validator
+
+from alertferry.core.errors import JobError, Problem, UsageError
+from alertferry.core.hooks import hookimpl
+from alertferry.core.projection import quote
+from alertferry.core.schema import Array, Primitive, Struct, from_arrow
+from alertferry.core.schema import Field as SchemaField
+from alertferry.core.steps import Alerts, Filter
+from alertferry.core.survey import Survey
+from alertferry.core.working_folder import resolved
+
+if TYPE_CHECKING:
+    from alertferry.catalogs import Catalog
+    from alertferry.catalogs.cell_table import CellTable
+    from alertferry.catalogs.counterparts import Position
+
+ColumnName = Annotated[StrictStr, Field(min_length=1)]
+
+SMALL_BYTES = 8 * 1024 * 1024
+"""A catalogue up to this size is read when the job is checked: bad rows show before Spark starts."""
+
+
+class Crossmatch(Filter):
+    """Keep alerts that have a counterpart in a catalogue, or those that have none.
+
+    The counterpart becomes the column `xmatch`: `id`, `separation_arcsec`, `rank` (1 is the nearest; of equally near
+    sources the first in the catalogue) and the columns carried along. An alert without a position has no counterpart.
+    """
+
+    kind: ClassVar[str] = "crossmatch"
+    cost: ClassVar[int] = 10
+
+    catalog: Annotated[str, Field(min_length=1)]
+    """File of sources: csv, tsv, Parquet, VOTable or FITS, also with gzip."""
+
+    ra: ColumnName | None = None
+    """Column of right ascension; found by its name when left out, as `dec` and `id` are."""
+
+    dec: ColumnName | None = None
+    """Column of declination."""
+
+    id: ColumnName | None = None
+    """Column of the identifier; `#` for the number of the row."""
+
+    radius_arcsec: Annotated[float, Field(gt=0, le=3600)] | None = None
+    """One radius for all sources, in arcsec, at most a degree; the edge belongs to the disc."""
+
+    radius: ColumnName | None = None
+    """Column with a radius for each source, instead of `radius_arcsec`."""
+
+    keep: Literal["nearest", "all", "none"] = "nearest"
+    """The nearest counterpart, all of them as a list, or only the alerts that have none."""
+
+    columns: tuple[ColumnName, ...] = ()
+    """Columns of the catalogue to carry along."""
+
+    pmra: ColumnName | None = None
+    """Column of the proper motion in right ascension, times cos(dec), in mas/yr; sources are then followed to the
+    time of each alert."""
+
+    pmdec: ColumnName | None = None
+    """Column of the proper motion in declination, in mas/yr."""
+
+    epoch: float | ColumnName | None = None
+    """Julian year of the catalogue's positions, or its column; for proper motions."""
+
+    on_bad_rows: Literal["fail", "drop"] = "fail"
+    """Refuse a catalogue with rows that cannot be used, or leave these out and count them in the receipt."""
+
+    max_rows: Annotated[int, Field(ge=1, le=10_000_000)] = 10_000_000
+    """Refuse a catalogue with more rows."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z]\w{0,63}$")] = "xmatch"
+    """Name of the column that is added; a second crossmatch in a job needs another."""
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _as_list(cls, columns: Any) -> Any:
+        return (columns,) if isinstance(columns, str) else columns
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if (self.radius_arcsec is None) == (self.radius is None):
+            raise ValueError("needs a radius: either radius_arcsec: NUMBER or radius: COLUMN, not both")
+        if (self.ra is None) != (self.dec is None):
+            raise ValueError("ra and dec go together: name both columns or neither")
+        if len({self.pmra is None, self.pmdec is None, self.epoch is None}) > 1:
+            raise ValueError("pmra, pmdec and epoch go together: name all three or none")
+        if self.keep == "none" and self.columns:
+            raise ValueError("columns cannot be carried along with keep: none, as there is no counterpart")
+        return self
+
+    @classmethod
+    def examples(cls) -> tuple[Self, ...]:
+        """Return one of each way to keep, with a catalogue that is installed with the package."""
+        file = str(Path(__file__).with_name("example_sources.csv"))
+        return (
+            cls(catalog=file, radius_arcsec=3600, columns=("kind",)),
+            cls(catalog=file, ra="ra", dec="dec", id="name", radius="radius_arcsec", keep="all"),
+            cls(catalog=file, radius_arcsec=1.5, keep="none"),
+        )
+
+    def problems(self, survey: Survey, schema: Struct) -> Iterator[Problem]:  # noqa: ARG002 - roles always exist
+        """Yield what is wrong with the catalogue; the rows of a large one are looked at when the job runs."""
+        from alertferry.catalogs.cell_table import field_names
+        from alertferry.catalogs.display import shown
+
+        if self.keep != "none" and schema.get(self.name):
+            yield Problem("name", f"the alerts have a column {self.name!r} already; add the match under another name")
+        try:
+            field_names(self.columns)
+        except UsageError as error:
+            yield Problem("columns", str(error))
+            return
+        try:
+            if Path(resolved(self.catalog)).stat().st_size <= SMALL_BYTES:
+                self._types(self._catalog())
+        except FileNotFoundError:
+            yield Problem("catalog", f"no such file: {shown(self.catalog, 200)}")
+        except OSError as error:
+            yield Problem("catalog", f"{shown(self.catalog, 200)} cannot be read: {error.strerror}")
+        except JobError as error:
+            yield from error.problems
+
+    def adds(self) -> tuple[SchemaField, ...]:
+        """Return the column of counterparts; carried columns of a catalogue not read yet count as text."""
+        if self.keep == "none":
+            return ()
+        fixed = (
+            SchemaField("id", Primitive("string")),
+            SchemaField("separation_arcsec", Primitive("double")),
+            SchemaField("rank", Primitive("int")),
+        )
+        match = Struct((*fixed, *self._carried()))
+        return (SchemaField(self.name, Array(match) if self.keep == "all" else match),)
+
+    def apply(self, alerts: Alerts) -> Alerts:
+        """Match the alerts. Raises `JobError` when the catalogue cannot be used."""
+        from alertferry.catalogs.cell_table import field_names
+        from alertferry.catalogs.counterparts import HITS, matches, with_hits, without_hits
+
+        table, position = self._table(alerts), self._position(alerts)
+        if self.keep == "none":
+            return replace(alerts, frame=without_hits(alerts.frame, position, table), count=None)
+        found = with_hits(alerts.frame, position, table, self.keep)
+        match = matches(field_names(self.columns), self.keep)
+        return replace(alerts, frame=found.withColumn(self.name, match).drop(HITS), count=None)
+
+    def report(self, before: Alerts, read: Alerts) -> dict[str, Any]:
+        """Return the match seen from the catalogue: a pass over the positions of the alerts, and one for coverage."""
+        from alertferry.catalogs.tally import tally
+
+        table, positions = self._table(before), (self._position(before), self._position(read))
+        return {"crossmatch": tally(self._catalog(), table, self.keep, (before.frame, read.frame), positions)}
+
+    def _catalog(self) -> Catalog:
+        """Read the catalogue, once while the file stays the same. Raises `JobError`."""
+        from alertferry.catalogs.display import shown
+
+        try:
+            facts = Path(resolved(self.catalog)).stat()
+            return _read(self, resolved(self.catalog), (facts.st_size, facts.st_mtime_ns))
+        except OSError as error:
+            raise JobError([Problem("catalog", f"{shown(self.catalog, 200)}: {error.strerror}")]) from None
+        except UsageError as error:
+            raise JobError([Problem("catalog", str(error))]) from None
+
+    def _types(self, catalog: Catalog) -> tuple[SchemaField, ...]:
+        """Return the carried columns. Raises `JobError` for those that hold no plain values."""
+        import pyarrow as pa
+
+        from alertferry.catalogs.cell_table import field_names, spark_array
+
+        names, found = field_names(self.columns), []
+        for index, name in enumerate(names):
+            try:
+                found.append(pa.field(name, spark_array(catalog.columns.column(index)).type))
+            except UsageError as error:
+                raise JobError([Problem(f"columns[{index}]", f"{self.columns[index]!r} {error}")]) from None
+        return from_arrow(pa.schema(found)).fields
+
+    def _carried(self) -> tuple[SchemaField, ...]:
+        from alertferry.catalogs.cell_table import field_names
+
+        try:
+            names = field_names(self.columns)
+            if not names:
+                return ()
+            if Path(resolved(self.catalog)).stat().st_size <= SMALL_BYTES:
+                return self._types(self._catalog())
+            return tuple(SchemaField(name, Primitive("string")) for name in names)
+        except (OSError, UsageError):  # `problems` tells
+            return ()
+
+    def _table(self, alerts: Alerts) -> CellTable:
+        from alertferry.catalogs.cell_table import cell_table
+
+        catalog = self._catalog()
+        self._types(catalog)
+        return cell_table(catalog, self.radius_arcsec, self._years(alerts))
+
+    def _years(self, alerts: Alerts) -> tuple[float, float] | None:
+        from alertferry.catalogs.epochs import years_of
+
+        return years_of(alerts.nights.found) if self.pmra is not None else None
+
+    def _position(self, alerts: Alerts) -> Position:
+        from pyspark.sql import functions as F
+
+        from alertferry.catalogs.counterparts import Position
+        from alertferry.catalogs.epochs import julian_year
+
+        survey, years = alerts.survey, self._years(alerts)
+        time = F.col(quote(survey.time))
+        year = None if years is None else julian_year(time, survey.time_scale, years)
+        return Position(quote(survey.ra), quote(survey.dec), year)
+
+
+@lru_cache(maxsize=2)
+def _read(step: Crossmatch, path: str, identity: tuple[int, int]) -> Catalog:  # noqa: ARG001 - a changed file is read again
+    from alertferry.catalogs import read_catalog
+
+    return read_catalog(
+        path,
+        ra=step.ra,
+        dec=step.dec,
+        id=step.id,
+        radius=step.radius,
+        columns=step.columns,
+        pmra=step.pmra,
+        pmdec=step.pmdec,
+        epoch=step.epoch,
+        on_bad_rows=step.on_bad_rows,
+        max_rows=step.max_rows,
+    )
+
+
+@hookimpl
+def register_filters() -> Sequence[type[Filter]]:
+    """Offer ``kind: crossmatch``."""
+    return [Crossmatch]
