@@ -33,10 +33,14 @@ def blocks(language):
 
 
 @pytest.mark.parametrize(("text", "title"), blocks("yaml"))
-def test_jobs_are_right(text, title, monkeypatch):
+def test_jobs_are_right(text, title, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for item in blocks("csv"):
+        content, heading = item.values
+        Path(re.search(r'title="(.*)"', heading)[1]).write_text(content)
     data = yaml.safe_load(text)
     if "source" not in data:
-        text = yaml.safe_dump({"source": {"kind": "lsst", "nights": "2026-01-01"}, "output": {"kind": "kafka"}} | data)
+        text = yaml.safe_dump({"source": {"kind": "lsst", "nights": "2026-01-01"}, "output": {"kind": "kafka", "packet": "full"}} | data)
     job = Job.from_yaml(text)
     assert check_job(job, default_registry(), Settings()) == []
     assert Job.from_yaml(job.to_yaml()) == job

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,21 +17,35 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
+from alertferry.core import working_folder
 from alertferry.core.errors import UsageError
 from alertferry.core.hooks import hookimpl
 from alertferry.core.jars import fetch_jars
 from alertferry.core.job import Job
+from alertferry.core.jobs import new_id
+from alertferry.core.jobs.abilities import FOLDER_OPTION, JOB_OPTION
+from alertferry.core.jobs.events import EVENTS_FILE, LOG_FILE, read_events, result_of
+from alertferry.core.jobs.processes import Process, process_of
 from alertferry.core.settings import Settings
 from alertferry.core.steps import Handle, Launcher, Status
 
 POLL_SECONDS = 0.1
-STOP_SECONDS = 20.0
+
+
+SILENT_SECONDS = 600.0
+"""A job on another machine counts as dead when its files have not changed for so long."""
+
+HANDLE_FILE = "handle.json"
+SCRIPT_FILE = "job.py"
 
 
 class Local(Launcher):
     """Spark on this machine's cores, in a process that outlives the command that started it."""
 
     kind: ClassVar[str] = "local"
+
+    stop_seconds: ClassVar[float] = 20.0
+    """How long a script has to say in its topic that it was cancelled, before it is ended."""
 
     cores: Annotated[int, Field(ge=1)] | None = None
     """Number of cores; all when left out."""
@@ -44,12 +59,12 @@ class Local(Launcher):
         """Render the job into a folder of its own and start ``spark-submit``."""
         from alertferry.core.render import render
 
-        folder = settings.home / "jobs" / secrets.token_hex(16)
+        folder = _folder(settings, settings.spark_conf.get(JOB_OPTION) or new_id())
         folder.mkdir(parents=True, mode=0o700)
         (folder / "job.yml").write_text(job.to_yaml())
-        (folder / "job.py").write_text(render(job))
+        (folder / SCRIPT_FILE).write_text(render(job))
         command = self._command(folder, settings)
-        with (folder / "events.jsonl").open("wb") as events, (folder / "log.txt").open("wb") as log:
+        with (folder / EVENTS_FILE).open("wb") as events, (folder / LOG_FILE).open("wb") as log:
             process = subprocess.Popen(
                 command,
                 cwd=folder,
@@ -59,11 +74,25 @@ class Local(Launcher):
                 stderr=log,
                 start_new_session=True,  # Ctrl-C in the terminal reaches us; we stop the job in order
             )
-        details = {"pid": process.pid, "started": _started(process.pid)}
-        handle = Handle(folder.name, self.kind, folder, details)
-        (folder / "handle.json").write_text(json.dumps(details))
+        handle = Handle(folder.name, self.kind, folder, process_of(process.pid).model_dump())
+        (folder / HANDLE_FILE).write_text(json.dumps(handle.details))
         _CHILDREN[handle.id] = process
         return handle
+
+    def find(self, id: str, settings: Settings) -> Handle | None:
+        """Return the handle of a job that was submitted under an id, whether it still runs or not.
+
+        None when it never ran; a folder that was prepared for it is removed.
+        """
+        folder = _folder(settings, id)
+        try:
+            details = json.loads((folder / HANDLE_FILE).read_text())
+        except (OSError, ValueError):  # whoever submitted it had no time to write it
+            details = _running(folder / SCRIPT_FILE)
+        if details:
+            return Handle(id, self.kind, folder, details)
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
 
     def _command(self, folder: Path, settings: Settings) -> list[str]:
         options = {
@@ -87,44 +116,43 @@ class Local(Launcher):
 
     def status(self, handle: Handle) -> Status:
         """Return the state, trusting the script's own result line and whether the process lives."""
-        result = _result(handle.folder)
+        alive = _alive(handle)
+        result = result_of(handle.folder / EVENTS_FILE)  # behind the first look: it may end between the two
         if result is not None:
             return Status(result["state"], result, result.get("error"))
-        if _alive(handle):
-            return Status("running")
-        result = _result(handle.folder)  # it may have ended between the two looks
-        if result is not None:
-            return Status(result["state"], result, result.get("error"))
-        return Status("failed", reason=_last_words(handle.folder))
+        return Status("running") if alive else Status("failed", reason=_last_words(handle.folder))
 
     def events(self, handle: Handle) -> Iterator[dict[str, Any]]:
         """Yield the script's events as they come; ends when the process is gone."""
-        path = handle.folder / "events.jsonl"
-        with path.open() as stream:
-            rest = ""
-            while True:
-                alive = _alive(handle)
-                rest += stream.read()
-                *lines, rest = rest.split("\n")
-                yield from (event for event in map(_event, lines) if event)
-                if not alive:
-                    return
-                time.sleep(POLL_SECONDS)
+        position = 0
+        while True:
+            alive = _alive(handle)
+            found, position = read_events(handle.folder / EVENTS_FILE, position)
+            yield from found
+            if not alive:
+                return
+            time.sleep(POLL_SECONDS)
 
     def log(self, handle: Handle) -> str:
         """Return what Spark and the script said so far."""
-        return (handle.folder / "log.txt").read_text(errors="replace")
+        return (handle.folder / LOG_FILE).read_text(errors="replace")
 
     def cancel(self, handle: Handle) -> None:
         """Ask the script to stop and say so in the topic; after a while, end what is left of it."""
         if not _alive(handle):
             return
-        group = handle.details["pid"]
-        for pid in _drivers(group):
-            _signal(pid, signal.SIGTERM)
-        if not _gone(handle, STOP_SECONDS):
+        if not _process(handle).here:
+            raise UsageError(f"job {handle.id} runs on {_process(handle).host}; cancel it there")
+        group, asked = handle.details["pid"], set[int]()
+        end = time.monotonic() + self.stop_seconds
+        while _alive(handle) and time.monotonic() < end:
+            for pid in {*_drivers(group)} - asked:  # Spark may still be on its way to start the script
+                asked.add(pid)
+                _signal(pid, signal.SIGTERM)
+            time.sleep(POLL_SECONDS)
+        if _alive(handle):
             _signal(-group, signal.SIGKILL)
-            _gone(handle, STOP_SECONDS)
+            _gone(handle, self.stop_seconds)
 
 
 _CHILDREN: dict[str, subprocess.Popen[bytes]] = {}
@@ -134,6 +162,8 @@ _CHILDREN: dict[str, subprocess.Popen[bytes]] = {}
 def _environment(settings: Settings) -> dict[str, str]:
     """Return the job's environment: ours, with the settings that were read from files made explicit."""
     explicit = {"ALERTFERRY_HOME": str(settings.home), "PYSPARK_PYTHON": sys.executable}
+    explicit[working_folder.VARIABLE] = settings.spark_conf.get(FOLDER_OPTION) or working_folder.resolved("")
+    explicit |= {f"ALERTFERRY_LAKE_{survey.upper()}": lake for survey, lake in settings.lakes.items()}
     explicit |= {"PYSPARK_DRIVER_PYTHON": sys.executable, "SPARK_HOME": str(_spark_home())}
     if settings.bootstrap_servers:
         explicit["ALERTFERRY_BOOTSTRAP_SERVERS"] = settings.bootstrap_servers
@@ -153,65 +183,64 @@ def _driver_gigabytes() -> int:
     return max(1, min(8, total // 3 // 2**30))
 
 
-def _event(line: str) -> dict[str, Any] | None:
-    if not line.startswith('{"event"'):
-        return None
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _result(folder: Path) -> dict[str, Any] | None:
-    path = folder / "events.jsonl"
-    if not path.exists():
-        return None
-    events = [event for event in map(_event, path.read_text().splitlines()) if event]
-    return events[-1] if events and events[-1]["event"] == "result" else None
-
-
 def _last_words(folder: Path) -> str:
-    lines = (folder / "log.txt").read_text(errors="replace").splitlines() if (folder / "log.txt").exists() else []
+    log = folder / LOG_FILE
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     telling = [line for line in lines if "Error" in line or "Exception" in line] or lines
     said = telling[-1].strip()[:500] if telling else "it left no log"
-    return f"Spark ended without a result ({said}); the log is {folder / 'log.txt'}"
+    return f"Spark ended without a result ({said}); see `alertferry jobs log {folder.name}`"
 
 
-def _started(pid: int) -> float | None:
+def _folder(settings: Settings, id: str) -> Path:
+    return settings.home / "jobs" / id
+
+
+def _running(script: Path) -> dict[str, Any] | None:
+    """Return the details of the ``spark-submit`` that runs a script, found among the processes of this machine."""
     import psutil
 
-    try:
-        return float(psutil.Process(pid).create_time())
-    except psutil.NoSuchProcess:
-        return None
+    for process in psutil.process_iter(["cmdline"]):
+        with contextlib.suppress(ProcessLookupError):  # it ended while it was looked at
+            if str(script) in (process.info["cmdline"] or []) and os.getpgid(process.pid) == process.pid:
+                return process_of(process.pid).model_dump()
+    return None
+
+
+def _process(handle: Handle) -> Process:
+    return Process.model_validate(handle.details)
 
 
 def _alive(handle: Handle) -> bool:
     """Whether the very process that was started still runs (a pid can be given to a stranger)."""
-    import psutil
+    for job_id, child in list(_CHILDREN.items()):
+        if child.poll() is not None:  # a child that nobody asks after would stay in the table of processes
+            _CHILDREN.pop(job_id, None)
+    process = _process(handle)
+    return process.alive if process.here else _changed_lately(handle.folder)
 
-    child = _CHILDREN.get(handle.id)
-    if child is not None:
-        return child.poll() is None
+
+def _changed_lately(folder: Path) -> bool:
+    """Tell whether a job on another machine, of which only the files can be seen, has written something lately."""
     try:
-        process = psutil.Process(handle.details["pid"])
-        return bool(process.create_time() == handle.details["started"] and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
+        latest = max((folder / name).stat().st_mtime for name in (EVENTS_FILE, LOG_FILE))
+    except OSError:
         return False
+    return time.time() - latest < SILENT_SECONDS
 
 
 def _drivers(pid: int) -> list[int]:
     """Return the Python processes below ``spark-submit``: the script itself."""
     import psutil
 
+    found = []
     try:
-        below = psutil.Process(pid).children(recursive=True)
+        for process in psutil.Process(pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # it ended while it was looked at
+                if SCRIPT_FILE in " ".join(process.cmdline()) and "java" not in process.name():
+                    found.append(process.pid)
     except psutil.NoSuchProcess:
-        return []
-    return [
-        process.pid for process in below if "job.py" in " ".join(process.cmdline()) and "java" not in process.name()
-    ]
+        pass  # all of it ended
+    return found
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -15,6 +16,7 @@ from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.hooks import hookimpl
 from alertferry.core.receipt import RECEIPT_FILE
 from alertferry.core.steps import Alerts, Output, Report
+from alertferry.core.working_folder import resolved
 from alertferry.plugins.outputs import packing
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class Files(PacketOutput):
     kind: ClassVar[str] = "files"
 
     path: Annotated[str, Field(min_length=1)]
-    """Folder to make, as a path or URL; it must not exist yet."""
+    """Folder to make, as a path or URL; it must not exist yet. Relative ones start where the job was submitted."""
 
     @classmethod
     def examples(cls) -> tuple[Self, ...]:
@@ -43,7 +45,7 @@ class Files(PacketOutput):
         """Write beside the target, add the receipt, rename."""
         from pyspark.sql import functions as F
 
-        folder = _Folder(run, self.path)
+        folder = _Folder(run, self.path if urlsplit(self.path).scheme else resolved(self.path))
         folder.refuse_existing()
         packed = packing.pack(self, alerts, run)
         manifest = packing.manifest(run, alerts, packed, folder.target, datetime.now(UTC).isoformat())

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Observation
 
     from alertferry.core.run import Run
+    from alertferry.core.settings import Settings
 
 RECORD_OVERHEAD_BYTES = 512
 """Room for the key, headers and framing beside a packet in a batch of one record."""
@@ -72,6 +73,10 @@ class Kafka(PacketOutput):
         except BaseException as error:
             _say_failed(pair, packed, manifest, run, error)
             raise
+
+    def abandon(self, topic: str, state: str, reason: str, settings: Settings) -> Manifest | None:
+        """Say in the topic of a job that has died that no receipt will come, unless one stands there."""
+        return TopicPair(topic, settings).say_dead(state, settings.redact(reason))
 
     def _publish(self, alerts: Alerts, run: Run, packed: Packing, pair: TopicPair, manifest: Manifest) -> Report:
         run.progress.published = pair.published

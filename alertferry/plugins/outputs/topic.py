@@ -7,7 +7,7 @@ from typing import Any
 
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.kafka_client import client_options, reachable_servers
-from alertferry.core.receipt import SCHEMA_SUFFIX
+from alertferry.core.receipt import SCHEMA_SUFFIX, Manifest
 from alertferry.core.settings import Settings
 
 WAIT_SECONDS = 15.0
@@ -60,6 +60,44 @@ class TopicPair:
         if left or refused:
             said = refused[0] if refused else f"no answer within {WAIT_SECONDS:.0f} s"
             raise AlertferryError(f"the schema cannot be written to {self.companion}: {said}")
+
+    def last_word(self) -> tuple[str, Manifest] | None:
+        """Return the last schema and manifest of the companion topic; None when there is none."""
+        from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+        part = TopicPartition(self.companion, 0)
+        options = {"group.id": f"alertferry-{self.topic}", "enable.auto.commit": False}
+        consumer = Consumer(client_options(self._settings) | options)
+        try:
+            if not self._exists():
+                return None
+            first, end = consumer.get_watermark_offsets(part, timeout=WAIT_SECONDS)
+            if first == end:
+                return None
+            consumer.assign([TopicPartition(self.companion, 0, end - 1)])
+            found = consumer.consume(1, timeout=WAIT_SECONDS)
+        except KafkaException as error:
+            raise AlertferryError(f"{self.companion} cannot be read: {error.args[0].str()}") from None
+        finally:
+            consumer.close()
+        manifest = Manifest.from_json(found[0].value() or b"") if found and not found[0].error() else None
+        return (found[0].key().decode(), manifest) if manifest else None
+
+    def _exists(self) -> bool:
+        return self.companion in self._admin.list_topics(timeout=WAIT_SECONDS).topics
+
+    def say_dead(self, state: str, reason: str) -> Manifest | None:
+        """Write that no receipt will come, unless the job itself had its last word; return the last word.
+
+        For a job of which nothing runs any more. ``state`` is ``failed`` or ``cancelled``.
+        """
+        found = self.last_word()
+        if found is None or found[1].state != "publishing":
+            return found[1] if found else None
+        schema, manifest = found
+        last = Manifest.model_validate(manifest.model_dump() | {"state": state, "reason": reason})
+        self.publish_schema(schema, last.to_json(), 1)
+        return last
 
     def end_offsets(self) -> dict[int, int]:
         """Return the end offset of every partition of the data topic."""
