@@ -16,6 +16,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import crossmatch
+
 from alertferry.broker import running_broker
 from alertferry.consumer import consume
 from alertferry.core.job import Job
@@ -194,6 +196,9 @@ def main() -> None:
                 print(row, flush=True)
                 lines.append(str(row))
         spark.stop()
+        size = (int(10_000_000 * options.scale), int(75_000 * options.scale))
+        lines += ["", *crossmatch.compare(Path(folder), *size, RUNS)]
+        print("\n".join(lines[-6:]), flush=True)
     options.out.write_text(HEAD.format(machine=machine(), runs=RUNS) + "\n".join(lines) + "\n")
 
 

@@ -8,9 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alertferry.testing.contracts import FilterContract, PredicateContract, SourceContract, StepContract
+    from alertferry.testing.contracts import (
+        FilterContract,
+        OutputContract,
+        PredicateContract,
+        SourceContract,
+        StepContract,
+    )
 
-__all__ = ["FilterContract", "PredicateContract", "SourceContract", "StepContract"]
+__all__ = ["FilterContract", "OutputContract", "PredicateContract", "SourceContract", "StepContract"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,21 +14,24 @@ A plugin author's whole test file::
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from pydantic import ValidationError
 
+from alertferry.core.receipt import format_digest, ids_digest
 from alertferry.core.render import as_source
+from alertferry.core.run import Run
 from alertferry.core.safe_yaml import dump_mapping, load_mapping
 from alertferry.core.schema import Field, Primitive, Struct
-from alertferry.core.steps import Alerts, Filter, Predicate, Source, Step
+from alertferry.core.steps import Alerts, Filter, Output, Predicate, Source, Step
 from alertferry.core.survey import PARTITION_COLUMNS
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 
 class StepContract:
@@ -173,6 +176,58 @@ class PredicateContract(FilterContract):
             condition = step.bound(some)
             kept, rest = _ids(some.where(condition)), _ids(some.where(~condition))
             assert sorted([*kept, *rest]) == sorted(_ids(some))
+
+
+class OutputContract(StepContract):
+    """An output: every alert arrives once, none is a result too, and the receipt proves both.
+
+    Needs the fixtures ``spark`` and ``lakes`` (see `alertferry.testing.fixtures`), and whatever the output writes to:
+    `here` turns an example into one that writes where a test may.
+    """
+
+    step: ClassVar[type[Output]]
+
+    def here(self, example: Output, folder: Path) -> Output:
+        """Return the example, writing below ``folder`` if it has a ``path``."""
+        if "path" not in type(example).model_fields:
+            return example
+        return example.model_copy(update={"path": str(folder / "delivered")})
+
+    def cases(self, lakes: Mapping[str, Path]) -> list[tuple[Output, Source]]:
+        """Return every example with the first survey it fits; there must be one."""
+        from alertferry.core.registry import default_registry
+
+        sources = [
+            default_registry().get("source", survey)(nights=[f"{NIGHTS[0]}..{NIGHTS[-1]}"], lake=str(lake))
+            for survey, lake in lakes.items()
+        ]
+        fitting = {step: [source for source in sources if _writes(step, source)] for step in self.step.examples()}
+        found = [(step, some[0]) for step, some in fitting.items() if some]
+        assert found, "no example fits any survey"
+        return found
+
+    def test_every_alert_is_in_the_receipt(
+        self, spark: SparkSession, lakes: Mapping[str, Path], tmp_path: Path
+    ) -> None:
+        """The receipt counts what was selected, and its digest is that of the selected ids."""
+        for number, (step, source) in enumerate(self.cases(lakes)):
+            run = Run(spark)
+            alerts = run.read(source)
+            report = run.write(alerts, self.here(step, tmp_path / str(number)))
+            ids = [str(found).encode() for found in _ids(alerts)]
+            assert (report.receipt.alerts, report.receipt.digest) == (len(ids), format_digest(ids_digest(ids)))
+
+    def test_no_alert_is_a_result_too(self, spark: SparkSession, lakes: Mapping[str, Path], tmp_path: Path) -> None:
+        """A job that selects nothing ends with a receipt that says so."""
+        step, source = self.cases(lakes)[0]
+        run = Run(spark)
+        nothing = run.read(source).where(_never())
+        report = run.write(nothing, self.here(step, tmp_path))
+        assert (report.receipt.alerts, report.receipt.digest) == (0, format_digest(0))
+
+
+def _writes(step: Output, source: Source) -> bool:
+    return not list(step.problems(source.survey, _with_partitions(source.survey.documented), ()))
 
 
 def _fits(step: Filter, alerts: Alerts) -> bool:

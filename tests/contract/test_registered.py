@@ -4,7 +4,7 @@ import pytest
 
 from alertferry.core.registry import default_registry
 from alertferry.core.steps import Predicate
-from alertferry.testing.contracts import FilterContract, PredicateContract, SourceContract, StepContract
+from alertferry.testing.contracts import FilterContract, OutputContract, PredicateContract, SourceContract, StepContract
 
 
 def contract(role, step):
@@ -12,7 +12,7 @@ def contract(role, step):
         return SourceContract
     if role == "filter":
         return PredicateContract if issubclass(step, Predicate) else FilterContract
-    return StepContract
+    return OutputContract if role == "output" else StepContract
 
 
 def sentences():
@@ -26,7 +26,9 @@ def sentences():
 
 @pytest.mark.spark
 @pytest.mark.parametrize(("contract", "step", "name"), list(sentences()))
-def test_contract(contract, step, name, request):
+def test_contract(contract, step, name, request, monkeypatch):
+    if contract is OutputContract:
+        monkeypatch.setenv("ALERTFERRY_BOOTSTRAP_SERVERS", request.getfixturevalue("broker").bootstrap_servers)
     case = type("Case", (contract,), {"step": step})()
     test = getattr(case, name)
     wanted = test.__code__.co_varnames[1 : test.__code__.co_argcount]
