@@ -36,7 +36,7 @@ class Case:
 
 def ids(folder: Path) -> list[int]:
     """All alert ids that a reader finds, sorted."""
-    containers = sorted(folder.glob("*.avro"))
+    containers = sorted(folder.rglob("*.avro"))
     if not containers:
         return sorted(ds.dataset(folder, format="parquet").to_table(columns=["diaSourceId"])["diaSourceId"].to_pylist())
     found = []
@@ -123,5 +123,5 @@ class Nursery:
 
 def wait_for_files(folder: Path, count: int) -> None:
     until = time.monotonic() + 10
-    while len(list(folder.glob("p*"))) < count and time.monotonic() < until:
+    while len(list(folder.rglob("p*.*"))) < count and time.monotonic() < until:
         time.sleep(0.001)

@@ -28,6 +28,9 @@ def consume(
     dump_schemas: Annotated[bool, typer.Option(help="Also write the Avro and Arrow schemas.")] = False,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds without news until giving up for now.")] = 60.0,
     survey: Annotated[str | None, typer.Option(help="Survey, for topics that do not name it.")] = None,
+    partition_by: Annotated[
+        str | None, typer.Option(metavar="time|class|FIELD", help="Divide the files into folders by this.")
+    ] = None,
     json: Json = False,  # noqa: ARG001 - read by its callback
 ) -> None:
     """Carry a topic's alerts into files: each exactly once, however often this is stopped and run again."""
@@ -47,6 +50,7 @@ def consume(
             dump_schemas=dump_schemas,
             timeout=timeout,
             survey=survey,
+            partition_by=partition_by,
             progress=progress,
         )
     answer(

@@ -38,6 +38,7 @@ def consume(  # noqa: PLR0913 - the options of `alertferry consume`, all by name
     batch_alerts: int = BATCH_ALERTS,
     progress: Progress | None = None,
     survey: str | None = None,
+    partition_by: str | None = None,
 ) -> Delivery:
     """Carry the alerts of a topic into files; running it again continues where any earlier run ended.
 
@@ -63,6 +64,8 @@ def consume(  # noqa: PLR0913 - the options of `alertferry consume`, all by name
         Called with the alerts on disk and the alerts expected (None while unknown).
     survey
         Refuse the topic if it says that it is of another survey.
+    partition_by
+        Divide the files into folders: ``time`` (``year=/month=/day=`` of the observation), ``class`` or a column.
 
     Raises `UsageError` for an unknown topic or a folder of something else, `AlertferryError` when the broker cannot be
     reached or the disk refuses; what is committed stays.
@@ -81,6 +84,7 @@ def consume(  # noqa: PLR0913 - the options of `alertferry consume`, all by name
         dump_schemas=dump_schemas,
         limits=Limits(batch_bytes, batch_alerts, timeout),
         survey=survey,
+        partition_by=partition_by,
     )
     return fetch.consume(order, progress)
 

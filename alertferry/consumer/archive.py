@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from alertferry.consumer.commits import Commit, DataFile, write_commit
 from alertferry.consumer.decode import Checker, Decoder
-from alertferry.consumer.durable import storage_errors, write_durably
+from alertferry.consumer.durable import make_durably, storage_errors, write_durably
 from alertferry.consumer.framing import blocks, header, new_sync
 from alertferry.consumer.intake import Chunk
 from alertferry.consumer.layout import BAD_FOLDER, EMPTY_STEM, message_stem, stem
+from alertferry.consumer.partitioning import Partitioning
 from alertferry.core.receipt import format_digest, ids_digest
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Recipe:
     schema_json: str
     fingerprint: str
     job_hash: str | None
+    partitioning: Partitioning | None = None
 
     def metadata(self, chunk: Chunk) -> dict[str, str]:
         """Return what a file says about itself in its own metadata."""
@@ -57,8 +59,8 @@ class Archive:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._folder = Path(recipe.folder)
-        encoders: dict[str, Callable[[str], _Encoder]] = {"parquet": _Parquet, "avro": _Containers}
-        self._encoder = encoders[recipe.format](recipe.schema_json)
+        encoders: dict[str, Callable[[str, Partitioning | None], _Encoder]] = {"parquet": _Parquet, "avro": _Containers}
+        self._encoder = encoders[recipe.format](recipe.schema_json, recipe.partitioning)
 
     def write(self, chunk: Chunk, skips: Skips | None = None) -> Commit:
         """Put a chunk on disk and commit it; repeated records in ``skips`` are left out.
@@ -66,11 +68,10 @@ class Archive:
         Raises `AlertferryError` when the disk refuses; the chunk is then as if it had never been fetched.
         """
         kept = without(chunk, (skips or {}).get(chunk.span.partition, ()))
-        content, bad = self._encoder.encode(kept.values, self._recipe.metadata(kept))
+        parts, bad = self._encoder.encode(kept.values, self._recipe.metadata(kept))
         with storage_errors(self._folder):
             self._set_aside(kept, bad)
-            rows = len(kept.values) - len(bad)
-            files = (self._write_file(stem(kept.span), content, rows),) if rows else ()
+            files = tuple(self._write_file(stem(kept.span), part) for part in parts if part.rows)
             commit = self._commit(kept, bad, files, len(chunk.values) - len(kept.values))
             write_commit(self._folder, commit)
         return commit
@@ -79,17 +80,19 @@ class Archive:
         """Write one file with the schema and no rows, so that readers of the folder find the columns."""
         from alertferry.consumer.spans import Span
 
-        content, _ = self._encoder.encode([], self._recipe.metadata(Chunk(Span(0, 0, 0))))
+        (part,), _ = self._encoder.encode([], self._recipe.metadata(Chunk(Span(0, 0, 0))))
         with storage_errors(self._folder):
-            files = (self._write_file(EMPTY_STEM, content, 0),)
+            files = (self._write_file(EMPTY_STEM, part),)
             commit = Commit(topic=self._recipe.topic, partition=None, files=files)
             write_commit(self._folder, commit)
         return commit
 
-    def _write_file(self, name: str, content: Iterator[Any], rows: int) -> DataFile:
-        path = self._folder / f"{name}.{self._recipe.format}"
-        written = write_durably(path, content)
-        return DataFile(name=path.name, rows=rows, bytes=written.bytes, checksum=written.checksum)
+    def _write_file(self, name: str, part: _Part) -> DataFile:
+        path = self._folder / part.folder / f"{name}.{self._recipe.format}"
+        make_durably(path.parent, self._folder)
+        written = write_durably(path, part.content)
+        place = str(path.relative_to(self._folder))
+        return DataFile(name=place, rows=part.rows, bytes=written.bytes, checksum=written.checksum)
 
     def _set_aside(self, chunk: Chunk, bad: Mapping[int, str]) -> None:
         for index, reason in bad.items():
@@ -140,31 +143,58 @@ def without(chunk: Chunk, offsets: Collection[int]) -> Chunk:
     )
 
 
-class _Encoder:
-    """Turns messages into the content of a file, and names the messages that cannot be read."""
+@dataclass(frozen=True)
+class _Part:
+    """The content of one file: its folder below the delivery folder (empty for that itself), and its rows."""
 
-    def encode(
-        self, messages: Sequence[bytes | None], metadata: Mapping[str, str]
-    ) -> tuple[Iterator[Any], dict[int, str]]:
+    folder: str
+    rows: int
+    content: Iterator[Any]
+
+
+Encoded = tuple[list[_Part], dict[int, str]]
+
+
+class _Encoder:
+    """Turns messages into the content of files, and names the messages that cannot be read.
+
+    Without rows there is one part, which holds the schema.
+    """
+
+    def encode(self, messages: Sequence[bytes | None], metadata: Mapping[str, str]) -> Encoded:
         raise NotImplementedError
 
 
+def _rows_by_folder(partitioning: Partitioning | None, batches: list[pa.RecordBatch]) -> dict[str, list[int]]:
+    """Return the numbers of the rows that go into each folder; empty when files are not divided."""
+    found: dict[str, list[int]] = {}
+    for row, folder in enumerate(partitioning.folders(batches) if partitioning else ()):
+        found.setdefault(folder, []).append(row)
+    return found
+
+
 class _Parquet(_Encoder):
-    def __init__(self, schema_json: str) -> None:
+    def __init__(self, schema_json: str, partitioning: Partitioning | None) -> None:
         self._decoder = Decoder(schema_json)
+        self._partitioning = partitioning
         leaves = list(_leaves(self._decoder.schema))
         # dictionaries make numbers larger and slower to write, and extremes of images say nothing
         self._texts = [path for path, kind in leaves if kind == "text"] or False
         self._ordered = [path for path, kind in leaves if kind != "bytes"] or False
 
-    def encode(
-        self, messages: Sequence[bytes | None], metadata: Mapping[str, str]
-    ) -> tuple[Iterator[Any], dict[int, str]]:
+    def encode(self, messages: Sequence[bytes | None], metadata: Mapping[str, str]) -> Encoded:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         decoded = self._decoder.decode(messages)
         table = pa.Table.from_batches(decoded.results, schema=self._decoder.schema)
+        groups = _rows_by_folder(self._partitioning, decoded.results)
+        tables = {folder: table.take(rows) for folder, rows in groups.items()} or {"": table}
+        return [_Part(folder, len(part), self._file(part, metadata)) for folder, part in tables.items()], decoded.bad
+
+    def _file(self, table: pa.Table, metadata: Mapping[str, str]) -> Iterator[Any]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         sink = pa.BufferOutputStream()
         with pq.ParquetWriter(
             sink,
@@ -177,20 +207,31 @@ class _Parquet(_Encoder):
             if len(table):
                 writer.write_table(table)
             writer.add_key_value_metadata(dict(metadata))
-        return iter([sink.getvalue()]), decoded.bad
+        yield sink.getvalue()
 
 
 class _Containers(_Encoder):
-    def __init__(self, schema_json: str) -> None:
+    def __init__(self, schema_json: str, partitioning: Partitioning | None) -> None:
         self._schema_json = schema_json
+        self._partitioning = partitioning
         self._checker = Checker(schema_json)
+        self._decoder = Decoder(schema_json) if partitioning else None
 
-    def encode(
-        self, messages: Sequence[bytes | None], metadata: Mapping[str, str]
-    ) -> tuple[Iterator[Any], dict[int, str]]:
-        bad = self._checker.bad(messages)
+    def encode(self, messages: Sequence[bytes | None], metadata: Mapping[str, str]) -> Encoded:
+        bad, groups = self._looked_at(messages)
         good = [message for index, message in enumerate(messages) if index not in bad] if bad else messages
-        return self._content(cast("Sequence[bytes]", good), metadata), bad
+        readable = cast("Sequence[bytes]", good)
+        parts: dict[str, Sequence[bytes]] = {
+            folder: [readable[row] for row in rows] for folder, rows in groups.items()
+        } or {"": readable}
+        return [_Part(folder, len(part), self._content(part, metadata)) for folder, part in parts.items()], bad
+
+    def _looked_at(self, messages: Sequence[bytes | None]) -> tuple[dict[int, str], dict[str, list[int]]]:
+        """Return what cannot be read, and where the others go: decoded only when files are divided."""
+        if self._decoder is None:
+            return self._checker.bad(messages), {}
+        decoded = self._decoder.decode(messages)
+        return decoded.bad, _rows_by_folder(self._partitioning, decoded.results)
 
     def _content(self, messages: Sequence[bytes], metadata: Mapping[str, str]) -> Iterator[bytes]:
         sync = new_sync()

@@ -74,6 +74,15 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_durably(folder: Path, root: Path) -> None:
+    """Make a folder below ``root``, and the folders between, so that they survive a power cut."""
+    if folder.is_dir():
+        return
+    make_durably(folder.parent, root)
+    folder.mkdir(exist_ok=True)
+    sync_folder(folder.parent)
+
+
 def checksum(path: Path) -> str:
     """Return the checksum of a file's content, as `write_durably` does."""
     digest = xxhash.xxh3_128()

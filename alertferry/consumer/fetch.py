@@ -46,6 +46,7 @@ class Order:
     dump_schemas: bool
     limits: Limits
     survey: str | None
+    partition_by: str | None = None
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -72,7 +73,9 @@ def consume(order: Order, progress: Progress | None = None) -> Delivery:
         try:
             source = Source(order.topic, order.settings, order.limits.timeout)
         except AlertferryError as error:
-            folder = None if order.from_beginning else finished(order.folder, order.topic, order.format)
+            folder = (
+                None if order.from_beginning else finished(order.folder, order.topic, order.format, order.partition_by)
+            )
             if folder is None:
                 raise
             return judge.complete(folder, f"; {error}")
@@ -92,7 +95,7 @@ def _silent(_done: int, _expected: int | None) -> None:
 
 
 def _label(order: Order, source: Source) -> Label:
-    return Label(order.topic, order.format, source.topic_id, source.manifest)
+    return Label(order.topic, order.format, source.topic_id, source.manifest, order.partition_by)
 
 
 def _check_survey(order: Order, source: Source) -> None:
@@ -104,10 +107,14 @@ def _check_survey(order: Order, source: Source) -> None:
 def _recipe(order: Order, source: Source) -> Recipe:
     """Return the recipe of the files, once the schema is known to fit the format."""
     from alertferry.consumer.archive import Recipe
+    from alertferry.consumer.partitioning import plan
     from alertferry.consumer.schemas import arrow_schema, parse_schema
 
     parse_schema(source.schema_json)
-    if order.format == "parquet":
+    divided = None
+    if order.partition_by:
+        divided = plan(order.partition_by, arrow_schema(source.schema_json), source.manifest)
+    elif order.format == "parquet":
         arrow_schema(source.schema_json)
     return Recipe(
         folder=str(order.folder.resolve()),
@@ -116,6 +123,7 @@ def _recipe(order: Order, source: Source) -> Recipe:
         schema_json=source.schema_json,
         fingerprint=schema_fingerprint(source.schema_json),
         job_hash=source.manifest.job_hash if source.manifest else None,
+        partitioning=divided,
     )
 
 

@@ -22,6 +22,7 @@ from alertferry.consumer.layout import (
     JOB_FILE,
     LOCK_FILE,
     data_files,
+    is_hidden,
     message_stem,
     parse_stem,
 )
@@ -44,11 +45,14 @@ class Label:
     format: str
     topic_id: str | None
     manifest: Manifest | None
+    partition_by: str | None = None
 
     def to_json(self) -> str:
         """Return the manifest's own JSON, with what the folder adds under ``folder``."""
         data: dict[str, Any] = json.loads(self.manifest.to_json()) if self.manifest else {}
-        data |= {"topic": self.topic, "folder": {"format": self.format, "topic_id": self.topic_id}}
+        own = {"format": self.format, "topic_id": self.topic_id}
+        own |= {"partition_by": self.partition_by} if self.partition_by else {}
+        data |= {"topic": self.topic, "folder": own}
         return json.dumps(data, sort_keys=True, indent=1)
 
     @classmethod
@@ -59,7 +63,8 @@ class Label:
             text = path.read_bytes()
             data = json.loads(text)
             own = data["folder"]
-            return cls(data["topic"], own["format"], own["topic_id"], Manifest.from_json(text))
+            divided = own.get("partition_by")
+            return cls(data["topic"], own["format"], own["topic_id"], Manifest.from_json(text), divided)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -84,6 +89,9 @@ class Label:
                 f"holds {self.format} files of this topic; use --format {self.format}, another folder for "
                 f"{other.format}, or replace them with --from-beginning"
             )
+        if self.partition_by != other.partition_by:
+            divided = f"--partition-by {self.partition_by}" if self.partition_by else "no --partition-by"
+            return f"holds files of this topic made with {divided}; use the same, or replace them with --from-beginning"
         return None
 
 
@@ -200,6 +208,8 @@ class Folder:
         for item in read_commits(self.path):
             if isinstance(item, Commit):
                 self._remove(item)
+                for file in item.files:
+                    self._prune((self.path / file.name).parent)
         (self.path / JOB_FILE).unlink(missing_ok=True)
 
     def _recover(self) -> None:
@@ -214,19 +224,29 @@ class Folder:
                 ends[item.partition or 0] = item.last + 1
             else:
                 self._remove(item)
-        named = {file.name for commit in self.commits.values() for file in commit.files}
-        stray = [path for path in self._own_names() if path.name not in named]
+        named = {self.path / file.name for commit in self.commits.values() for file in commit.files}
+        stray = [path for path in self._own_names() if path not in named]
         for path in stray:
             path.unlink()
-        if stray:
-            sync_folder(self.path)
+        for folder in {path.parent for path in stray}:
+            sync_folder(folder)
 
     def _own_names(self) -> Iterable[Path]:
-        for path in self.path.iterdir():
+        for path in data_files(self.path):
             if path.suffix.removeprefix(".") in FORMATS and parse_stem(path.stem):
                 yield path
-        for folder in (self.path, self.path / COMMITS_FOLDER, self.path / BAD_FOLDER):
+        for folder in (self.path / COMMITS_FOLDER, self.path / BAD_FOLDER):
             yield from folder.glob(".*.tmp")
+        yield from (path for path in self.path.rglob(".*.tmp") if not is_hidden(path.parent, self.path))
+
+    def _prune(self, folder: Path) -> None:
+        """Remove a folder below this one, and those around it, as far as they are empty."""
+        while folder != self.path and self.path in folder.parents:
+            try:
+                folder.rmdir()
+            except OSError:  # something else is in it
+                return
+            folder = folder.parent
 
     def is_whole(self, commit: Commit) -> bool:
         """Tell whether all files of a commit are there, of this topic and of the right size."""
@@ -271,11 +291,12 @@ def remove_empty_file(folder: Folder) -> None:
         folder.withdraw(commit)
 
 
-def finished(path: Path, topic: str, file_format: FileFormat) -> Folder | None:
+def finished(path: Path, topic: str, file_format: FileFormat, partition_by: str | None = None) -> Folder | None:
     """Return the folder, unlocked, when it holds all of a complete job; so a download outlives its topic."""
     with suppress(UsageError):
         label = Label.read(path)
-        if label is None or label.topic != topic or label.format != file_format or label.receipt is None:
+        asked = (topic, file_format, partition_by)
+        if label is None or (label.topic, label.format, label.partition_by) != asked or label.receipt is None:
             return None
         folder = Folder(path, label)
         items = read_commits(path)

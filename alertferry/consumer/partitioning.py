@@ -1,0 +1,167 @@
+"""Dividing files by a value of the alerts: folders ``key=value`` as Hive names them.
+
+Every column stays in the files, so nothing depends on how a reader takes the names of folders. For the same reason no
+key is called like a column: pyarrow refuses a folder whose names and files disagree about a type.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import xxhash
+
+from alertferry.core.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from alertferry.core.receipt import Manifest
+
+NULL = "__null__"
+"""Folder of alerts without a value. Hive's own word makes pyarrow fail: it cannot unite dictionaries with nulls."""
+
+LONGEST_BYTES = 180
+"""Longer values are cut and end with their hash: names of folders have 255 bytes at most."""
+
+CLASS_COLUMN = "finkclass"
+
+_TIMES = {"jd": "jd-utc", "candidate.jd": "jd-utc", "midpointMjdTai": "mjd-tai", "diaSource.midpointMjdTai": "mjd-tai"}
+"""Where the peer's packets have the time of observation: its topics do not say."""
+
+_EPOCH_DAYS = {"jd-utc": 2440587.5, "mjd-tai": 40587 + 37 / 86400}  # 1970 in either scale; 37 leap seconds since 2017
+
+
+@dataclass(frozen=True)
+class Partitioning:
+    """How files are divided: by the column ``path``, into folders of ``keys``; ``scale`` is that of a time."""
+
+    by: str
+    path: str
+    keys: tuple[str, ...]
+    scale: str | None = None
+
+    def folders(self, batches: list[pa.RecordBatch]) -> list[str]:
+        """Return the folder of each row, relative to the delivery folder."""
+        return [folder for batch in batches for folder in self._of(_column(batch, self.path))]
+
+    def _of(self, column: pa.Array) -> list[str]:
+        import pyarrow.compute as pc
+
+        values = _days(column, self.scale) if self.scale else column
+        coded = pc.dictionary_encode(values, null_encoding="encode")
+        names = [self._named(value) for value in coded.dictionary.to_pylist()]
+        return [names[code] for code in coded.indices.to_pylist()]
+
+    def _named(self, value: Any) -> str:
+        if self.scale is None:
+            return f"{self.keys[0]}={encoded(value)}"
+        parts = [NULL] * 3 if value is None else [f"{value.year:04d}", f"{value.month:02d}", f"{value.day:02d}"]
+        return "/".join(f"{key}={part}" for key, part in zip(self.keys, parts, strict=True))
+
+
+def encoded(value: Any) -> str:
+    """Return a value as part of a folder's name, percent-encoded: no value can name another place."""
+    if value is None:
+        return NULL
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    name = quote(text, safe="")
+    if len(name) <= LONGEST_BYTES:
+        return name
+    cut = re.sub("%[0-9A-F]?$", "", name[: LONGEST_BYTES - 20])
+    return f"{cut}~{xxhash.xxh64_hexdigest(text.encode())}"
+
+
+def plan(by: str, schema: pa.Schema, manifest: Manifest | None) -> Partitioning:
+    """Return how to divide the files of a topic.
+
+    Parameters
+    ----------
+    by
+        ``time`` (the date of observation, UTC), ``class``, or the dotted name of a column with text, whole numbers or
+        booleans.
+    schema
+        Arrow schema of the packets.
+    manifest
+        What the topic says about itself.
+
+    Raises `UsageError` when the packets have no such column, or one whose values make no folders.
+    """
+    if by == "time":
+        path, scale = _time(schema, manifest)
+        return Partitioning(by, path, tuple(_key(key, schema) for key in ("year", "month", "day")), scale)
+    path = CLASS_COLUMN if by == "class" else by
+    kind = _type_at(schema, path)
+    if kind is None:
+        near = did_you_mean(path, list(_leaves(schema)))
+        raise UsageError(f"--partition-by {by}: the packets have no column {path!r}{near}")
+    if not _divides(kind):
+        raise UsageError(
+            f"--partition-by {by}: the column {path!r} holds {kind}; text, whole numbers and true or false divide files"
+        )
+    return Partitioning(by, path, (_key("class" if by == "class" else path.replace(".", "_"), schema),))
+
+
+def _time(schema: pa.Schema, manifest: Manifest | None) -> tuple[str, str]:
+    if manifest is not None and manifest.time and manifest.time_scale and _type_at(schema, manifest.time):
+        return manifest.time, manifest.time_scale
+    found = next((path for path in _TIMES if _type_at(schema, path) is not None), None)
+    if found is None:
+        raise UsageError(
+            "--partition-by time: the packets hold no time of observation; add it to the job's fields, or divide by "
+            "another column"
+        )
+    return found, _TIMES[found]
+
+
+def _key(name: str, schema: pa.Schema) -> str:
+    key = re.sub(r"\W", "_", name)
+    taken = key.lower() in {column.lower() for column in schema.names}
+    return f"by_{key.lstrip('_')}" if taken or key.startswith("_") else key
+
+
+def _days(column: pa.Array, scale: str) -> pa.Array:
+    """Return times as dates of UTC; null where there is none."""
+    import numpy as np
+    import pyarrow as pa
+
+    days = column.cast(pa.float64()).to_numpy(zero_copy_only=False) - _EPOCH_DAYS[scale]
+    usable = np.isfinite(days) & (np.abs(days) < 1e6)
+    return pa.array(np.floor(np.where(usable, days, 0)).astype(np.int32), pa.int32(), mask=~usable).cast(pa.date32())
+
+
+def _divides(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    return any(test(kind) for test in (pa.types.is_string, pa.types.is_integer, pa.types.is_boolean))
+
+
+def _column(batch: pa.RecordBatch, path: str) -> pa.Array:
+    import pyarrow.compute as pc
+
+    root, *below = path.split(".")
+    column = batch.column(root)
+    return pc.struct_field(column, below) if below else column
+
+
+def _type_at(schema: pa.Schema, path: str) -> pa.DataType | None:
+    import pyarrow as pa
+
+    kind: Any = pa.struct(list(schema))
+    for name in path.split("."):
+        if not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
+            return None
+        kind = kind.field(name).type
+    return kind
+
+
+def _leaves(schema: Any, before: str = "") -> list[str]:
+    import pyarrow as pa
+
+    found: list[str] = []
+    for field in schema:
+        name = before + field.name
+        found += _leaves(field.type, f"{name}.") if pa.types.is_struct(field.type) else [name]
+    return found
