@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from alertferry.commands.output import MODE, Json, answer, err, note, say, size_text
+from alertferry.commands.stored import tell_submitted
 from alertferry.core.errors import CancelledError, JobError, Problem
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOB.yml", help="The job file; - reads standard input.")]
@@ -45,12 +46,16 @@ def render(job: JobFile) -> None:
 def run(
     job: JobFile,
     launcher: Annotated[str | None, typer.Option(help="How to run it: local, or a plugin's.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Submit it and return; see `alertferry jobs`.")] = False,
     json: Json = False,  # noqa: ARG001 - read by its callback
 ) -> None:
     """Run a job: read the lake, select, publish, and show the receipt."""
     from alertferry import service
 
     request = service.read_job(job)
+    if detach:
+        tell_submitted(service.submit(request, launcher=launcher))
+        return
     try:
         with _Follower() as follower:
             outcome = service.run(request, launcher, follower.on_event)
@@ -69,6 +74,7 @@ def run(
             "seconds": outcome.seconds,
             "steps": list(outcome.steps),
             "receipt": receipt.model_dump(mode="json") if receipt else None,
+            "id": outcome.id,
         }
     )
     _tell(outcome)
@@ -127,6 +133,11 @@ class _Follower:
 
     def on_event(self, event: dict[str, Any]) -> None:
         match event["event"]:
+            case "queued":
+                ahead = event["ahead"]
+                waiting = f"waiting for {ahead} other job{'s' * (ahead != 1)}"
+                self._bar.update(self._task, description=waiting if ahead else "starting Spark")
+                note(waiting) if ahead else None
             case "step":
                 count = "" if event["alerts"] is None else f"{event['alerts']:,} alerts in the nights asked for"
                 self._bar.update(self._task, description=event["name"], counts=count)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from alertferry.core.errors import DamagedError, UsageError
@@ -57,6 +58,10 @@ class LakeNights:
 
     def schema(self) -> Struct:
         """Return the union of the schemas. Raises `UsageError` when two contradict each other."""
+        return self._union
+
+    @cached_property
+    def _union(self) -> Struct:
         try:
             return merge(file.schema for file in self.files)
         except ValueError as error:
@@ -64,6 +69,10 @@ class LakeNights:
 
     def lacking(self) -> dict[str, tuple[str, ...]]:
         """Return night to the fields that others have and it lacks."""
+        return self._lacking
+
+    @cached_property
+    def _lacking(self) -> dict[str, tuple[str, ...]]:
         union = self.schema()
         nights: dict[date, list[Struct]] = {}
         for file in self.files:

@@ -15,10 +15,12 @@ from alertferry.core.local_lake import local_path, night_files, united_schema
 from alertferry.core.nights import NightRange, as_list, expand, summarise
 from alertferry.core.receipt import Nights
 from alertferry.core.steps import Alerts, Glance, Source
+from alertferry.core.working_folder import resolved
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from alertferry.core.lake import LakeNights
     from alertferry.core.settings import Settings
 
 GLANCE_NIGHTS = 16
@@ -70,7 +72,9 @@ class LakeSource(Source):
         if not found:
             variable = f"ALERTFERRY_LAKE_{self.survey.name.upper()}"
             raise UsageError(f"no lake is known for {self.survey.name}: set {variable} or source.lake in the job")
-        return found if urlparse(found).scheme else str(Path(found).expanduser().resolve())
+        if urlparse(found).scheme:
+            return found
+        return str(Path(resolved(self.lake) if self.lake else found).expanduser().resolve())
 
     def read(self, spark: SparkSession, nights: Sequence[date]) -> DataFrame:
         """Return the alerts of these nights, their schemas united."""
@@ -84,12 +88,16 @@ class LakeSource(Source):
         from alertferry.core.lake import open_nights, read_nights
 
         found = open_nights(spark, self.location(settings), self.requested())
+        return self.alerts(found, read_nights(spark, found))
+
+    def alerts(self, found: LakeNights, frame: DataFrame) -> Alerts:
+        """Return alerts of these nights, all of them or a sample, as those of a job: the times asked for."""
         nights = Nights(
             found=tuple(map(str, found.found)),
             absent=tuple(map(str, found.absent if self.nights else ())),
             lacking=found.lacking(),
         )
-        alerts = Alerts(read_nights(spark, found), self.survey, nights, count=found.alerts, root_bytes=found.root_bytes)
+        alerts = Alerts(frame, self.survey, nights, count=found.alerts, root_bytes=found.root_bytes)
         return alerts.where(self._within()) if self.times else alerts
 
     def _within(self) -> Any:

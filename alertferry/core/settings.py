@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -32,6 +33,10 @@ class Settings(BaseModel):
     ``lakes`` maps a survey to the path or URL of its datalake. ``kafka`` holds client options under their Kafka
     names (``security.protocol``). ``spark_conf`` is added to every job's Spark configuration.
     ``topic_retention_days`` counts days; ``schema_copies`` is the number of copies of the schema record.
+    ``sample_alerts`` is the largest sample of a night that estimates rest on; one of them may take
+    ``estimate_seconds``, and their Spark process ends after ``estimate_idle_seconds`` without a question.
+    ``tns_table`` is a file of objects of the Transient Name Server: columns ra, declination, type.
+    ``jobs_url`` is the SQLAlchemy URL of the job store, a file in ``home`` when left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,12 +53,21 @@ class Settings(BaseModel):
     topic_retention_days: float = Field(default=7, gt=0)
     schema_copies: int = Field(default=100, ge=1, le=10_000)
     max_message_bytes: int = Field(default=10 * 1024 * 1024, ge=1024)
+    sample_alerts: int = Field(default=20_000, ge=100, le=1_000_000)
+    estimate_seconds: float = Field(default=60, gt=0)
+    estimate_idle_seconds: float = Field(default=900, gt=0)
+    jobs_url: str | None = Field(default=None, repr=False)
+    max_running_jobs: int = Field(default=1, ge=1)
+    job_retention_days: float = Field(default=30, gt=0)
+    tns_table: str | None = None
+    catalog_retention_hours: float = Field(default=24, gt=0)
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be printed."""
-        return tuple(
-            value for name, value in self.kafka.items() if value and any(word in name.lower() for word in _SECRET_WORDS)
-        )
+        found = [value for name, value in self.kafka.items() if any(word in name.lower() for word in _SECRET_WORDS)]
+        address = urlsplit(self.jobs_url or "")
+        raw = address.netloc.rpartition("@")[0].partition(":")[2]
+        return tuple(value for value in (*found, raw, unquote(raw)) if value)
 
     def redact(self, text: str) -> str:
         """Return ``text`` with every secret value replaced by ``***``."""
@@ -115,7 +129,8 @@ def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {"lakes": {}, "kafka": {}}
-    plain = {"HOME": "home", "BOOTSTRAP_SERVERS": "bootstrap_servers", "LAUNCHER": "launcher"}
+    plain = {"HOME": "home", "BOOTSTRAP_SERVERS": "bootstrap_servers", "LAUNCHER": "launcher", "JOBS_URL": "jobs_url"}
+    plain["TNS_TABLE"] = "tns_table"
     plain |= {
         name.upper(): name
         for name in (
@@ -124,6 +139,12 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
             "topic_retention_days",
             "schema_copies",
             "max_message_bytes",
+            "sample_alerts",
+            "estimate_seconds",
+            "estimate_idle_seconds",
+            "max_running_jobs",
+            "job_retention_days",
+            "catalog_retention_hours",
         )
     }
     for variable, value in env.items():

@@ -46,6 +46,7 @@ def submit(main: Callable[[SparkSession], Any]) -> None:
 
 
 def _cancel(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # asked twice, it must still say in its topic that it was cancelled
     raise KeyboardInterrupt
 
 

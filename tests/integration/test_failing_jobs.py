@@ -208,10 +208,12 @@ def test_a_killed_driver_leaves_a_topic_that_nobody_takes_for_complete(broker, s
     assert process.returncode == 1
     assert "Spark ended without a result" in json.loads(out)["error"]
     assert "Traceback" not in err
-    assert last_manifest(broker, topic).state == "publishing"
+    manifest = last_manifest(broker, topic)
+    assert (manifest.state, manifest.receipt) == ("failed", None)
+    assert "Spark ended without a result" in (manifest.reason or "")
     called = alertferry("consume", topic, "--outdir", tmp_path / "files", "--timeout", 2, "--json")
-    assert (called.code, called.json["state"]) == (3, "incomplete")
-    assert 0 < called.json["alerts"] < 3000
+    assert (called.code, called.json["state"]) == (3, "failed")
+    assert called.json["alerts"] < 3000
 
 
 def test_ctrl_c_cancels_and_the_topic_says_so(broker, slow_job, tmp_path, alertferry):
