@@ -3,9 +3,10 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
 RUN     := $(VENV)/.installed-run
+UI      := $(VENV)/.installed-ui
 DEV     := $(VENV)/.installed-dev
 
-.PHONY: help demo test lint format bench soak ui docs clean
+.PHONY: help demo test lint format bench soak ui pictures docs clean
 
 help:                   ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -14,7 +15,8 @@ demo: $(RUN)            ## a lake, a broker, two jobs, two downloads and their p
 	$(BIN)/alertferry demo
 
 test: $(DEV)            ## every test but the long fault runs
-	$(BIN)/python -m pytest -m "not soak"
+	@tools/chromium
+	$(BIN)/python -m pytest -m "not soak" -n 2 --dist loadgroup
 
 lint: $(DEV)            ## style, types and who may import whom
 	$(BIN)/ruff check .
@@ -32,8 +34,12 @@ bench: $(DEV)           ## measure publishing and consuming; writes docs/perform
 soak: $(DEV)            ## long fault-injection runs
 	$(BIN)/python -m pytest -m soak --timeout 7200
 
-ui:                     ## the dashboard (not part of this version)
-	@echo "There is no dashboard in this version yet. 'make demo' shows the same way by the command line." >&2; exit 2
+ui: $(UI)               ## the dashboard; with a demonstration lake and a broker where none is configured
+	@$(BIN)/alertferry ui $(if $(PORT),--port $(PORT))
+
+pictures: $(DEV)        ## take the pictures of the dashboard in docs/images/ui
+	@tools/chromium
+	$(BIN)/python docs/make_dashboard_pictures.py
 
 docs: $(DEV)            ## the documentation as web pages, in site/
 	$(BIN)/mkdocs build --strict
@@ -45,9 +51,13 @@ $(RUN): pyproject.toml constraints.txt | $(VENV)/bin/pip
 	$(INSTALL) ".[spark]"
 	touch $@
 
+$(UI): pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(INSTALL) ".[ui,fink]"
+	touch $@ $(RUN)
+
 $(DEV): pyproject.toml constraints.txt | $(VENV)/bin/pip
 	$(INSTALL) ".[dev]"
-	touch $@ $(RUN)
+	touch $@ $(RUN) $(UI)
 
 clean:                  ## remove what make has made
 	rm -rf $(VENV) build dist site alertferry-demo

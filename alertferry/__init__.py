@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from alertferry._version import __version__
 
 if TYPE_CHECKING:
-    from alertferry.api import check, consume, render, run, verify
+    from alertferry.api import check, consume, estimate, preview, render, run, verify
     from alertferry.core.errors import (
         AlertferryError,
         DamagedError,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from alertferry.plugins.sources.ztf import Ztf
 
 _HOMES = {
-    "alertferry.api": ("check", "consume", "render", "run", "verify"),
+    "alertferry.api": ("check", "consume", "estimate", "preview", "render", "run", "verify"),
     "alertferry.core.errors": (
         "AlertferryError",
         "DamagedError",
@@ -84,7 +84,9 @@ __all__ = [
     "__version__",
     "check",
     "consume",
+    "estimate",
     "hookimpl",
+    "preview",
     "render",
     "run",
     "verify",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from alertferry.consumer import Verification
     from alertferry.core.job import Job
+    from alertferry.estimates import Estimate, Preview
     from alertferry.service import Outcome
 
 
@@ -39,6 +40,24 @@ def run(job: Job, *, launcher: str | None = None, on_event: Callable[[dict[str, 
     from alertferry import service
 
     return service.run(job, launcher, on_event)
+
+
+def estimate(job: Job, *, say: Callable[[str], None] | None = None) -> Estimate:
+    """Return how many alerts and bytes a job will carry, with 95 % intervals, and how many each step leaves.
+
+    The job's own plan runs on a random sample of its nights; jobs over few alerts are counted. The first call starts a
+    process that keeps Spark warm for the next ones; ``say`` hears of that. Raises `JobError` with every problem.
+    """
+    from alertferry import service
+
+    return service.estimate(job, say=say)
+
+
+def preview(job: Job, rows: int = 10, *, say: Callable[[str], None] | None = None) -> Preview:
+    """Return some records exactly as a job will deliver them, from a sample of its nights. As `estimate` otherwise."""
+    from alertferry import service
+
+    return service.preview(job, rows, say=say)
 
 
 def consume(topic: str, *, timeout: float = 60.0) -> Iterator[pa.RecordBatch]:

@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 
 from alertferry import __version__
-from alertferry.commands import data, jobs, machine, surveys
+from alertferry.commands import data, estimates, jobs, machine, stored, surveys
+from alertferry.commands.catalog import catalog
+from alertferry.commands.dashboard import ui
 from alertferry.commands.demo import demo
+from alertferry.commands.fink import import_fink
 from alertferry.commands.output import fail
 from alertferry.core.errors import AlertferryError
 
@@ -26,14 +29,20 @@ for command in (
     jobs.check,
     jobs.render,
     jobs.run,
+    estimates.estimate,
+    estimates.preview,
+    import_fink,
     data.consume,
     data.verify,
     surveys.fields,
     surveys.tags,
     surveys.nights,
+    catalog,
     machine.plugins,
+    ui,
 ):
     app.command()(command)
+app.add_typer(stored.jobs, name="jobs")
 app.add_typer(machine.broker, name="broker")
 app.add_typer(machine.lake, name="lake")
 

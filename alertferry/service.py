@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from alertferry.core import working_folder
 from alertferry.core.check import check_job
 from alertferry.core.errors import AlertferryError, DamagedError, IncompleteError, JobError, Problem, UsageError
 from alertferry.core.job import Job
+from alertferry.core.jobs import JobRecord
 from alertferry.core.receipt import Receipt
 from alertferry.core.registry import default_registry
 from alertferry.core.settings import Settings, load_settings
-from alertferry.core.steps import Handle, Launcher, Status
+
+if TYPE_CHECKING:
+    from alertferry.core.jobs.entry import Context
+    from alertferry.core.jobs.processes import Process
+    from alertferry.core.jobs.queue import Queue
+
+if TYPE_CHECKING:
+    from alertferry.estimates import Estimate, Preview
 
 Event = dict[str, Any]
+
+POLL_SECONDS = 0.1
+"""Pause between two looks at a job that is waited for."""
 
 
 def current_settings() -> Settings:
@@ -59,55 +73,195 @@ class Outcome:
     id: str
 
 
-def start(job: Job, launcher: str | None = None) -> tuple[Launcher, Handle]:
-    """Check and submit a job; raises `JobError` with every problem before anything runs."""
-    problems = problems_of(job)
-    if problems:
-        raise JobError(problems)
-    settings = current_settings()
-    if job.output.kind == "kafka":
-        from alertferry.core.kafka_client import reachable_servers
-
-        reachable_servers(settings)  # ten seconds now are better than a minute of Spark first
-    chosen: Launcher = default_registry().get("launcher", launcher or settings.launcher)()
-    return chosen, chosen.submit(job, settings)
-
-
 def run(job: Job, launcher: str | None = None, on_event: Callable[[Event], None] | None = None) -> Outcome:
     """Run a job to its end and return its outcome.
 
-    ``on_event`` gets every event of the script as it comes. Interrupting cancels the job, and its topic says so.
-    Raises the error that the job ended with.
+    ``on_event`` gets every event of the script as it comes, and before that ``{"event": "queued", "ahead": N}`` while
+    other jobs have their turn. Interrupting cancels the job, and its topic says so. Raises the error that the job
+    ended with.
     """
-    chosen, handle = start(job, launcher)
+    from alertferry.core.jobs.processes import this_process
+
+    record = _submit(job, launcher=launcher, waiter=this_process())
     try:
-        for event in chosen.events(handle):
-            if on_event:
-                on_event(event)
+        return _outcome(_follow(record.id, on_event or _ignore))
     except KeyboardInterrupt:
-        chosen.cancel(handle)
+        cancel_job(record.id)
         raise
-    return _outcome(chosen.status(handle), handle)
+
+
+def _ignore(_: Event) -> None:
+    pass
+
+
+def _follow(id: str, on_event: Callable[[Event], None]) -> JobRecord:
+    """Wait until a job is over, and pass its events on."""
+    queue, position, ahead = _queue(), 0, 0
+    while True:
+        record = queue.show(queue.store.get(id))
+        if record.state == "queued":
+            run_queue()
+            before, ahead = ahead, queue.ahead(queue.store.get(id))
+            if ahead != before:
+                on_event({"event": "queued", "ahead": ahead})
+        events, position = queue.events(queue.store.get(id), position)
+        for event in events:
+            on_event(event)
+        if record.over:
+            return record
+        time.sleep(POLL_SECONDS)
 
 
 _ERRORS: dict[int, type[AlertferryError]] = {2: UsageError, 3: IncompleteError, 4: DamagedError}
 
 
-def _outcome(status: Status, handle: Handle) -> Outcome:
-    result = status.result or {}
-    if status.state != "complete":
-        if result.get("problems"):
-            raise JobError(Problem(item["path"], item["message"]) for item in result["problems"])
-        error = _ERRORS.get(result.get("exit_code", 1), AlertferryError)
-        raise error(status.reason or f"the job ended as {status.state}; its log is {handle.folder / 'log.txt'}")
+def _outcome(record: JobRecord) -> Outcome:
+    if record.state != "complete":
+        if record.problems:
+            raise JobError(Problem(item["path"], item["message"]) for item in record.problems)
+        error = _ERRORS.get(record.exit_code or 1, AlertferryError)
+        raise error(record.reason or f"the job ended as {record.state}; see `alertferry jobs log {record.id}`")
     return Outcome(
         state="complete",
-        topic=result["topic"],
-        destination=result["destination"],
-        alerts=result["alerts"],
-        bytes=result["bytes"],
-        seconds=result["seconds"],
-        steps=tuple(result["steps"]),
-        receipt=Receipt.model_validate(result["receipt"]),
-        id=handle.id,
+        topic=record.topic,
+        destination=record.destination,
+        alerts=record.alerts or 0,
+        bytes=record.bytes or 0,
+        seconds=record.seconds or 0.0,
+        steps=record.steps,
+        receipt=record.receipt,
+        id=record.id,
     )
+
+
+def _queue() -> Queue:
+    """Return the queue of this installation; the database library is loaded here and not before."""
+    try:
+        from alertferry.core.jobs.queue import Queue
+        from alertferry.core.jobs.store import Store
+    except ModuleNotFoundError as error:
+        raise UsageError(f"jobs need {error.name}: pip install 'alertferry[spark]'") from None
+    settings = current_settings()
+    return Queue(Store.open(settings), settings, default_registry())
+
+
+def submit(job: Job, *, owner: str | None = None, launcher: str | None = None) -> JobRecord:
+    """Check a job, store it and put it in the queue; returns at once, before anything of it runs.
+
+    Call `run_queue` now and then until it is over. Raises `JobError` with every problem, or `AlertferryError` when
+    the broker does not answer.
+    """
+    return _submit(job, owner=owner, launcher=launcher)
+
+
+def _submit(
+    job: Job,
+    *,
+    owner: str | None = None,
+    launcher: str | None = None,
+    waiter: Process | None = None,
+    context: Context | None = None,
+) -> JobRecord:
+    queue = _queue()
+    here = _context(queue.settings)
+    if context is None or context.working_folder == here.working_folder:  # relative files can be looked at from here
+        problems = problems_of(job)
+        if problems:
+            raise JobError(problems)
+    if job.output.kind == "kafka":
+        from alertferry.core.kafka_client import reachable_servers
+
+        reachable_servers(queue.settings)  # ten seconds now are better than a minute of Spark first
+    return queue.submit(job, context or here, owner=owner, launcher=launcher, waiter=waiter)
+
+
+def _context(settings: Settings) -> Context:
+    from alertferry.core.jobs.entry import Context
+
+    lakes = {
+        survey: lake if urlsplit(lake).scheme else str(Path(lake).expanduser().resolve())
+        for survey, lake in settings.lakes.items()
+    }
+    here = working_folder.resolved("")
+    return Context(working_folder=here, lakes=lakes, bootstrap_servers=settings.bootstrap_servers)
+
+
+def list_jobs(*, owner: str | None = None, states: Sequence[str] = (), limit: int = 100) -> list[JobRecord]:
+    """Return jobs, newest first: those of an owner if one is named, else everybody's."""
+    queue = _queue()
+    queue.settle_active()
+    return [queue.show(entry) for entry in queue.store.newest(owner=owner, states=states, limit=limit)]
+
+
+def show_job(id: str, *, owner: str | None = None) -> JobRecord:
+    """Return a job as it stands now. Raises `UsageError` when there is none, or it is another owner's."""
+    queue = _queue()
+    return queue.show(queue.store.get(id, owner))
+
+
+def find_job(start: str, *, owner: str | None = None) -> JobRecord:
+    """Return the one job whose id begins so. Raises `UsageError` when there is none or more than one."""
+    queue = _queue()
+    return queue.show(queue.store.find(start, owner))
+
+
+def job_events(id: str, *, after: int = 0, owner: str | None = None) -> tuple[list[Event], int]:
+    """Return the script's events after a position, and the position to ask with next; 0 is the beginning."""
+    queue = _queue()
+    return queue.events(queue.store.get(id, owner), after)
+
+
+def job_log(id: str, *, owner: str | None = None, last_bytes: int = 200_000) -> str:
+    """Return the end of a job's log, secrets blotted out; one line that says so when it was removed."""
+    queue = _queue()
+    return queue.log(queue.store.get(id, owner), last_bytes)
+
+
+def cancel_job(id: str, *, owner: str | None = None) -> JobRecord:
+    """Stop a job and say so in its topic; returns when nothing of it runs any more. A job that is over stays so."""
+    return _queue().cancel(id, owner)
+
+
+def resubmit_job(id: str, *, nights: Sequence[str] | None = None, owner: str | None = None) -> JobRecord:
+    """Submit a job once more, with other nights if named, for its owner and with its launcher.
+
+    Relative file names start where they started then. Raises `JobError` with every problem.
+    """
+    from alertferry.core.jobs.queue import renewed
+
+    entry = _queue().store.get(id, owner)
+    job = renewed(Job.from_yaml(entry.record.job), list(nights or ()), default_registry())
+    return _submit(job, owner=entry.record.owner, launcher=entry.record.launcher, context=entry.context)
+
+
+def run_queue() -> None:
+    """Look once: start what may start, find out what has ended, remove what was kept long enough. Cheap."""
+    from alertferry.core.jobs.retention import sweep_when_due
+
+    queue = _queue()
+    queue.look()
+    sweep_when_due(queue.store, queue.settings)
+
+
+def estimate(job: Job, *, say: Callable[[str], None] | None = None) -> Estimate:
+    """Return how many alerts and bytes a job will carry, from samples; ``say`` hears what is going on meanwhile.
+
+    The first call starts a process that keeps Spark warm for the next ones. Raises `JobError` with every problem.
+    """
+    from alertferry.estimates import ask_estimate
+
+    return ask_estimate(_checked(job), load_settings(), say)
+
+
+def preview(job: Job, rows: int = 10, *, say: Callable[[str], None] | None = None) -> Preview:
+    """Return some records exactly as a job will deliver them. As `estimate` otherwise."""
+    from alertferry.estimates import ask_preview
+
+    return ask_preview(_checked(job), load_settings(), rows, say)
+
+
+def _checked(job: Job) -> Job:
+    problems = problems_of(job)
+    if problems:
+        raise JobError(problems)
+    return job

@@ -11,11 +11,22 @@ from alertferry.broker import BrokerInfo, running_broker
 from alertferry.core.settings import load_settings
 from alertferry.testing.fixtures import alerts, lakes, spark  # noqa: F401 - what plugin authors use, tests use too
 from tests.commands import Shell
+from tests.small_jobs import installation  # noqa: F401 - jobs without Spark
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that rewrites golden files."""
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files; review the difference")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what uses the Spark session together, and what uses the broker: parallel workers share neither."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & {"spark", "alerts"} or "contract" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("spark"))
+        elif "broker" in fixtures:
+            item.add_marker(pytest.mark.xdist_group("broker"))
 
 
 @pytest.fixture

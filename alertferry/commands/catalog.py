@@ -94,8 +94,8 @@ def _print(seen: Preview, overlaps: dict[str, float]) -> None:
         table.add_row(*(escape("" if value is None else value) for value in row))
     out.print(table)
     say("")
-    for role, column in seen.used.items():
-        say(f"{role:<7} {column}")
+    for role, name in seen.used.items():
+        say(f"{role:<7} {name}")
     for role, names in seen.guess.unclear.items():
         say(f"{role:<7} could be {', '.join(names)}; name one with --{role}")
     _print_sky(seen, overlaps)

@@ -40,7 +40,9 @@ def test_jobs_are_right(text, title, monkeypatch, tmp_path):
         Path(re.search(r'title="(.*)"', heading)[1]).write_text(content)
     data = yaml.safe_load(text)
     if "source" not in data:
-        text = yaml.safe_dump({"source": {"kind": "lsst", "nights": "2026-01-01"}, "output": {"kind": "kafka", "packet": "full"}} | data)
+        text = yaml.safe_dump(
+            {"source": {"kind": "lsst", "nights": "2026-01-01"}, "output": {"kind": "kafka", "packet": "full"}} | data
+        )
     job = Job.from_yaml(text)
     assert check_job(job, default_registry(), Settings()) == []
     assert Job.from_yaml(job.to_yaml()) == job

@@ -1,0 +1,171 @@
+"""Answering for a job: how many alerts and bytes, some records, or why there are none."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from alertferry.core.content import PacketOutput
+from alertferry.core.errors import UsageError
+from alertferry.core.job import Job
+from alertferry.core.lake_source import LakeSource
+from alertferry.core.nights import summarise
+from alertferry.core.settings import Settings
+from alertferry.estimates.doctor import diagnose
+from alertferry.estimates.interval import Interval, count_interval, ratio_interval
+from alertferry.estimates.looking import Looker
+from alertferry.estimates.packets import Sizes, columns, measure, records
+from alertferry.estimates.plan import StepCounts
+from alertferry.estimates.results import Diagnosis, Estimate, EstimatedStep, Preview
+from alertferry.estimates.view import EXACT_ALERTS, Look, View
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+FETCHED = 5
+"""Packets that are fetched from the lake by themselves to learn their size, where no sample has any."""
+
+PARQUET_MARGIN = 0.15
+"""How much better or worse large parquet files may compress than the small one that is measured."""
+
+FEW = 10
+"""With fewer passing alerts among those looked at, an estimate says how little it rests on."""
+
+
+@dataclass
+class Answerer:
+    """Answers questions about jobs with one warm Spark."""
+
+    spark: SparkSession
+    exact_alerts: int = EXACT_ALERTS
+    _looker: Looker = field(default_factory=Looker)
+
+    def estimate(self, job: Job, settings: Settings, say: Callable[[str], None]) -> Estimate:
+        """Return how much a job will carry. Raises what a run of it would raise before it reads alerts."""
+        started = time.monotonic()
+        view = self._view(job, settings, say)
+        look = view.counting()
+        steps = [(step.name, _interval(look, step, job)) for step in look.counts]
+        total = steps[-1][1]
+        sizes, measured = _sizes(view, look)
+        size = _bytes(total, sizes, job)
+        return Estimate(
+            **_rounded(total, "alerts", "low", "high"),
+            **_rounded(size, "bytes", "bytes_low", "bytes_high"),
+            bytes_per_alert=sizes.mean if measured else None,
+            steps=tuple(EstimatedStep(name=name, **_rounded(found, "alerts", "low", "high")) for name, found in steps),
+            sampled=look.looked_at,
+            exact=look.exact,
+            seconds=round(time.monotonic() - started, 3),
+            notes=tuple(_notes(view, look, total, measured)),
+            doctor=_doctor(job, look),
+        )
+
+    def preview(self, job: Job, settings: Settings, rows: int, say: Callable[[str], None]) -> Preview:
+        """Return some records as the job would deliver them. Raises `UsageError` for outputs that make no packets."""
+        started = time.monotonic()
+        view = self._view(job, settings, say)
+        look = view.counting()
+        source = view.packing(look)
+        packing = source.plan.packing
+        if packing is None:
+            raise UsageError(f"output: records of kind {job.output.kind!r} cannot be previewed")
+        found = records(source.plan, packing, rows)
+        if len(found) < min(rows, look.passing) and not source.exact:
+            with view.found(look, rows) as fetched:
+                found = _records(fetched, rows) if fetched else found
+        doctor = None if found else _doctor(job, look)
+        return Preview(
+            columns=columns(packing.avro_schema),
+            records=tuple(found),
+            avro_schema=packing.avro_schema,
+            seconds=round(time.monotonic() - started, 3),
+            notes=tuple(_absent(view)),
+            doctor=doctor,
+        )
+
+    def _view(self, job: Job, settings: Settings, say: Callable[[str], None]) -> View:
+        # a session of its own: filters and outputs size batches for their job
+        return View(self.spark.newSession(), job, settings, self._looker, say, self.exact_alerts)
+
+
+def _interval(look: Look, step: StepCounts, job: Job) -> Interval:
+    if step is look.counts[0] and not getattr(job.source, "times", ()):
+        total = float(sum(stratum.alerts for stratum in look.strata(step)))
+        return Interval(total, total, total)
+    return count_interval(look.strata(step))
+
+
+def _rounded(found: Interval, value: str, low: str, high: str) -> dict[str, int]:
+    """Return an interval in whole numbers, rounded outwards."""
+    tolerance = 1e-6
+    below, above = math.floor(found.low + tolerance), math.ceil(found.high - tolerance)
+    return {value: round(found.value), low: below, high: above}
+
+
+def _sizes(view: View, counted: Look) -> tuple[Sizes, bool]:
+    """Return the size of packets, and whether it was measured; else it is guessed from the lake's columns."""
+    found = None
+    if counted.passing and isinstance(view.job.output, PacketOutput):
+        look = view.packing(counted)
+        found = _measured(look)
+        if found:
+            return replace(found, all_measured=look.exact), True
+        with view.found(counted, FETCHED) as fetched:
+            found = _measured(fetched) if fetched else None
+    if found:
+        return replace(found, all_measured=counted.exact and found.measured == counted.passing), True
+    guess = sum(view.column_bytes.get(root, 0.0) for root in counted.plan.packet_roots)
+    return Sizes(2, guess, guess / 2), False
+
+
+def _bytes(total: Interval, sizes: Sizes, job: Job) -> Interval:
+    found = ratio_interval(total, sizes.mean, sizes.deviation, sizes.measured, sizes.all_measured)
+    margin = PARQUET_MARGIN if job.output.kind == "files" else 0.0
+    return Interval(found.value, found.low * (1 - margin), found.high * (1 + margin))
+
+
+def _measured(look: Look) -> Sizes | None:
+    return measure(look.plan, look.plan.packing) if look.plan.packing else None
+
+
+def _records(look: Look, rows: int) -> list[dict[str, Any]]:
+    return records(look.plan, look.plan.packing, rows) if look.plan.packing else []
+
+
+def _doctor(job: Job, look: Look) -> Diagnosis | None:
+    if look.passing or not job.filters or not look.counts[0].total:
+        return None
+    return diagnose(job, look.plan.run.selection.start, look.counts)
+
+
+def _notes(view: View, look: Look, total: Interval, measured: bool) -> Iterator[str]:
+    yield from _absent(view)
+    if not look.exact:
+        yield from _sampled(view, look, total)
+    if look.passing and not measured:
+        yield "no packet of these alerts could be measured; bytes are guessed from the sizes of the lake's columns"
+    if measured and view.job.output.kind == "files":
+        yield "bytes are those of parquet files, measured on some hundred packets"
+
+
+def _sampled(view: View, look: Look, total: Interval) -> Iterator[str]:
+    seen, all_alerts = f"{look.looked_at:,}", f"{view.alerts:,}"
+    if look.passing == 0:
+        yield f"none of the {seen} alerts looked at passes; of all {all_alerts}, up to {math.ceil(total.high):,} may"
+    elif look.passing < FEW:
+        yield f"only {look.passing} of the {seen} alerts looked at pass, so the interval is wide"
+    else:
+        yield f"from {seen} of {all_alerts} alerts, drawn at random in each night"
+
+
+def _absent(view: View) -> Iterator[str]:
+    asked = isinstance(view.job.source, LakeSource) and view.job.source.nights
+    absent = view.nights.lake.absent if view.nights and asked else ()
+    if absent:
+        shown = summarise(date.fromisoformat(str(night)) for night in absent)
+        yield f"the lake has not: {', '.join(shown[:5])}" + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")

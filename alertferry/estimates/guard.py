@@ -1,0 +1,88 @@
+"""Watching over one answer: nobody waits for a query that hangs, and no query runs for somebody who has gone."""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from alertferry.core.errors import AlertferryError
+from alertferry.estimates.messages import Reply, send
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LOOK_SECONDS = 0.2
+
+GRACE_SECONDS = 15.0
+"""How long a query may take to stop; after that this process ends, and the next question starts another."""
+
+
+class Guard:
+    """Cancels Spark's jobs when an answer takes too long or is not wanted any more.
+
+    The time begins anew with every remark of progress (`say`): drawing many samples may take as long as it takes.
+    """
+
+    def __init__(self, spark: SparkSession, connection: socket.socket, seconds: float) -> None:
+        self._context = spark.sparkContext
+        self._connection = connection
+        self._seconds = seconds
+        self._since = time.monotonic()
+        self._over = threading.Event()
+        self._late = False
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def say(self, text: str) -> None:
+        """Tell the one who waits how far the answer is."""
+        self._since = time.monotonic()
+        send(self._connection, Reply(say=text))
+
+    def __enter__(self) -> Self:
+        # tasks that call Python are only stopped by interrupting them
+        self._context.setJobGroup("estimate", "estimate", interruptOnCancel=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join()
+        if self._late and kind is not None:
+            raise AlertferryError(_LATE.format(seconds=self._seconds)) from None
+
+    def _watch(self) -> None:
+        while not self._over.wait(LOOK_SECONDS):
+            self._late = time.monotonic() - self._since > self._seconds
+            if self._late or hung_up(self._connection):
+                self._stop()
+                return
+
+    def _stop(self) -> None:
+        """Cancel whatever Spark does for this answer; end the process if that does not help."""
+        end = time.monotonic() + GRACE_SECONDS
+        while not self._over.wait(LOOK_SECONDS):
+            self._context.cancelAllJobs()
+            if self._late and time.monotonic() > end:
+                try:
+                    send(self._connection, Reply.of(AlertferryError(_LATE.format(seconds=self._seconds))))
+                finally:
+                    os._exit(1)
+
+
+_LATE = (
+    "no answer after {seconds:g} s, so the query was stopped: simplify its conditions, ask for fewer nights, or raise "
+    "ALERTFERRY_ESTIMATE_SECONDS; the job itself has no such limit"
+)
+
+
+def hung_up(connection: socket.socket) -> bool:
+    """Tell whether the other side has closed a connection."""
+    try:
+        readable, _, _ = select.select([connection], [], [], 0)
+        return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
+    except (OSError, ValueError):
+        return True

@@ -1,0 +1,65 @@
+"""Looking at the nights of a job: what the footers say, remembered while the files stay the same."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from alertferry.core.lake import LakeNights, open_nights, read_nights
+from alertferry.core.lake_source import LakeSource
+from alertferry.core.schema import to_ddl
+from alertferry.core.settings import Settings
+from alertferry.core.steps import Alerts
+from alertferry.estimates.listing import NightFiles, list_nights
+from alertferry.estimates.samples import NightSample
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame, SparkSession
+
+_REMEMBERED = 32
+
+
+@dataclass(frozen=True)
+class Nights:
+    """The nights of a job: their files, and what Spark found in them."""
+
+    source: LakeSource
+    files: tuple[NightFiles, ...]
+    lake: LakeNights
+
+    def whole(self, spark: SparkSession) -> Alerts:
+        """Return all alerts, as the job reads them."""
+        return self.source.alerts(self.lake, read_nights(spark, self.lake))
+
+    def sampled(self, spark: SparkSession, root: Path, samples: Sequence[NightSample]) -> Alerts:
+        """Return the alerts of samples, with the schema of the lake; what a sample leaves out is null."""
+        return self.source.alerts(self.lake, _read_files(spark, self.lake, root, samples))
+
+
+def _read_files(spark: SparkSession, lake: LakeNights, root: Path, samples: Sequence[NightSample]) -> DataFrame:
+    schema = ", ".join(f"`{field.name}` {to_ddl(field.type)}" for field in lake.schema())
+    files = [file for sample in samples for part in sample.parts for file in part.files]
+    return spark.read.schema(schema).option("basePath", str(root)).parquet(*files)
+
+
+@dataclass
+class Looker:
+    """Looks at nights; asks Spark about footers only when a file is new or has changed."""
+
+    _known: OrderedDict[tuple[str, ...], LakeNights] = field(default_factory=OrderedDict)
+
+    def look(self, spark: SparkSession, source: LakeSource, settings: Settings) -> Nights:
+        """Return the nights of a job. Raises `UsageError` when the lake has none, `DamagedError` naming a file."""
+        location, asked = source.location(settings), source.requested()
+        files = list_nights(location, asked)
+        key = (location, source.survey.name, *map(str, asked), *(night.fingerprint for night in files))
+        if key not in self._known:
+            self._known[key] = open_nights(spark, location, asked)
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        self._known.move_to_end(key)
+        return Nights(source, files, self._known[key])

@@ -1,0 +1,60 @@
+"""Spark as estimates use it: two cores, no web page, the session settings of jobs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alertferry.core.jars import fetch_jars
+from alertferry.core.run import SESSION
+from alertferry.core.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def start_spark(settings: Settings, folder: Path) -> SparkSession:
+    """Start Spark in this process; its temporary files go below ``folder``."""
+    from pyspark.sql import SparkSession
+
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    builder = SparkSession.builder.appName("alertferry estimates")
+    for name, value in _options(settings, folder).items():
+        builder = builder.config(name, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    return spark
+
+
+def _options(settings: Settings, folder: Path) -> dict[str, str]:
+    jars = fetch_jars(settings.spark_packages, settings.home)
+    return {
+        "spark.driver.memory": f"{_gigabytes()}g",
+        "spark.ui.showConsoleProgress": "false",
+        **settings.spark_conf,
+        **SESSION,
+        "spark.master": "local[2]",
+        "spark.submit.deployMode": "client",
+        "spark.ui.enabled": "false",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraClassPath": os.pathsep.join(map(str, jars)),
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder} -XX:+UseSerialGC",
+        "spark.local.dir": str(folder / "spark"),
+        "spark.sql.warehouse.dir": str(folder / "warehouse"),
+        "spark.sql.shuffle.partitions": "2",
+        "spark.sql.adaptive.enabled": "false",  # small data: planning once is quicker
+        "spark.sql.files.openCostInBytes": str(256 * 1024),
+        "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
+        "spark.sql.ui.explainMode": "simple",
+        "spark.sql.debug.maxToStringFields": "5",
+    }
+
+
+def _gigabytes() -> int:
+    """Return a quarter of the machine's memory, between 1 and 4 GiB."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(4, total // 4 // 2**30))

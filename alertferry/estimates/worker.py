@@ -1,0 +1,179 @@
+"""The warm worker: a process that keeps Spark ready and answers one question after the other.
+
+It ends when nobody asked for a while, when its socket or home is removed, and when a query cannot be stopped.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from alertferry.core import working_folder
+from alertferry.core.check import check_job
+from alertferry.core.errors import AlertferryError, JobError
+from alertferry.core.job import Job
+from alertferry.core.registry import default_registry
+from alertferry.core.settings import Settings, load_settings
+from alertferry.core.spark_errors import from_spark_error
+from alertferry.estimates.guard import Guard, hung_up
+from alertferry.estimates.messages import Question, Reply, lines, received, send
+from alertferry.estimates.place import Place, listen
+
+if TYPE_CHECKING:
+    from alertferry.estimates.answer import Answerer
+
+LOOK_SECONDS = 1.0
+"""How often the worker looks whether it is still wanted, and those who wait for their turn hear of it."""
+
+
+@dataclass
+class Worker:
+    """Answers questions; Spark starts with the first."""
+
+    settings: Settings
+    place: Place
+    # one thread for all questions: each that talks to Spark has a connection of its own, which outlives it
+    _work: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
+    _answerer: Answerer | None = None
+    _last: float = field(default_factory=time.monotonic)
+    _talks: list[threading.Thread] = field(default_factory=list)
+    _stopping: bool = False
+
+    def serve(self, listener: socket.socket) -> None:
+        """Answer until there is a reason to end."""
+        born = self.place.socket.stat().st_ino
+        listener.settimeout(LOOK_SECONDS)
+        while not self._stopping and _same(self.place.socket, born) and not self._idle():
+            self._talks = [talk for talk in self._talks if talk.is_alive()]
+            if not self._talks and Place.of(self.settings) != self.place:
+                return  # another version was installed: nobody asks this one any more
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError:
+                continue
+            talk = threading.Thread(target=self._talk, args=(connection,), daemon=True)
+            self._talks.append(talk)
+            talk.start()
+
+    def close(self) -> None:
+        """Stop Spark."""
+        if self._answerer is not None:
+            self._answerer.spark.stop()
+
+    def _idle(self) -> bool:
+        return not self._talks and time.monotonic() - self._last > self.settings.estimate_idle_seconds
+
+    def _talk(self, connection: socket.socket) -> None:
+        """Answer the one question of a connection."""
+        try:
+            connection.settimeout(60)
+            with connection:
+                self._reply(connection, Question.model_validate_json(next(lines(connection))))
+        except (OSError, StopIteration, ValidationError):
+            return  # the one who asked is gone, or speaks another language
+        finally:
+            self._last = time.monotonic()
+
+    def _reply(self, connection: socket.socket, question: Question) -> None:
+        if question.ask == "stop":
+            self._stopping = True
+            send(connection, Reply(result={}))
+            return
+        future = self._work.submit(self._outcome, connection, question)
+        while not wait([future], LOOK_SECONDS).done:
+            if future.running():
+                continue
+            if hung_up(connection):
+                future.cancel()
+                return
+            send(connection, Reply(say="waiting for another estimate"))
+        send(connection, future.result())
+
+    def _outcome(self, connection: socket.socket, question: Question) -> Reply:
+        try:
+            return Reply(result=self._answer(connection, question))
+        except Exception as error:  # whatever fails must reach the one who asked
+            if not isinstance(error, AlertferryError):
+                sys.stderr.write(self.settings.redact("".join(traceback.format_exception(error))))
+                sys.stderr.flush()
+            return Reply.of(_told(error, self.place, self.settings))
+
+    def _answer(self, connection: socket.socket, question: Question) -> dict[str, Any]:
+        settings = received(question, self.settings)
+        if question.working_folder:
+            os.environ[working_folder.VARIABLE] = question.working_folder
+        job = Job.from_dict(question.job) if question.job else None
+        problems = check_job(job, default_registry(), settings) if job else []
+        if problems:
+            raise JobError(problems)
+        answerer = self._warm(lambda text: send(connection, Reply(say=text)))
+        if job is None:
+            return {}
+        with Guard(answerer.spark, connection, settings.estimate_seconds) as guard:
+            if question.ask == "estimate":
+                return answerer.estimate(job, settings, guard.say).model_dump(mode="json")
+            return answerer.preview(job, settings, question.rows, guard.say).model_dump(mode="json")
+
+    def _warm(self, say: Callable[[str], None]) -> Answerer:
+        if self._answerer is None:
+            from alertferry.estimates.answer import Answerer
+            from alertferry.estimates.session import start_spark
+
+            say("starting Spark for estimates: some seconds once, later answers come at once")
+            self._answerer = Answerer(start_spark(self.settings, self.place.scratch))
+        return self._answerer
+
+
+def _told(error: Exception, place: Place, settings: Settings) -> AlertferryError:
+    """Return the error to show: known ones as for a job, others with the place of the log."""
+    known = from_spark_error(error)
+    if isinstance(known, JobError) or known is error:
+        return known
+    said = settings.redact(str(known)).replace("the job failed: ", "the estimate failed: ")
+    return type(known)(said.replace("the log has the whole story", f"the whole story is in {place.log}"))
+
+
+def _same(path: Path, inode: int) -> bool:
+    try:
+        return path.stat().st_ino == inode
+    except OSError:
+        return False
+
+
+def main(identity: str) -> None:
+    """Serve at the place of this identity; return at once when another process does so already."""
+    settings = load_settings()
+    place = Place(settings.home / "estimates", identity)
+    with place.lock.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return
+        place.socket.unlink(missing_ok=True)
+        place.scratch.mkdir(exist_ok=True)
+        worker = Worker(settings, place)
+        try:
+            with listen(place.socket) as listener:
+                worker.serve(listener)
+        finally:
+            place.socket.unlink(missing_ok=True)
+            worker.close()
+            shutil.rmtree(place.scratch, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
+    os._exit(0)  # threads that still talk must not keep a process without a socket alive

@@ -1,0 +1,186 @@
+"""One page of the dashboard, made anew for every session."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+from panel.io.document import hold
+from panel.io.state import set_curdoc
+
+from alertferry import service
+from alertferry.core.errors import AlertferryError
+from alertferry.ui.components import Nav, Notice
+from alertferry.ui.draft import Draft
+from alertferry.ui.jobs_page import JobsPage
+from alertferry.ui.session import Session, Site, start_draft
+from alertferry.ui.theme import FREE, MAIN_WIDTH_PX, THEME
+from alertferry.ui.wizard import Wizard
+
+TITLE = "alertferry"
+SORRY = "Something is wrong on the server, whose log says more. Reload this page, or come back later."
+POLL_SECONDS = 0.7
+
+LOG = logging.getLogger("alertferry.ui")
+
+_MAIN = f"""
+:host {{
+  max-width: {MAIN_WIDTH_PX + 48}px; width: 100%; min-width: 0; margin: 0 auto !important; gap: 0;
+  padding: 20px 24px 128px;
+}}
+@media (max-width: 760px) {{ :host {{ padding: 12px 12px 168px; }} }}
+"""
+
+
+class App:
+    """The page: the wizard or the list of jobs, and the address that leads back to it."""
+
+    def __init__(self, session: Session, location: Any) -> None:
+        self.session, self.location = session, location
+        self.wizard = Wizard(session, self._went)
+        self.jobs = JobsPage(session, self._open_job, self._open_draft)
+        self.main = pn.Column(stylesheets=[_MAIN, FREE], sizing_mode="stretch_width")
+        self.nav = Nav(items=[["new", "New request"], ["jobs", "Jobs"]], user=session.owner or "", sizing_mode=None)
+        self.nav.on_message = self._navigate
+        self.page = pmui.Page(
+            title=TITLE,
+            header=[self.nav],
+            main=[self.main],
+            theme_config=THEME,
+            site_url="./",
+            busy_indicator=None,  # the gauges say it; a line without a name only puzzles screen readers
+            meta_description="Choose alerts of a survey and carry them home",
+        )
+
+        self.page.param.watch(lambda event: setattr(self.nav, "dark", bool(event.new)), "dark_theme")
+
+    def open(self, query: dict[str, str]) -> None:
+        """Show what the address asks for."""
+        if query.get("page") == "jobs":
+            self.show_jobs()
+            return
+        if "draft" in query:
+            self.session.resume(query["draft"])
+        self._show_wizard()
+        if "job" in query and self._opened(query["job"]):
+            return
+        step = self.session.step
+        self.wizard.draft_changed()
+        self.wizard.go(step if step not in ("run", "data") else "nights")
+
+    def _navigate(self, message: dict[str, Any]) -> None:
+        name = message.get("go")
+        if isinstance(message.get("dark"), bool):
+            self.page.dark_theme = message["dark"]
+        elif name == "jobs":
+            self.show_jobs()
+        elif name == "new":
+            self._open_draft(start_draft())
+
+    def show_jobs(self) -> None:
+        """Turn to the list of jobs."""
+        self.main[:] = [self.jobs.view]
+        self.nav.active = "jobs"
+        self.jobs.refresh()
+        self._address({"page": "jobs"})
+
+    def _show_wizard(self) -> None:
+        self.main[:] = [self.wizard.view]
+        self.nav.active = ""
+
+    def _open_job(self, identifier: str) -> None:
+        self._opened(identifier)
+
+    def _opened(self, identifier: str) -> bool:
+        self._show_wizard()
+        try:
+            record = service.show_job(identifier, owner=self.session.owner)
+        except (AlertferryError, NotImplementedError) as error:
+            self.wizard.go("nights")
+            self.wizard.notice.param.update(
+                visible=True, tone="error", title="This job cannot be shown", lines=[str(error)]
+            )
+            return False
+        self.session.draft = _draft_of(record) or self.session.draft
+        self.wizard.draft_changed()
+        self.wizard.open_job(record)
+        return True
+
+    def _open_draft(self, draft: Draft) -> None:
+        self._show_wizard()
+        self.session.new_draft_id()
+        self.wizard.open_draft(draft)
+
+    def _went(self) -> None:
+        if self.session.job_id is not None and self.session.step in ("run", "data"):
+            self._address({"job": self.session.job_id})
+        else:
+            self._address({"draft": self.session.draft_id})
+
+    def _address(self, query: dict[str, str]) -> None:
+        if self.location is not None:
+            self.location.search = "?" + "&".join(f"{key}={value}" for key, value in query.items())
+
+    async def follow(self) -> None:
+        """Look after the job of this page until the page is closed."""
+        while not self.session.closed:
+            self.wizard.watch_job()
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _draft_of(record: Any) -> Draft | None:
+    from alertferry.core.job import Job
+
+    try:
+        return Draft.of(Job.from_yaml(record.job))
+    except AlertferryError:
+        return None
+
+
+def page(site: Site) -> Any:
+    """Return the page for the session at hand; one that says so when it cannot be made."""
+    try:
+        return _page(site)
+    except Exception:
+        LOG.exception("a page could not be made")
+        sorry = Notice(tone="error", title="The dashboard cannot be shown", lines=[SORRY])
+        return pmui.Page(title=TITLE, main=[pn.Column(sorry, stylesheets=[_MAIN, FREE])], theme_config=THEME)
+
+
+def _page(site: Site) -> Any:
+    document = pn.state.curdoc
+    owner = str(pn.state.user) if site.signed_in else None
+    session = Session(owner, site, partial(_in_page, document))
+    app = App(session, pn.state.location)
+    pn.config.exception_handler = partial(_failed, app)
+    pn.state.on_session_destroyed(lambda _: session.close())
+    query = {key: values[0].decode(errors="replace") for key, values in pn.state.session_args.items() if values}
+
+    def begin() -> None:
+        app.open(query)
+        pn.state.execute(app.follow, schedule="auto")
+
+    pn.state.onload(begin)
+    return app.page
+
+
+def _failed(app: App, error: Exception) -> None:
+    """Say that something went wrong, without its inner details."""
+    LOG.error("a callback failed", exc_info=error)
+    app.wizard.notice.param.update(visible=True, tone="error", title="That did not work", lines=[SORRY])
+
+
+def _in_page(document: Any, function: Callable[[], None]) -> None:
+    """Run a function in the page's own thread, if the page is still open."""
+
+    def run() -> None:
+        with set_curdoc(document), hold(document):
+            function()
+
+    if document.session_context is not None and not getattr(document.session_context, "destroyed", False):
+        document.add_next_tick_callback(run)

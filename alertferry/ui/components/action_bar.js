@@ -1,0 +1,36 @@
+// The bar that is always in sight: how many alerts, how many bytes, back and on.
+export function render({model}) {
+  const bar = document.createElement("footer")
+  bar.className = "bar"
+  bar.innerHTML = `<div class="inner">
+    <button class="button back"></button>
+    <div class="gauges" role="status" aria-live="polite" aria-atomic="true">
+      <div class="gauge alerts"><b></b><span class="what">alerts</span><span class="note"></span></div>
+      <div class="gauge size"><b></b><span class="what"></span><span class="note"></span></div>
+    </div>
+    <button class="button main next"></button></div>`
+  const part = (name) => bar.querySelector(name)
+  const button = (name, label) => {
+    const found = part(`.${name}`)
+    found.textContent = label
+    found.style.visibility = label ? "visible" : "hidden"
+    found.onclick = () => model.send_msg({press: name})
+  }
+  const draw = () => {
+    button("back", model.back)
+    button("next", model.next)
+    part(".next").disabled = model.next_disabled
+    part(".alerts b").textContent = model.alerts
+    part(".alerts .note").textContent = model.alerts_note
+    part(".size b").textContent = model.size_text.split(" ")[0]
+    part(".size .what").textContent = model.size_text.split(" ")[1] || ""
+    part(".size .note").textContent = model.size_note
+    part(".alerts").classList.toggle("busy", model.busy)
+    part(".gauges").setAttribute("aria-busy", model.busy)
+  }
+  for (const name of ["back", "next", "next_disabled", "alerts", "alerts_note", "size_text", "size_note", "busy"]) {
+    model.on(name, draw)
+  }
+  draw()
+  return bar
+}

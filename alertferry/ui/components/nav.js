@@ -1,0 +1,42 @@
+// The pages of the dashboard, and who is signed in.
+export function render({model}) {
+  const nav = document.createElement("nav")
+  nav.setAttribute("aria-label", "Pages")
+  const draw = () => {
+    const items = model.items.map(([name, label]) => {
+      const button = document.createElement("button")
+      button.className = "item"
+      button.textContent = label
+      if (name === model.active) { button.setAttribute("aria-current", "page") }
+      button.onclick = () => model.send_msg({go: name})
+      return button
+    })
+    if (model.user) {
+      const user = document.createElement("span")
+      user.className = "user"
+      user.textContent = model.user
+      const out = document.createElement("a")
+      out.className = "item"
+      out.href = new URL("logout", document.baseURI)
+      out.textContent = "Sign out"
+      items.push(user, out)
+    }
+    nav.replaceChildren(...items)
+  }
+  for (const name of ["items", "active", "user"]) { model.on(name, draw) }
+  // light or dark: what was chosen here before, else what the system prefers
+  const system = matchMedia("(prefers-color-scheme: dark)").matches
+  const kept = localStorage.getItem("alertferry-dark")
+  const wanted = kept === null ? system : kept === "true"
+  const ask = (left) => {  // the page may not listen yet while it is being drawn
+    if (wanted === model.dark || left === 0) { return }
+    model.send_msg({dark: wanted})
+    setTimeout(() => ask(left - 1), 500)
+  }
+  setTimeout(() => ask(10), 0)
+  model.on("dark", () => {
+    if (model.dark === system) { localStorage.removeItem("alertferry-dark") } else { localStorage.setItem("alertferry-dark", model.dark) }
+  })
+  draw()
+  return nav
+}

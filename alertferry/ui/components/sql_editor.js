@@ -1,0 +1,160 @@
+// Conditions as text: colours, faults underlined at their place, fields completed while typing.
+const LEXEMES = /(--[^\n]*)|('(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?)|(\b\d[\w.]*)|\b(and|or|not|in|between|is|null|like|ilike|rlike|case|when|then|else|end|true|false|cast|as|exists)\b/gi
+
+export function render({model}) {
+  const root = document.createElement("div")
+  root.innerHTML = `<div class="box"><div class="layers"><pre aria-hidden="true"></pre>
+    <textarea spellcheck="false" autocapitalize="off" autocomplete="off" aria-label="Conditions" aria-describedby="faults" role="combobox"
+      aria-autocomplete="list" aria-expanded="false" aria-controls="popup"></textarea></div></div>
+    <ul class="faults" id="faults" role="status"></ul>`
+  const [pre, area, faults] = ["pre", "textarea", ".faults"].map((name) => root.querySelector(name))
+  const layers = root.querySelector(".layers")
+  area.placeholder = model.placeholder
+  area.value = model.text
+  let popup = null
+  let timer = null
+
+  const span = (className, words) => {
+    const found = document.createElement("span")
+    found.className = className
+    found.textContent = words
+    return found
+  }
+  const classes = (text) => {
+    const found = new Array(text.length).fill("")
+    for (const match of text.matchAll(LEXEMES)) {
+      const kind = match[1] ? "c" : match[2] ? "s" : match[3] ? "n" : "k"
+      found.fill(kind, match.index, match.index + match[0].length)
+    }
+    for (const mark of model.marks) {
+      for (let at = mark.start; at < mark.start + mark.length && at < text.length; at++) { found[at] += " fault" }
+    }
+    return found
+  }
+  const paint = () => {
+    const text = area.value
+    const kinds = classes(text)
+    const parts = []
+    let from = 0
+    for (let at = 1; at <= text.length; at++) {
+      if (at === text.length || kinds[at] !== kinds[from]) {
+        parts.push(span(kinds[from], text.slice(from, at)))
+        from = at
+      }
+    }
+    pre.replaceChildren(...parts, document.createTextNode("\n"))
+  }
+  const place = (mark) => {
+    const before = area.value.slice(0, mark.start)
+    const line = before.split("\n").length
+    return `line ${line}, column ${mark.start - before.lastIndexOf("\n")}`
+  }
+  const tell = () => {
+    const items = model.marks.map((mark) => {
+      const item = document.createElement("li")
+      const go = document.createElement("button")
+      go.textContent = place(mark)
+      go.onclick = () => { area.focus(); area.setSelectionRange(mark.start, mark.start + mark.length) }
+      item.append(go, document.createTextNode(mark.message))
+      return item
+    })
+    if (!items.length && area.value.trim()) {
+      const fine = document.createElement("li")
+      fine.className = "fine"
+      fine.textContent = model.count === 1 ? "1 condition, no fault found" : `${model.count} conditions, all must hold; no fault found`
+      items.push(fine)
+    }
+    faults.replaceChildren(...items)
+    area.setAttribute("aria-invalid", model.marks.length > 0)
+  }
+  const close = () => {
+    popup?.remove()
+    popup = null
+    area.setAttribute("aria-expanded", "false")
+    area.removeAttribute("aria-activedescendant")
+  }
+  const word = () => (area.value.slice(0, area.selectionStart).match(/[A-Za-z_][\w.]*$/) || [""])[0]
+  const insert = (path, over) => {
+    const end = area.selectionStart
+    area.focus()
+    area.setRangeText(path, end - over, area.selectionEnd, "end")
+    close()
+    typed(false)
+  }
+  const choose = (index) => {
+    popup.dataset.at = index
+    const items = [...popup.children]
+    items.forEach((item, at) => item.setAttribute("aria-selected", at === index))
+    items[index].scrollIntoView({block: "nearest"})
+    area.setAttribute("aria-activedescendant", items[index].id)
+  }
+  const matches = (typedWord) => {
+    const low = typedWord.toLowerCase()
+    const rank = (path) => {
+      const p = path.toLowerCase()
+      if (p === low) { return -1 }
+      if (p.startsWith(low)) { return 0 }
+      const leaf = p.slice(p.lastIndexOf(".") + 1)
+      return leaf.startsWith(low) ? 1 : low.length > 2 && p.includes(low) ? 2 : -1
+    }
+    return model.fields.map((field) => [rank(field[0]), field]).filter(([r]) => r >= 0)
+      .sort((a, b) => a[0] - b[0]).slice(0, 40).map(([, field]) => field)
+  }
+  const complete = () => {
+    close()
+    const before = word()
+    const found = before.length >= 2 ? matches(before) : []
+    if (!found.length) { return }
+    popup = document.createElement("ul")
+    popup.className = "popup"
+    popup.id = "popup"
+    popup.setAttribute("role", "listbox")
+    popup.setAttribute("aria-label", "Fields")
+    found.forEach(([path, type, unit], index) => {
+      const item = document.createElement("li")
+      item.id = `field-${index}`
+      item.setAttribute("role", "option")
+      item.append(span("mono", path), span("soft", [type, unit].filter(Boolean).join(" · ")))
+      item.onmousedown = (event) => { event.preventDefault(); insert(path, before.length) }
+      popup.append(item)
+    })
+    const marker = document.createElement("span")
+    const copy = pre.cloneNode(false)
+    copy.style.cssText = "position:absolute;visibility:hidden;inset:0"
+    copy.textContent = area.value.slice(0, area.selectionStart)
+    copy.append(marker)
+    layers.append(copy)
+    popup.style.left = `${Math.min(marker.offsetLeft, Math.max(0, layers.clientWidth - 300))}px`
+    popup.style.top = `${marker.offsetTop + 24}px`
+    copy.remove()
+    layers.append(popup)
+    area.setAttribute("aria-expanded", "true")
+    choose(0)
+  }
+  const typed = (asks = true) => {
+    paint()
+    if (asks) { complete() }
+    clearTimeout(timer)
+    timer = setTimeout(() => model.send_msg({text: area.value}), 120)
+  }
+  area.oninput = () => typed()
+  area.onblur = () => close()
+  area.onkeydown = (event) => {
+    if (!popup) { return }
+    const at = Number(popup.dataset.at)
+    const count = popup.children.length
+    const keys = {ArrowDown: () => choose((at + 1) % count), ArrowUp: () => choose((at + count - 1) % count), Escape: close}
+    keys.Enter = keys.Tab = () => popup.children[at].onmousedown(event)
+    if (keys[event.key]) { event.preventDefault(); keys[event.key]() }
+  }
+  model.on("text", () => { if (area.value !== model.text) { area.value = model.text; paint(); tell() } })
+  model.on("marks", () => { paint(); tell() })
+  model.on("count", tell)
+  model.on("msg:custom", (event) => {
+    const gap = area.selectionStart > 0 && /[\w)\]]$/.test(area.value.slice(0, area.selectionStart)) ? "\n" : ""
+    insert(gap + (event.data ?? event).insert, 0)
+  })
+  paint()
+  tell()
+  return root
+}

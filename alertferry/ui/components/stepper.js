@@ -1,0 +1,43 @@
+// Where the user is in the wizard: done, at fault, now, to come. Clicking goes there.
+export function render({model}) {
+  const nav = document.createElement("nav")
+  nav.setAttribute("aria-label", "Steps")
+  const list = document.createElement("ol")
+  const where = document.createElement("p")
+  where.className = "where"
+  nav.append(list, where)
+  const signs = {done: "✓", fault: "!"}
+  const draw = () => {
+    const focused = list.getRootNode().activeElement?.dataset?.name
+    list.replaceChildren(...model.steps.map((step, index) => {
+      const item = document.createElement("li")
+      const now = step.name === model.active
+      item.className = `${step.state}${now ? " now" : ""}`
+      const button = document.createElement("button")
+      button.dataset.name = step.name
+      button.disabled = step.disabled
+      if (now) { button.setAttribute("aria-current", "step") }
+      const dot = document.createElement("span")
+      dot.className = "dot"
+      dot.textContent = signs[step.state] && !(now && step.state === "done") ? signs[step.state] : index + 1
+      dot.setAttribute("aria-hidden", "true")
+      const label = document.createElement("span")
+      label.className = "label"
+      label.textContent = step.label
+      const state = document.createElement("span")
+      state.className = "sr"
+      state.textContent = {done: "complete", fault: "has problems"}[step.state] || ""
+      button.setAttribute("aria-label", [step.label, state.textContent].filter(Boolean).join(", "))
+      button.append(dot, label)
+      button.onclick = () => model.send_msg({go: step.name})
+      item.append(button)
+      if (now) { where.textContent = `Step ${index + 1} of ${model.steps.length}: ${step.label}` }
+      return item
+    }))
+    if (focused) { list.querySelector(`[data-name="${focused}"]`)?.focus() }
+  }
+  model.on("steps", draw)
+  model.on("active", draw)
+  draw()
+  return nav
+}

@@ -1,0 +1,247 @@
+"""What the lakes hold, for every session at once: nights and counts, schemas, tags, fields. Read without Spark.
+
+Everything here is cached for the whole process; a night's count is read again when its files change.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.field_table import load_fields
+from alertferry.core.local_lake import count_alerts, local_path, night_files, nights
+from alertferry.core.registry import default_registry
+from alertferry.core.schema import Struct, paths
+from alertferry.core.settings import load_settings
+from alertferry.core.survey import Survey
+from alertferry.tags.provider import Kind, Tag, describe
+
+FRESH_SECONDS = 30.0
+"""How long a look at the folders of a lake is good for."""
+
+_MOST_VALUES = 1000
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class NightCount:
+    """A night of a lake with its number of alerts; ``alerts`` is None when a file of it is damaged."""
+
+    night: date
+    alerts: int | None
+
+
+@dataclass(frozen=True)
+class Lake:
+    """What a look at a lake shows. ``nights`` is empty when there is a ``reason`` for not knowing any."""
+
+    nights: tuple[NightCount, ...] = ()
+    reason: str = ""
+
+    @property
+    def counts(self) -> dict[date, int]:
+        """Number of alerts of each night; damaged ones count as none."""
+        return {item.night: item.alerts or 0 for item in self.nights}
+
+
+@dataclass(frozen=True)
+class FieldFact:
+    """A field that packets can contain; ``bytes`` is its mean size in the lake, uncompressed, where known."""
+
+    path: str
+    type: str
+    unit: str
+    description: str
+    bytes: float | None
+
+
+class Cache:
+    """Values that are made once, by one thread, and kept for a time."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._values: dict[Any, tuple[float, Any]] = {}
+        self._locks: dict[Any, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def get(self, key: Any, make: Callable[[], _Value]) -> _Value:
+        """Return the value of a key, made now if it is missing or too old."""
+        with self._guard:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            found = self._values.get(key)
+            if found is None or time.monotonic() - found[0] > self._seconds:
+                found = (time.monotonic(), make())
+                self._forget_old()
+                self._values[key] = found
+        value: _Value = found[1]
+        return value
+
+    def _forget_old(self) -> None:
+        if len(self._values) >= _MOST_VALUES:
+            with self._guard:
+                self._values.clear()
+                self._locks.clear()
+
+    def clear(self) -> None:
+        """Forget every value."""
+        with self._guard:
+            self._values.clear()
+
+
+_LAKES = Cache(FRESH_SECONDS)
+_SCHEMAS = Cache(FRESH_SECONDS)
+
+
+def forget() -> None:
+    """Look at everything anew."""
+    _LAKES.clear()
+    _SCHEMAS.clear()
+    for function in (field_bytes, fields_of, types_of, tags_of):
+        function.cache_clear()
+
+
+@cache
+def surveys() -> dict[str, Survey]:
+    """Return the surveys that can be asked, by kind of source."""
+    registry = default_registry()
+    return {kind: registry.get("source", kind).survey for kind in registry.steps["source"]}
+
+
+def look(kind: str, lake: str | None = None) -> Lake:
+    """Return the nights of a survey's lake with their numbers of alerts."""
+    return _LAKES.get((kind, lake), lambda: _look(kind, lake))
+
+
+def _look(kind: str, lake: str | None) -> Lake:
+    location = lake or load_settings().lakes.get(surveys()[kind].name)
+    if not location:
+        return Lake(reason=f"no lake is configured for {kind}; set ALERTFERRY_LAKE_{surveys()[kind].name.upper()}")
+    try:
+        root = local_path(str(Path(location).expanduser()) if "://" not in location else location)
+    except UsageError as error:
+        return Lake(reason=str(error))
+    if root is None:
+        return Lake(reason="this lake is on another machine; name the nights, they are looked up when the job runs")
+    with ThreadPoolExecutor(8) as pool:
+        found = tuple(pool.map(lambda night: NightCount(night, _count(root, night)), nights(root)))
+    return Lake(found, "" if found else "this lake holds no night yet")
+
+
+def _count(root: Path, night: date) -> int | None:
+    files = night_files(root, night)
+    facts = tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+    return _count_files(facts)
+
+
+@lru_cache(maxsize=20_000)
+def _count_files(facts: tuple[tuple[str, int, int], ...]) -> int | None:
+    try:
+        return count_alerts([Path(file) for file, _, _ in facts])
+    except AlertferryError:
+        return None
+
+
+def schema_of(kind: str, asked: Sequence[str], lake: str | None = None) -> Struct:
+    """Return the union of the schemas of some nights, or the documented one where there is nothing to look at."""
+    return _SCHEMAS.get((kind, lake, tuple(asked)), lambda: _schema(kind, asked, lake))
+
+
+def _schema(kind: str, asked: Sequence[str], lake: str | None) -> Struct:
+    source = default_registry().get("source", kind)
+    wanted = list(asked) or [str(item.night) for item in look(kind, lake).nights[-1:]]
+    try:
+        glance = source(nights=wanted, lake=lake).glance(load_settings()) if wanted else None
+    except (AlertferryError, ValueError):
+        glance = None
+    return glance.schema if glance and glance.schema else surveys()[kind].documented
+
+
+@lru_cache(maxsize=64)
+def tags_of(kind: str, unit: Kind, schema: Struct) -> tuple[Tag, ...]:
+    """Return the tags or the blocks of a survey on nights of this schema, those that can be used first."""
+    found = describe(surveys()[kind].name, unit, schema)
+    return tuple(sorted(found, key=lambda tag: (not tag.available, tag.name)))
+
+
+@lru_cache(maxsize=32)
+def types_of(kind: str, schema: Struct) -> dict[str, str]:
+    """Return the type of every field by its dotted path, derivable columns included."""
+    derived = {item.name: "string" for item in surveys()[kind].derived if not item.lacking(schema)}
+    return {path: str(field.type) for path, field in paths(schema)} | derived
+
+
+@lru_cache(maxsize=32)
+def fields_of(kind: str, schema: Struct, lake: str | None = None) -> tuple[FieldFact, ...]:
+    """Return every field of these nights with what is known of it, in the order of the lake."""
+    survey = surveys()[kind]
+    docs = {doc.path: doc for doc in (load_fields(*survey.field_table) if survey.field_table else ())}
+    sizes = field_bytes(kind, lake)
+    found = []
+    for path, of_type in types_of(kind, schema).items():
+        doc = docs.get(path)
+        words = (doc.unit, doc.description) if doc else ("", _derived_text(survey, path))
+        found.append(FieldFact(path, _short(of_type), *words, sizes.get(path)))
+    return tuple(found)
+
+
+def _derived_text(survey: Survey, path: str) -> str:
+    return next((item.description for item in survey.derived if item.name == path), "")
+
+
+def _short(of_type: str) -> str:
+    """Return a type without what is inside: ``array<struct>`` for an array of structs."""
+    head = of_type.partition("<")[0]
+    if head in ("struct", "map"):
+        return head
+    if head == "array":
+        return "array<struct>" if of_type.startswith("array<struct") else of_type[:24]
+    return of_type
+
+
+@cache
+def field_bytes(kind: str, lake: str | None = None) -> dict[str, float]:
+    """Return the mean bytes an alert of every field and of all that holds it, from the footer of the newest file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found = look(kind, lake).nights
+    location = lake or load_settings().lakes.get(surveys()[kind].name)
+    if not found or not location:
+        return {}
+    root = local_path(location)
+    files = night_files(root, found[-1].night) if root else []
+    try:
+        return _footer_bytes(pq.read_metadata(files[0])) if files else {}
+    except (OSError, pa.ArrowException):
+        return {}
+
+
+def _footer_bytes(footer: Any) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for group in range(footer.num_row_groups):
+        for index in range(footer.num_columns):
+            column = footer.row_group(group).column(index)
+            parts = [part for part in column.path_in_schema.split(".") if part not in ("list", "element", "array")]
+            for depth in range(1, len(parts) + 1):
+                path = ".".join(parts[:depth])
+                total[path] = total.get(path, 0.0) + column.total_uncompressed_size / max(1, footer.num_rows)
+    return total
+
+
+def content_bytes(kind: str, output: Any, schema: Struct, lake: str | None = None) -> float | None:
+    """Return about how many bytes a packet of this content has; None when nothing is known."""
+    sizes, packet = field_bytes(kind, lake), output.get("packet")
+    packets = surveys()[kind].packets
+    chosen = packets[packet].paths(schema) if packet in packets else tuple(output.get("fields") or ())
+    known = [sizes[path] for path in chosen if path in sizes]
+    return sum(known) if known else None

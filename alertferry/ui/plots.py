@@ -1,0 +1,155 @@
+"""Plots: alerts a night, the sky, histograms, light curves. Drawn by Bokeh in the page, from small tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter
+from bokeh.plotting import figure
+
+from alertferry.ui.theme import ACCENT, CHOSEN, UNCHOSEN
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+_DAY_MS = 86_400_000
+BAND_COLOURS = {"u": "#8f6fd1", "g": "#3f9f6b", "r": "#c9504a", "i": "#d98a2b", "z": "#8b7d6b", "y": "#6b7785"}
+
+
+def _figure(height: int, **options: Any) -> Any:
+    plot = figure(height=height, sizing_mode="stretch_width", toolbar_location=None, min_border=4, **options)
+    plot.background_fill_alpha = plot.border_fill_alpha = 0
+    plot.outline_line_color = None
+    return plot
+
+
+def nightly_source(counts: Mapping[date, int], chosen: Sequence[date]) -> dict[str, list[Any]]:
+    """Return the table behind `nightly_chart`."""
+    picked = set(chosen)
+    return {
+        "night": [datetime(night.year, night.month, night.day) for night in counts],
+        "name": [str(night) for night in counts],
+        "alerts": list(counts.values()),
+        "colour": [CHOSEN if night in picked else UNCHOSEN for night in counts],
+        "alpha": [1.0 if night in picked else 0.45 for night in counts],
+    }
+
+
+def nightly_chart(source: ColumnDataSource) -> Any:
+    """Return alerts a night as bars, the chosen nights in colour."""
+    plot = _figure(210, x_axis_type="datetime", tools="")
+    bars = plot.vbar(
+        x="night", top="alerts", width=0.8 * _DAY_MS, source=source, color="colour", alpha="alpha", line_alpha=0
+    )
+    bars.nonselection_glyph = None
+    plot.add_tools(HoverTool(tooltips=[("night", "@name"), ("alerts", "@alerts{0,0}")]))
+    plot.y_range.start = 0
+    plot.yaxis.formatter = NumeralTickFormatter(format="0.[0]a")
+    plot.yaxis.axis_label = "alerts"
+    plot.xgrid.visible = False
+    plot.xaxis.ticker.desired_num_ticks = 5
+    return plot
+
+
+def mollweide(ra_deg: Any, dec_deg: Any) -> tuple[Floats, Floats]:
+    """Return the plane coordinates of positions, RA 0 in the middle and growing to the left (Mollweide 1805).
+
+    The auxiliary angle t of ``2 t + sin 2 t = pi sin dec`` is found by Newton's method.
+    """
+    longitude = -np.radians((np.asarray(ra_deg, float) + 180.0) % 360.0 - 180.0)
+    latitude = np.radians(np.clip(np.asarray(dec_deg, float), -90, 90))
+    angle = latitude.copy()
+    for _ in range(30):
+        slope = 2 + 2 * np.cos(2 * angle)
+        step = (2 * angle + np.sin(2 * angle) - np.pi * np.sin(latitude)) / np.where(slope < 1e-9, 1, slope)
+        angle = np.clip(angle - step, -np.pi / 2, np.pi / 2)
+    return 2 * np.sqrt(2) / np.pi * longitude * np.cos(angle), np.sqrt(2) * np.sin(angle)
+
+
+def split_line(ra_deg: Any, dec_deg: Any) -> tuple[list[Floats], list[Floats]]:
+    """Return a line on the sky as lines on the map, cut where it leaves at one side and comes back at the other."""
+    x, y = mollweide(ra_deg, dec_deg)
+    cuts = np.flatnonzero(np.abs(np.diff(x)) > 1.5) + 1
+    return np.split(x, cuts), np.split(y, cuts)
+
+
+def sky_map(height: int = 300) -> tuple[Any, dict[str, ColumnDataSource]]:
+    """Return an empty map of the sky and the tables to fill: ``alerts``, ``sources``, ``cells``, ``region``."""
+    plot = _figure(height, tools="", match_aspect=True, x_range=(-2.95, 2.95), y_range=(-1.5, 1.5))
+    plot.axis.visible = False
+    plot.grid.visible = False
+    _graticule(plot)
+    tables = {name: ColumnDataSource({"x": [], "y": []}) for name in ("alerts", "sources", "cells")}
+    tables["region"] = ColumnDataSource({"xs": [], "ys": []})
+    plot.scatter("x", "y", source=tables["alerts"], size=2.5, color=UNCHOSEN, alpha=0.5)
+    plot.scatter("x", "y", source=tables["cells"], size=4, color=CHOSEN, alpha=0.4, marker="square")
+    plot.scatter("x", "y", source=tables["sources"], size=4, color=ACCENT, alpha=0.85)
+    plot.multi_line("xs", "ys", source=tables["region"], color=CHOSEN, width=2.5)
+    return plot, tables
+
+
+def _graticule(plot: Any) -> None:
+    dec = np.linspace(-90, 90, 91)
+    ra = np.linspace(-179.99, 179.99, 181)
+    lines = [(np.full_like(dec, value), dec) for value in (-120, -60, 0, 60, 120)]
+    lines += [(ra, np.full_like(ra, value)) for value in (-60, -30, 0, 30, 60)]
+    edge = [(np.full_like(dec, value), dec) for value in (-179.99, 179.99)]
+    for group, alpha in ((lines, 0.25), (edge, 0.8)):
+        xs, ys = zip(*(mollweide(*line) for line in group), strict=True)
+        plot.multi_line(list(xs), list(ys), color=UNCHOSEN, alpha=alpha, width=1)
+    hours = [-120, -60, 60, 120]
+    x, y = mollweide(hours, [0] * 4)
+    plot.text(x, y, [f"{value % 360}°" for value in hours], text_font_size="11px", text_color=UNCHOSEN, x_offset=3)
+
+
+def positions(ra_deg: Any, dec_deg: Any) -> dict[str, Any]:
+    """Return positions as a table of `sky_map`."""
+    x, y = mollweide(ra_deg, dec_deg)
+    return {"x": x, "y": y}
+
+
+def histogram(values: Any, label: str, height: int = 240) -> Any:
+    """Return a histogram of values; those that are no numbers are left out."""
+    finite = np.asarray(values, float)
+    finite = finite[np.isfinite(finite)]
+    low, high = np.percentile(finite, [0.5, 99.5]) if finite.size else (0.0, 1.0)
+    counts, edges = np.histogram(finite, bins=40, range=(low, high if high > low else low + 1))
+    plot = _figure(height, tools="")
+    plot.quad(top=counts, bottom=0, left=edges[:-1], right=edges[1:], color=CHOSEN, line_color=None, alpha=0.85)
+    plot.xaxis.axis_label = label
+    plot.xaxis.formatter = NumeralTickFormatter(format="0.[0]a")
+    plot.xaxis.ticker.desired_num_ticks = 5
+    plot.yaxis.axis_label = "alerts"
+    plot.y_range.start = 0
+    plot.xgrid.visible = False
+    return plot
+
+
+def light_curve(points: Mapping[str, Any], labels: tuple[str, str], inverted: bool, height: int = 240) -> Any:
+    """Return a light curve; ``points`` has ``time``, ``value``, ``error`` and ``band``. Magnitudes are inverted."""
+    plot = _figure(height, tools="")
+    band = np.asarray(points["band"], dtype=object)
+    for name in sorted({str(item) for item in band}):
+        here = band == name
+        time, value, error = (np.asarray(points[key], float)[here] for key in ("time", "value", "error"))
+        colour = BAND_COLOURS.get(name, UNCHOSEN)
+        plot.scatter(time, value, size=6, color=colour, legend_label=name)
+        ends = [list(pair) for pair in zip(value - error, value + error, strict=True)]
+        plot.multi_line([[moment, moment] for moment in time], ends, color=colour, alpha=0.6)
+    plot.xaxis.axis_label, plot.yaxis.axis_label = labels
+    plot.y_range.flipped = inverted
+    plot.xaxis.formatter = NumeralTickFormatter(format="0.[0]")
+    plot.yaxis.formatter = NumeralTickFormatter(format="0.[0]a")
+    plot.xaxis.ticker.desired_num_ticks = 4
+    if plot.legend:
+        plot.legend.orientation = "horizontal"
+        plot.legend.background_fill_alpha = 0
+        plot.legend.border_line_alpha = 0
+        plot.legend.location = "top_left"
+        plot.add_layout(plot.legend[0], "above")
+    return plot

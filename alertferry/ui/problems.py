@@ -1,0 +1,63 @@
+"""Every problem of a draft, sorted by the step of the wizard where it can be mended."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from alertferry.core.errors import AlertferryError, JobError, Problem
+from alertferry.core.job import Job
+from alertferry.ui.draft import Draft
+
+StepName = Literal["nights", "filters", "content", "review"]
+STEPS: tuple[StepName, ...] = ("nights", "filters", "content", "review")
+
+_FILTER = re.compile(r"^filters\[(\d+)\]\.?(.*)$")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A problem with the step, and for filters the kind and the position of the filter, where it belongs."""
+
+    step: StepName
+    problem: Problem
+    kind: str = ""
+    index: int = -1
+
+    @property
+    def text(self) -> str:
+        """What to show next to the controls: the message with the option at fault, without the position in the file."""
+        rest = _FILTER.sub(r"\2", self.problem.path) if self.kind else self.problem.path.partition(".")[2]
+        named = rest and rest != "catalog"  # such messages name the catalogue themselves
+        return f"{rest}: {self.problem.message}" if named else self.problem.message
+
+
+def place(problem: Problem, draft: Draft) -> Placed:
+    """Return where a problem is shown."""
+    found = _FILTER.match(problem.path)
+    if found:
+        index = int(found[1])
+        kind = str(draft.filters[index].get("kind", "")) if index < len(draft.filters) else ""
+        return Placed("filters", problem, kind, index)
+    root = re.split(r"[.\[]", problem.path, maxsplit=1)[0]
+    steps: dict[str, StepName] = {"source": "nights", "output": "content", "filters": "filters"}
+    return Placed(steps.get(root, "review"), problem)
+
+
+def problems_of(draft: Draft, check: Callable[[Job], Sequence[Problem]]) -> tuple[Placed, ...]:
+    """Return every problem of a draft; ``check`` says what is wrong with a job that is well-formed."""
+    try:
+        job = draft.to_job()
+        found = check(job)
+    except JobError as error:
+        found = error.problems
+    except AlertferryError as error:
+        found = [Problem("", str(error))]
+    return tuple(place(problem, draft) for problem in found)
+
+
+def of_step(found: Sequence[Placed], step: StepName) -> tuple[Placed, ...]:
+    """Return the problems of one step."""
+    return tuple(item for item in found if item.step == step)

@@ -1,0 +1,201 @@
+"""One user's page: the draft, the step it is at, and everybody who wants to know when they change."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from alertferry import service
+from alertferry.core.errors import AlertferryError, Problem
+from alertferry.core.job import Job
+from alertferry.core.schema import Struct
+from alertferry.ui import drafts, lakes, uploads
+from alertferry.ui.background import crew_of
+from alertferry.ui.downloads import OFFERS
+from alertferry.ui.draft import Draft, new_draft
+from alertferry.ui.policy import site_problems
+from alertferry.ui.problems import Placed, place, problems_of
+
+LOG = logging.getLogger("alertferry.ui")
+
+Schedule = Callable[[Callable[[], None]], None]
+
+
+@dataclass(frozen=True)
+class Site:
+    """How this dashboard is served.
+
+    ``signed_in``: users sign in, and jobs are theirs. ``confined``: it serves others than the user of this machine, who
+    may name none of its files. ``estimates``: a worker with Spark may be started for estimates and previews.
+    """
+
+    signed_in: bool = False
+    confined: bool = False
+    estimates: bool = True
+    max_upload_bytes: int = uploads.MAX_BYTES
+
+
+class Session:
+    """The state of one page. Views read it, change it by `update`, and are told by the functions in ``watchers``.
+
+    ``schedule`` brings a function into the page's own thread; without one it is called at once.
+    """
+
+    def __init__(self, owner: str | None, site: Site, schedule: Schedule | None = None) -> None:
+        self.owner = owner
+        self.site = site
+        self.draft = start_draft()
+        self.step = "nights"
+        self.draft_id = drafts.new_id()
+        self.problems: tuple[Placed, ...] = ()
+        self.visited: set[str] = set()
+        self.job_id: str | None = None
+        self.watchers: list[Callable[[], None]] = []
+        self.closing: list[Callable[[], None]] = []
+        self.closed = False
+        self.ticket = uploads.TICKETS.issue(owner)
+        self.offers: list[str] = []
+        self._schedule = schedule or (lambda function: function())
+        self._newest: dict[str, int] = {}
+
+    def resume(self, draft_id: str) -> bool:
+        """Go on with a draft that was kept; False when there is none of this owner."""
+        found = drafts.load(draft_id, self.owner)
+        if found is None:
+            return False
+        self.draft, self.step = found
+        self.draft_id = draft_id
+        return True
+
+    def new_draft_id(self) -> None:
+        """Keep what follows as another draft."""
+        self.draft_id = drafts.new_id()
+
+    def update(self, draft: Draft) -> None:
+        """Take over a changed draft, keep it on disk and tell the views."""
+        if draft != self.draft:
+            self.draft = draft
+            self.keep()
+            self.changed()
+
+    def keep(self) -> None:
+        """Keep the draft on disk; a full disk does not stop the work."""
+        try:
+            drafts.save(self.draft_id, self.owner, self.draft, self.step)
+        except OSError as error:
+            LOG.warning("a draft could not be kept: %s", error)
+
+    def changed(self) -> None:
+        """Tell every view that the draft is another one."""
+        for watcher in list(self.watchers):
+            watcher()
+
+    @property
+    def lake(self) -> str | None:
+        """The lake that the job names instead of the configured one."""
+        return str(self.draft.source["lake"]) if self.draft.source.get("lake") else None
+
+    def schema(self) -> Struct:
+        """Return the fields of the chosen nights."""
+        return lakes.schema_of(self.draft.survey, self.draft.nights, self.lake)
+
+    def check(self) -> tuple[Placed, ...]:
+        """Return every problem of the draft, also those of the site."""
+        draft = self.draft
+        foreign = site_problems(draft.to_dict(), self.owner) if self.site.confined else []
+        if foreign:  # the files of others are not even looked at
+            return tuple(place(problem, draft) for problem in foreign)
+        return problems_of(draft, service.problems_of)
+
+    def later(self, key: str, work: Callable[[], Any], done: Callable[[Any, AlertferryError | None], None]) -> None:
+        """Do something slow elsewhere; ``done`` gets its result, unless the same key was asked for again meanwhile."""
+        turn = self._newest[key] = self._newest.get(key, 0) + 1
+
+        def wanted() -> bool:
+            return self._newest.get(key) == turn and not self.closed
+
+        def finish(result: Any, error: AlertferryError | None) -> None:
+            if wanted():
+                done(result, error)
+
+        def go() -> None:
+            if not wanted():
+                return
+            result, error = attempt(work)
+            if wanted():
+                self._schedule(partial(finish, result, error))
+
+        crew_of(key).do(go)
+
+    def soon(self, function: Callable[[], None]) -> None:
+        """Do something as soon as the page is free: plots may be changed only then."""
+        self._schedule(function)
+
+    def forget(self, key: str) -> None:
+        """Let no result of this key arrive any more."""
+        self._newest[key] = self._newest.get(key, 0) + 1
+
+    def offer(self, path: Any, name: str) -> str:
+        """Offer a file for as long as this page is open; return its address."""
+        address = OFFERS.make(path, name)
+        self.offers.append(address)
+        return address
+
+    def close(self) -> None:
+        """Give back everything that this page held."""
+        self.closed = True
+        uploads.TICKETS.withdraw(self.ticket)
+        for address in self.offers:
+            OFFERS.withdraw(address)
+        for function in self.closing:
+            function()
+        self.watchers.clear()
+        self.closing.clear()
+
+
+def attempt(work: Callable[[], Any]) -> tuple[Any, AlertferryError | None]:
+    """Do something; whatever goes wrong becomes a sentence that can be shown, the rest goes to the server's log."""
+    try:
+        return work(), None
+    except AlertferryError as error:
+        return None, error
+    except NotImplementedError:
+        return None, AlertferryError("this is not available in this installation")
+    except Exception:
+        LOG.exception("unexpected failure")
+        return None, AlertferryError("something went wrong in the dashboard; the server's log says more")
+
+
+def start_draft() -> Draft:
+    """Return the draft of a fresh page: the first survey that has a lake, its lightest packet."""
+    kinds = lakes.surveys()
+    preferred = [kind for kind in ("lsst", "ztf") if kind in kinds] + sorted(kinds)
+    kind = next((kind for kind in preferred if lakes.look(kind).nights), preferred[0])
+    return new_draft(kind, light_packet(kind))
+
+
+def light_packet(kind: str) -> str | None:
+    """Return the packet that a survey is offered with first."""
+    names = list(lakes.surveys()[kind].packets)
+    return next((name for name in names if name.startswith("light")), names[0] if names else None)
+
+
+def job_or_none(draft: Draft) -> Job | None:
+    """Return the job that a draft makes, if it makes one."""
+    try:
+        return draft.to_job()
+    except AlertferryError:
+        return None
+
+
+def texts(found: tuple[Placed, ...]) -> list[str]:
+    """Return problems as the lines of a notice."""
+    return [item.text for item in found]
+
+
+def general(error: AlertferryError) -> tuple[Problem, ...]:
+    """Return the problems of an error, or the error itself as one."""
+    return tuple(getattr(error, "problems", ())) or (Problem("", str(error)),)

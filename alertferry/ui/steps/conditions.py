@@ -1,0 +1,61 @@
+"""Conditions in SQL: an editor that knows the fields, and a finder for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alertferry.ui import lakes
+from alertferry.ui.components import FieldTree, SqlEditor
+from alertferry.ui.conditions import mark_data, marks, pieces, sql_text, with_sql
+from alertferry.ui.session import Session
+from alertferry.ui.theme import card, stack
+
+_EXAMPLES = {
+    "lsst": "diaSource.snr > 10\ndiaSource.band IN ('g', 'r')",
+    "ztf": "candidate.magpsf < 19\ncandidate.drb > 0.7",
+}
+
+
+class ConditionsPanel:
+    """The editor and the field finder."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.editor = SqlEditor(placeholder=_EXAMPLES.get(session.draft.survey, "field > 1"))
+        self.editor.on_message = self._typed
+        self.finder = FieldTree(picks=True)
+        self.finder.on_message = self._picked
+        hint = "One condition a line, in Spark SQL; all must hold. Type two letters of a field to complete it."
+        self.view = stack(
+            card(self.editor, title="Conditions", hint=hint),
+            card(self.finder, title="Field finder", hint="Choose a field to put it where the cursor is."),
+        )
+        self._shown: Any = None
+
+    def refresh(self) -> None:
+        """Show the draft; the text stays as it is typed while it means the same."""
+        session, schema = self.session, self.session.schema()
+        self.editor.placeholder = _EXAMPLES.get(session.draft.survey, "field > 1")
+        if (session.draft.survey, schema) != self._shown:
+            self._shown = (session.draft.survey, schema)
+            fields = lakes.fields_of(session.draft.survey, schema, session.lake)
+            self.editor.fields = [[field.path, field.type, field.unit] for field in fields]
+            self.finder.fields = [vars(field) for field in fields]
+        if with_sql(session.draft, self.editor.text) != session.draft:
+            self.editor.text = sql_text(session.draft)
+        self._mark(self.editor.text)
+
+    def _mark(self, text: str) -> None:
+        types = lakes.types_of(self.session.draft.survey, self.session.schema())
+        self.editor.param.update(marks=mark_data(marks(text, types)), count=len(pieces(text)))
+
+    def _typed(self, message: dict[str, Any]) -> None:
+        text = str(message.get("text", ""))
+        self.editor.text = text
+        self._mark(text)
+        self.session.update(with_sql(self.session.draft, text))
+
+    def _picked(self, message: dict[str, Any]) -> None:
+        path = str(message.get("pick", ""))
+        if path in {field["path"] for field in self.finder.fields}:
+            self.editor.insert(path)

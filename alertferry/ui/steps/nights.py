@@ -1,0 +1,94 @@
+"""First step: which survey, which nights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import partial
+from typing import Any
+
+import panel as pn
+import panel_material_ui as pmui
+from bokeh.models import ColumnDataSource
+
+from alertferry.ui import lakes
+from alertferry.ui.components import Calendar, Notice, Segments
+from alertferry.ui.draft import chosen_nights, parse_nights, toggled_nights, with_nights, with_survey
+from alertferry.ui.plots import nightly_chart, nightly_source
+from alertferry.ui.problems import of_step
+from alertferry.ui.session import Session, light_packet, texts
+from alertferry.ui.theme import card, grid, heading, stack
+
+
+class NightsStep:
+    """Survey, calendar, nightly counts."""
+
+    label = "Nights"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        names = [{"value": kind, "label": survey.title} for kind, survey in lakes.surveys().items()]
+        self.survey = Segments(items=names, value=session.draft.survey, label="Survey")
+        self.survey.on_choice(self._to_survey)
+        self.calendar = Calendar()
+        self.calendar.on_message = self._toggled
+        self.text = pmui.TextInput(
+            size="small",
+            label="Nights and ranges",
+            placeholder="2026-03-01..2026-03-07, 2026-03-12",
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        self.text.param.watch(self._typed, "value")
+        self.source = ColumnDataSource(nightly_source({}, ()))
+        self.notice = Notice(visible=False)
+        self.problems = Notice(tone="error", visible=False)
+        self.looks = grid(self._calendar_card(), self._chart_card(), columns="minmax(0, 3fr) minmax(0, 4fr)")
+        self.view = stack(
+            heading("Survey and nights", "Where the alerts come from. Only nights that hold data can be chosen.", 1),
+            card(self.survey, title="Survey"),
+            self.notice,
+            self.looks,
+            self.problems,
+        )
+
+    def _calendar_card(self) -> pn.Column:
+        hint = "Click a night; with shift, every night up to it."
+        return card(self.calendar, title="Calendar", hint=hint)
+
+    def _chart_card(self) -> pn.Column:
+        chart = pn.pane.Bokeh(nightly_chart(self.source), sizing_mode="stretch_width", margin=0)
+        return card(chart, self.text, title="Alerts a night")
+
+    def refresh(self) -> None:
+        """Show the draft."""
+        draft, lake = self.session.draft, lakes.look(self.session.draft.survey, self.session.lake)
+        counts, chosen = lake.counts, chosen_nights(draft)
+        self.survey.value = draft.survey
+        self.notice.param.update(visible=bool(lake.reason), tone="warning", title=_sentence(lake.reason))
+        self.looks[0].visible = bool(counts)
+        with_data = {str(night): count for night, count in counts.items()}
+        self.calendar.param.update(counts=with_data, chosen=[str(night) for night in chosen])
+        self.text.value = ", ".join(draft.nights)
+        self.session.soon(partial(self._draw, counts, chosen))
+        lines = texts(of_step(self.session.problems, "nights")) if draft.nights or draft.source.get("times") else []
+        self.problems.param.update(visible=bool(lines), title="These nights cannot be asked for", lines=lines)
+
+    def _draw(self, counts: Mapping[date, int], chosen: Sequence[date]) -> None:
+        self.source.data = nightly_source(counts, chosen)
+
+    def _to_survey(self, kind: str) -> None:
+        if kind != self.session.draft.survey:
+            self.session.update(with_survey(self.session.draft, kind, light_packet(kind)))
+
+    def _toggled(self, message: dict[str, Any]) -> None:
+        nights = {date.fromisoformat(str(night)) for night in message.get("nights", ())}
+        self.session.update(toggled_nights(self.session.draft, nights, bool(message.get("on"))))
+
+    def _typed(self, event: Any) -> None:
+        if event.new != ", ".join(self.session.draft.nights):
+            self.session.update(with_nights(self.session.draft, parse_nights(event.new or "")))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,232 @@
+"""Fourth step: the whole request, in every form, with a taste of its result."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import panel_material_ui as pmui
+
+from alertferry import service
+from alertferry.core.errors import AlertferryError
+from alertferry.core.job import Job
+from alertferry.core.safe_yaml import dump_mapping
+from alertferry.ui import uploads
+from alertferry.ui.components import CodeBlock, DataTable, Funnel, Notice, Segments, Upload
+from alertferry.ui.draft import Draft, with_name
+from alertferry.ui.imports import draft_from_file
+from alertferry.ui.session import Session, general, job_or_none
+from alertferry.ui.text import step_text
+from alertferry.ui.theme import card, grid, heading, stack
+
+MAX_JOB_BYTES = 64 * 1024
+FORMS = {"Job file": "yaml", "Command line": "cli", "Python": "python"}
+
+
+def file_name(draft: Draft) -> str:
+    """Return the name under which a job file is saved."""
+    name = "".join(character if character.isalnum() or character in "-_" else "-" for character in draft.name or "")
+    return f"{name.strip('-') or 'job'}.yml"
+
+
+def as_yaml(draft: Draft) -> str:
+    """Return the job file; that of a draft which is no job yet holds what there is."""
+    job = job_or_none(draft)
+    return job.to_yaml() if job else dump_mapping(draft.to_dict())
+
+
+def as_commands(draft: Draft) -> str:
+    """Return the commands that do the same from a shell."""
+    name = shlex.quote(file_name(draft))
+    lines = [
+        f"# save the job file as {name}, then",
+        *(f"alertferry {verb} {name}" for verb in ("check", "estimate", "run")),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def as_python(job: Job) -> str:
+    """Return a Python program that does the same; every value is written by `repr`."""
+    return (
+        "import alertferry\n\n"
+        f"job = alertferry.Job.from_dict({_literal(job.to_dict())})\n"
+        "outcome = alertferry.run(job)\n"
+        'print(outcome.alerts, "alerts in", outcome.topic)\n\n'
+        "for batch in alertferry.consume(outcome.topic):\n"
+        "    table = batch.to_pandas()\n"
+    )
+
+
+def _literal(value: Any) -> str:
+    from pprint import pformat
+
+    return pformat(value, width=100, sort_dicts=False)
+
+
+class ReviewStep:
+    """The job in three forms, name, upload of job files, preview, submit."""
+
+    label = "Review"
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.name = pmui.TextInput(
+            size="small", label="Name of the job (optional)", max_length=80, sizing_mode="stretch_width", margin=0
+        )
+        self.name.param.watch(lambda event: session.update(with_name(session.draft, event.new or "")), "value")
+        forms = [{"value": value, "label": label} for label, value in FORMS.items()]
+        self.form = Segments(items=forms, value="yaml", label="Form")
+        self.form.on_choice(lambda _: self._show_form())
+        self.code = CodeBlock(title="job.yml", filename="job.yml")
+        self.upload = Upload(
+            title="Open a job file",
+            hint="Ours, or one of Fink's; replaces everything above",
+            accept=".yml,.yaml,.json",
+            ticket=session.ticket,
+            max_bytes=MAX_JOB_BYTES,
+        )
+        self.upload.on_message = self._opened
+        self.imported = Notice(visible=False)
+        self.problems = Notice(tone="error", visible=False)
+        self.funnel = Funnel()
+        self.notes = Notice(tone="info", visible=False)
+        self.doctor = Notice(tone="warning", visible=False)
+        self.doctor_table = DataTable(title="Each condition by itself", visible=False)
+        self.preview = DataTable(title="First records", empty="")
+        self.preview_notice = Notice(visible=False)
+        self.view = stack(
+            heading("Review", "Everything you asked for. Submit it here, or take it to a terminal or a notebook.", 1),
+            self.problems,
+            grid(
+                card(self.name, self.form, self.code, self.imported, self.upload, title="The request"),
+                card(
+                    self.funnel,
+                    self.notes,
+                    self.doctor,
+                    self.doctor_table,
+                    title="What it amounts to",
+                    hint="Alerts left after each step, with a 95 % interval.",
+                ),
+                columns="minmax(0, 1fr) minmax(0, 1fr)",
+            ),
+            card(
+                self.preview_notice,
+                self.preview,
+                title="Preview",
+                hint="Real alerts exactly as they would be delivered. Binary values are shown as their length.",
+            ),
+        )
+        self._previewed: str | None = None
+
+    def refresh(self) -> None:
+        """Show the draft."""
+        self.name.value = self.session.draft.name or ""
+        self._show_form()
+        lines = [str(item.problem) for item in self.session.problems]
+        self.problems.param.update(visible=bool(lines), title="This cannot be submitted yet", lines=lines)
+        job = job_or_none(self.session.draft)
+        self.funnel.empty = (
+            "There is no estimate until the request is complete." if lines or job is None else "Estimating …"
+        )
+        if job is not None and not lines and job.hash != self._previewed:
+            self._previewed = job.hash
+            self._ask_preview(job)
+        elif lines or job is None:
+            self._previewed = None
+            self.session.forget("preview")
+            self.preview.param.update(
+                rows=[], columns=[], empty="There is nothing to show until the request is complete."
+            )
+            self.preview_notice.visible = False
+
+    def _show_form(self) -> None:
+        draft, job = self.session.draft, job_or_none(self.session.draft)
+        name = file_name(draft)
+        if self.form.value == "python":
+            text, name = (as_python(job) if job else ""), name.replace(".yml", ".py")
+        elif self.form.value == "cli":
+            text, name = as_commands(draft), name.replace(".yml", ".sh")
+        else:
+            text = as_yaml(draft)
+        self.code.param.update(title=name, filename=name, text=text, empty="The request is not complete yet.")
+
+    def show_estimate(self, estimate: Any) -> None:
+        """Show an estimate; None while there is none."""
+        survey = self.session.draft.survey
+        found = () if estimate is None else estimate.steps
+        self.funnel.steps = [step.model_dump() | {"name": step_text(step.name, survey)} for step in found]
+        notes = [] if estimate is None else list(estimate.notes)
+        self.notes.param.update(visible=bool(notes), lines=notes)
+        self.show_doctor(estimate.doctor if estimate else None)
+
+    def show_doctor(self, doctor: Any) -> None:
+        """Say why nothing passes."""
+        lines = [doctor.message] if doctor else []
+        self.doctor.param.update(visible=bool(doctor), title="No alert of the sample passes", lines=lines)
+        rows = (
+            [[line.line, f"{line.passing:,}", f"{line.share:.2%}", _facts(line)] for line in doctor.lines]
+            if doctor
+            else []
+        )
+        columns = [
+            {"title": "Condition"},
+            {"title": "Pass", "right": True},
+            {"title": "Share", "right": True},
+            {"title": "Its fields hold"},
+        ]
+        self.doctor_table.param.update(visible=bool(rows), columns=columns, rows=rows)
+
+    def _ask_preview(self, job: Job) -> None:
+        if not self.session.site.estimates:
+            self.preview.empty = self.funnel.empty = "This dashboard gives no estimates and previews."
+            return
+        self.preview.param.update(rows=[], columns=[], empty="Fetching ten alerts …")
+        self.session.later("preview", lambda: service.preview(job, 10), self._previewed_as)
+
+    def _previewed_as(self, found: Any, error: AlertferryError | None) -> None:
+        if error is not None:
+            self.preview.param.update(rows=[], columns=[], empty="There is no preview.")
+            self.preview_notice.param.update(visible=True, tone="warning", title="No preview", lines=[str(error)])
+            return
+        self.preview_notice.visible = False
+        columns, rows = record_table(found.records, [(c.name, c.type) for c in found.columns])
+        self.preview.param.update(columns=columns, rows=rows, empty="No alert passes, so there is none to show.")
+
+    def _opened(self, message: dict[str, Any]) -> None:
+        found = uploads.find(str(message.get("file")), self.session.owner)
+        if found is None:
+            return
+        try:
+            draft, unmapped = draft_from_file((uploads.folder() / found.path).read_bytes())
+        except AlertferryError as error:
+            lines = [str(problem) for problem in general(error)]
+            self.imported.param.update(visible=True, tone="error", title=f"{found.name} is not a job", lines=lines)
+            return
+        tone = "warning" if unmapped else "success"
+        self.imported.param.update(visible=True, tone=tone, title=f"{found.name} is open", lines=list(unmapped))
+        self.session.update(draft)
+
+
+def _facts(line: Any) -> str:
+    return "; ".join(f"{f.path}: {_short(f.min)} to {_short(f.max)}, {f.null_share:.0%} null" for f in line.fields)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def record_table(records: Any, columns: Any) -> tuple[list[dict[str, Any]], list[list[str | None]]]:
+    """Return records as a table of text; nested values as JSON, cut where they are long."""
+    heads = [{"title": name, "note": kind} for name, kind in columns]
+    rows = [[_cell(record.get(name)) for name, _ in columns] for record in records]
+    return heads, rows
+
+
+def _cell(value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, float):
+        return f"{value:.8g}"
+    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 160 else text[:157] + "…"

@@ -1,0 +1,40 @@
+"""Small texts for people: durations, times, logs without control characters."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean_log(text: str) -> str:
+    """Return a log without colours and without characters that could disturb a page."""
+    return _CONTROL.sub("", _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+
+
+_STEPS = {"tags": "Tags", "blocks": "Blocks", "sql": "Conditions", "region": "Region", "crossmatch": "Catalogue"}
+
+
+def step_text(name: str, survey: str) -> str:
+    """Return the name of a step of a job for people: ``sql-2`` as ``Conditions 2``."""
+    if name == survey:
+        return "Chosen nights"
+    kind, _, number = name.partition("-")
+    return f"{_STEPS.get(kind, kind.capitalize())} {number}".strip()
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration as ``45 s``, ``3 min 20 s`` or ``2 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def time_text(moment: datetime | None) -> str:
+    """Return a time in UTC as ``2026-03-01 12:34``; a dash for none."""
+    return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"

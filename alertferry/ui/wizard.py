@@ -1,0 +1,307 @@
+"""The wizard: steps, gauges, and what happens between them."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from alertferry import service
+from alertferry.core.errors import AlertferryError
+from alertferry.core.job import Job
+from alertferry.ui import gauges, lakes
+from alertferry.ui.components import ActionBar, Notice, Stepper
+from alertferry.ui.draft import Draft
+from alertferry.ui.gauges import Gauge
+from alertferry.ui.problems import STEPS
+from alertferry.ui.session import Session, general, job_or_none
+from alertferry.ui.steps.content import ContentStep
+from alertferry.ui.steps.data import DataStep
+from alertferry.ui.steps.filters import FiltersStep
+from alertferry.ui.steps.nights import NightsStep
+from alertferry.ui.steps.review import ReviewStep
+from alertferry.ui.steps.running import RunningStep
+from alertferry.ui.theme import stack
+
+NAMES = (*STEPS, "run", "data")
+_MAKERS: dict[str, Any] = {
+    "nights": NightsStep,
+    "filters": FiltersStep,
+    "content": ContentStep,
+    "review": ReviewStep,
+    "run": RunningStep,
+    "data": DataStep,
+}
+_NEXT = {
+    "nights": "Filters",
+    "filters": "Content",
+    "content": "Review",
+    "review": "Submit",
+    "run": "Get data",
+    "data": "",
+}
+
+ESTIMATE_PAUSE_SECONDS = 0.3
+"""How long choices must rest before an estimate is asked for."""
+
+LOG_BYTES = 50_000
+"""How much of the end of a log is shown while the job runs; all that is kept, once it is over."""
+
+_KEPT_ESTIMATES = 500
+_ESTIMATES: OrderedDict[str, Any] = OrderedDict()
+
+
+def estimate(job: Job) -> Any:
+    """Return the estimate of a job; the newest are kept for all sessions."""
+    key = job.hash
+    if key not in _ESTIMATES:
+        found = service.estimate(job)
+        _ESTIMATES[key] = found
+        while len(_ESTIMATES) > _KEPT_ESTIMATES:
+            _ESTIMATES.popitem(last=False)
+    return _ESTIMATES[key]
+
+
+class Wizard:
+    """The steps of one page. ``went`` is called when the page's address should change."""
+
+    def __init__(self, session: Session, went: Callable[[], None]) -> None:
+        self.session, self._went = session, went
+        self.stepper = Stepper(active=session.step)
+        self.stepper.on_message = lambda message: self.go(str(message.get("go")))
+        self.bar = ActionBar()
+        self.bar.on_message = self._pressed
+        self.body = stack()
+        self.notice = Notice(visible=False)
+        self.view = stack(self.stepper, self.notice, self.body, self.bar, gap=20)
+        self.record: Any = None
+        self._made: dict[str, Any] = {}
+        self._estimate: Any = None
+        self._asked: str | None = None
+        session.watchers.append(self.draft_changed)
+
+    @property
+    def made(self) -> dict[str, Any]:
+        """The steps that have been shown so far."""
+        return self._made
+
+    def step(self, name: str) -> Any:
+        """Return a step's view, made when it is first shown."""
+        if name not in self._made:
+            self._made[name] = _MAKERS[name](self.session)
+        return self._made[name]
+
+    def go(self, name: str) -> None:
+        """Turn to a step."""
+        if (
+            name not in NAMES
+            or (name in ("run", "data") and self.record is None)
+            or (name == "data" and not self._has_data())
+        ):
+            return
+        self.session.step = name
+        self.session.visited.add(name)
+        self.notice.visible = False
+        view = self.step(name)
+        if name in ("run", "data"):
+            self._show_job()
+        else:
+            view.refresh()
+            self.session.keep()
+        if name == "review":
+            view.show_estimate(self._estimate)
+        self.body[:] = [view.view]
+        self.stepper.active = name
+        self._show_steps()
+        self._show_bar()
+        self._went()
+
+    def draft_changed(self) -> None:
+        """Show the draft again, and ask for what takes longer."""
+        self.session.problems = ()
+        self._estimate = None
+        self._show_bar()
+        self.session.forget("estimate")
+        self.session.later("check", self.session.check, self._checked)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        if self.session.step in STEPS:
+            self.step(self.session.step).refresh()
+        self._show_steps()
+
+    def _checked(self, problems: Any, error: AlertferryError | None) -> None:
+        if error is not None:
+            self.notice.param.update(
+                visible=True, tone="error", title="The request cannot be checked", lines=[str(error)]
+            )
+            return
+        self.session.problems = problems
+        self._refresh()
+        job = job_or_none(self.session.draft)
+        if job is not None and not problems and self.session.site.estimates:
+            self._ask_estimate(job)
+        self._show_bar()
+
+    def _ask_estimate(self, job: Job) -> None:
+        def work() -> Any:
+            time.sleep(ESTIMATE_PAUSE_SECONDS)
+            return estimate(job) if self._asked == job.hash else None
+
+        self._asked = job.hash
+        self.session.later("estimate", work, self._estimated)
+
+    def _estimated(self, found: Any, error: AlertferryError | None) -> None:
+        self._asked = None
+        self._estimate = found
+        if "review" in self._made:
+            self._made["review"].show_estimate(found)
+        self._show_bar(str(error) if error else "")
+
+    def gauge(self, fault: str = "") -> Gauge:
+        """Return what the gauges show now."""
+        session, draft = self.session, self.session.draft
+        packet = lakes.content_bytes(draft.survey, draft.output, session.schema(), session.lake)
+        if self.record is not None and session.step in ("run", "data"):
+            return _of_record(self.record)
+        if self._estimate is not None:
+            return gauges.measured(self._estimate, packet)
+        found = gauges.at_once(draft, lakes.look(draft.survey, session.lake), packet, self._asked is not None)
+        return (
+            found
+            if not fault or not draft.filters
+            else Gauge(found.alerts, "no estimate: " + fault.splitlines()[0][:60], found.size, found.size_note)
+        )
+
+    def _show_bar(self, fault: str = "") -> None:
+        found, step = self.gauge(fault), self.session.step
+        ready = not self.session.problems and job_or_none(self.session.draft) is not None
+        back = NAMES[NAMES.index(step) - 1].capitalize() if step not in ("nights", "run", "data") else ""
+        back = "Request" if step == "run" else "Run" if step == "data" else back
+        blocked = (step == "review" and not ready) or (step == "run" and not self._has_data())
+        self.bar.param.update(
+            alerts=found.alerts,
+            alerts_note=found.alerts_note,
+            size_text=found.size,
+            size_note=found.size_note,
+            busy=found.busy,
+            back=back,
+            next=_NEXT[step],
+            next_disabled=blocked,
+        )
+
+    def _show_steps(self) -> None:
+        faults = {item.step for item in self.session.problems}
+        now = NAMES.index(self.session.step)
+        steps = []
+        for index, name in enumerate(NAMES):
+            done = index < now or (self.record is not None and name in STEPS) or (name == "run" and self._has_data())
+            fault = name in faults and name in self.session.visited and (name != "nights" or now > 0)
+            state = "fault" if fault else "done" if done else "todo"
+            closed = (name == "run" and self.record is None) or (name == "data" and not self._has_data())
+            steps.append({"name": name, "label": _MAKERS[name].label, "state": state, "disabled": closed})
+        self.stepper.steps = steps
+
+    def _pressed(self, message: dict[str, Any]) -> None:
+        step = self.session.step
+        if message.get("press") == "back" and step != "nights":
+            self.go("review" if step == "run" else NAMES[NAMES.index(step) - 1])
+        elif message.get("press") == "next":
+            self._submit() if step == "review" else self.go(NAMES[min(NAMES.index(step) + 1, len(NAMES) - 1)])
+
+    def _submit(self) -> None:
+        """Submit the very job that is shown."""
+        job, owner, session = job_or_none(self.session.draft), self.session.owner, self.session
+        if job is None or session.problems:
+            return
+        self.bar.param.update(next_disabled=True, next="Submitting …")
+
+        def work() -> Any:
+            foreign = session.check()
+            return service.submit(job, owner=owner) if not foreign else None
+
+        session.later("submit", work, self._submitted)
+
+    def _submitted(self, record: Any, error: AlertferryError | None) -> None:
+        if error is not None or record is None:
+            self._show_bar()
+            lines = (
+                [str(problem) for problem in general(error)] if error else [item.text for item in self.session.problems]
+            )
+            self.notice.param.update(visible=True, tone="error", title="The job was not submitted", lines=lines)
+            return
+        self.open_job(record)
+
+    def open_job(self, record: Any) -> None:
+        """Show a job, under way or over; its request becomes the draft."""
+        self.record = record
+        self.session.job_id = record.id
+        self.go("data" if self._has_data() else "run")
+
+    def open_draft(self, draft: Draft) -> None:
+        """Start a request from what another one was."""
+        self.record, self.session.job_id = None, None
+        for name in ("run", "data"):
+            self._made.pop(name, None)
+        self.session.update(draft)
+        self.go("nights")
+
+    def _has_data(self) -> bool:
+        return self.record is not None and self.record.state == "complete" and bool(self.record.topic)
+
+    def watch_job(self) -> None:
+        """Look at the job again; called every now and then while it is not over."""
+        identifier, owner = self.session.job_id, self.session.owner
+        if identifier is None or self.record is None or self.record.over:
+            return
+        self.session.later("job", lambda: look_at_job(identifier, owner), self._looked)
+
+    def _looked(self, found: Any, error: AlertferryError | None) -> None:
+        if error is not None:
+            self.notice.param.update(visible=True, tone="error", title="The job cannot be found", lines=[str(error)])
+            return
+        self.record, log = found
+        if self.session.step == "run" and self._has_data():
+            self.step("run").show(self.record, log)
+            self.go("data")
+        elif self.session.step == "run":
+            self.step("run").show(self.record, log)
+            self._show_bar()
+        self._show_steps()
+
+    def _show_job(self) -> None:
+        if self.session.step == "data":
+            self.step("data").show(self.record)
+            return
+        self.step("run").show(self.record, None)
+        identifier, owner = self.session.job_id, self.session.owner
+        self.session.later("log", lambda: service.job_log(str(identifier), owner=owner), self._logged)
+
+    def _logged(self, log: Any, error: AlertferryError | None) -> None:
+        if error is None:
+            self.step("run").show(self.record, log)
+
+
+_LOOKS = lakes.Cache(0.5)
+
+
+def look_at_job(identifier: str, owner: str | None) -> tuple[Any, str]:
+    """Return a job and the end of its log; the pages that follow one job look at it together."""
+
+    def look() -> tuple[Any, str]:
+        record = service.show_job(identifier, owner=owner)
+        return record, service.job_log(identifier, owner=owner, last_bytes=LOG_BYTES)
+
+    return _LOOKS.get((identifier, owner), look)
+
+
+def _of_record(record: Any) -> Gauge:
+    progress = record.progress or {}
+    if record.alerts is not None:
+        return Gauge(f"{record.alerts:,}", "delivered", gauges.size_text(record.bytes or 0), "in the topic")
+    if record.over:
+        return Gauge("–", record.state, "–", "")
+    published = progress.get("alerts_published")
+    said = "not started" if published is None else "published so far"
+    return Gauge("–" if published is None else f"{published:,}", said, "–", "", True)

@@ -1,0 +1,223 @@
+"""The warm worker: one for all who ask, safe, and gone when it is not wanted."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+import alertferry as af
+from alertferry import service
+from alertferry.core.errors import AlertferryError, JobError
+from alertferry.core.job import Job
+from alertferry.core.settings import load_settings
+from alertferry.estimates import ask_estimate, stop_worker, warm_up
+from alertferry.estimates.client import _question
+from alertferry.estimates.place import Place, connect
+from alertferry.testing.contracts import NIGHTS
+
+pytestmark = pytest.mark.spark
+
+NIGHT = str(NIGHTS[0])
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory, jars_home):
+    """Return a home whose worker is stopped in the end."""
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "jars").symlink_to(jars_home / "jars")
+    settings, said = load_settings({**os.environ, "ALERTFERRY_HOME": str(folder)}), []
+    warm_up(settings, said.append)
+    assert said == ["starting Spark for estimates: some seconds once, later answers come at once"]
+    yield folder
+    stop_worker(settings)
+    assert until(lambda: not workers(folder))
+
+
+@pytest.fixture
+def here(home, lakes, monkeypatch):
+    """Let commands use this home and the simulated lakes."""
+    monkeypatch.setenv("ALERTFERRY_HOME", str(home))
+    for survey, lake in lakes.items():
+        monkeypatch.setenv(f"ALERTFERRY_LAKE_{survey.upper()}", str(lake))
+    return home
+
+
+def job(*lines, packet="light-static", nights=NIGHT):
+    filters = [{"kind": "sql", "where": list(lines)}] if lines else []
+    return Job.from_dict(
+        {
+            "source": {"kind": "lsst", "nights": nights},
+            "filters": filters,
+            "output": {"kind": "kafka", "packet": packet},
+        }
+    )
+
+
+def workers(home: Path) -> list[psutil.Process]:
+    """Return the workers of a home."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if "alertferry.estimates.worker" in process.cmdline() and process.environ().get("ALERTFERRY_HOME") == str(
+                home
+            ):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def until(condition, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.1)
+    return condition()
+
+
+def test_commands_and_python_share_one_worker(here, alertferry, tmp_path):
+    file = tmp_path / "job.yml"
+    file.write_text(job("diaSource.snr > 8").to_yaml())
+    command = [sys.executable, "-m", "alertferry.cli", "estimate", str(file), "--json"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    answers = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], answers
+    first, second = (json.loads(out) for out, _ in answers)
+    assert {"alerts", "low", "high", "bytes", "steps"} <= set(first)
+    assert [{"name", "alerts"} <= set(step) for step in first["steps"]] == [True, True]
+    assert first["alerts"] == second["alerts"] == first["low"] == first["high"] > 0
+    said = []
+    assert af.estimate(job("diaSource.snr > 8"), say=said.append).alerts == first["alerts"]
+    assert said == []
+    assert len(workers(here)) == 1
+    place = Place.of(load_settings())
+    assert place.socket.stat().st_mode & 0o777 == 0o600
+    assert place.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_commands_speak_to_people(here, alertferry, tmp_path):
+    file = tmp_path / "job.yml"
+    file.write_text(job("diaSource.snr > 8").to_yaml())
+    called = alertferry("estimate", file)
+    assert called.code == 0, called.err
+    assert "alerts, all counted" in called.out
+    file.write_text(job("diaSource.ra > 500").to_yaml())
+    called = alertferry("estimate", file)
+    assert "no alert fulfils 'diaSource.ra > 500'" in called.out
+    assert "fulfilled by 0 alone (0.00%)" in called.out
+    assert "diaSource.ra: " in called.out
+    file.write_text(job(packet="full").to_yaml())
+    called = alertferry("preview", file, "--rows", 2)
+    assert "diaSourceId (long?): " in called.out
+    assert "cutoutScience (bytes?): " in called.out
+
+
+def test_records_are_json_with_exact_numbers(here, alertferry, tmp_path):
+    file = tmp_path / "job.yml"
+    file.write_text(job(packet="full").to_yaml())
+    found = alertferry("preview", file, "--rows", 3, "--json").json
+    assert len(found["records"]) == 3
+    ids = [record["diaSourceId"] for record in found["records"]]
+    assert all(isinstance(number, int) and number > 2**53 for number in ids)
+    assert {"columns", "records", "avro_schema"} <= set(found)
+    assert json.loads(found["avro_schema"])["type"] == "record"
+
+
+def test_mistakes_come_back_as_problems_of_the_job(here, alertferry, tmp_path):
+    wrong = job("diaSource.snr > 8", "diaSource.snrr > 8")
+    with pytest.raises(JobError) as error:
+        service.estimate(wrong)
+    # the worker refuses by itself what callers might not have looked at
+    with pytest.raises(JobError) as same:
+        ask_estimate(wrong, load_settings())
+    assert same.value.problems == error.value.problems
+    assert error.value.problems[0].path == "filters[0].where[1]"
+    hostile = job("reflect('java.lang.System', 'getenv', 'HOME') = 'x'")
+    with pytest.raises(JobError, match="reflect"):
+        ask_estimate(hostile, load_settings())
+    file = tmp_path / "job.yml"
+    file.write_text(wrong.to_yaml())
+    called = alertferry("estimate", file, "--json")
+    assert called.code == 2
+    assert called.json["problems"][0]["path"] == "filters[0].where[1]"
+
+
+def test_a_damaged_night_is_named(here, lakes, tmp_path):
+    lake = tmp_path / "lake"
+    shutil.copytree(lakes["lsst"], lake)
+    file = sorted(lake.rglob("*.parquet"))[0]
+    file.write_bytes(b"PAR1")
+    broken = job().model_copy(update={"source": job().source.model_copy(update={"lake": str(lake)})})
+    with pytest.raises(AlertferryError, match=file.name):
+        ask_estimate(broken, load_settings())
+
+
+def test_a_query_that_takes_too_long_is_stopped_and_the_worker_lives(here, monkeypatch):
+    monkeypatch.setenv("ALERTFERRY_ESTIMATE_SECONDS", "0.01")
+    with pytest.raises(
+        AlertferryError, match=r"no answer after 0\.01 s, so the query was stopped: simplify its conditions"
+    ):
+        service.estimate(job("diaSource.snr > 7.5"))
+    monkeypatch.delenv("ALERTFERRY_ESTIMATE_SECONDS")
+    assert service.estimate(job("diaSource.snr > 7.5")).alerts > 0
+    assert len(workers(here)) == 1
+
+
+def test_who_hangs_up_is_not_waited_for(here):
+    settings = load_settings()
+    service.estimate(job())
+    with connect(Place.of(settings).socket) as gone:
+        question = _question("estimate", settings, job=job("diaSource.snr > 1").to_dict())
+        gone.sendall(question.model_dump_json().encode() + b"\n")
+    with connect(Place.of(settings).socket) as strange:
+        strange.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert strange.recv(100) == b""
+    assert service.estimate(job()).alerts > 0
+
+
+def without_spark(settings):
+    """Make a worker refuse a job, for which it needs no Spark."""
+    with pytest.raises(JobError, match="nowhere"):
+        ask_estimate(job("nowhere > 1"), settings)
+
+
+def test_a_worker_ends_when_nobody_asks(tmp_path, lakes, monkeypatch):
+    monkeypatch.setenv("ALERTFERRY_LAKE_LSST", str(lakes["lsst"]))
+    monkeypatch.setenv("ALERTFERRY_HOME", str(tmp_path))
+    monkeypatch.setenv("ALERTFERRY_ESTIMATE_IDLE_SECONDS", "1")
+    without_spark(load_settings())
+    place = Place.of(load_settings())
+    assert until(lambda: not workers(tmp_path))
+    assert not place.socket.exists()
+    assert not place.scratch.exists()
+    without_spark(load_settings())  # and another starts when it is asked again
+    assert stop_worker(load_settings()) or not workers(tmp_path)
+
+
+def test_a_worker_ends_with_its_home(tmp_path, lakes, monkeypatch):
+    home = tmp_path / "home"
+    monkeypatch.setenv("ALERTFERRY_LAKE_LSST", str(lakes["lsst"]))
+    monkeypatch.setenv("ALERTFERRY_HOME", str(home))
+    without_spark(load_settings())
+    (process,) = workers(home)
+    shutil.rmtree(home)
+    assert until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_worker_that_was_killed_is_replaced(tmp_path, lakes, monkeypatch):
+    monkeypatch.setenv("ALERTFERRY_LAKE_LSST", str(lakes["lsst"]))
+    monkeypatch.setenv("ALERTFERRY_HOME", str(tmp_path))
+    settings = load_settings()
+    without_spark(settings)
+    (process,) = workers(tmp_path)
+    os.kill(process.pid, 9)
+    assert until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE)
+    assert Place.of(settings).socket.exists()
+    without_spark(settings)
+    assert stop_worker(settings)
+    assert not stop_worker(settings)

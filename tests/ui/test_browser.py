@@ -1,0 +1,249 @@
+"""The dashboard as people use it: a real browser, a real server, real jobs, real files on disk."""
+
+import json
+import re
+import sys
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from tests.ui.browsing import CHROMIUM, Tab, serving
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed (tools/chromium does it)"),
+]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with playwright.sync_playwright() as starter:
+        browser = starter.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(chromium):
+    context = chromium.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    found = Tab(context.new_page())
+    found.watch()
+    yield found
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory, ui_lakes, broker):
+    home = tmp_path_factory.mktemp("ui-home")
+    with serving(home, ui_lakes, broker.bootstrap_servers) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def lonely(tmp_path_factory, ui_lakes):
+    """A dashboard whose broker is down; pages and checks work, jobs cannot be submitted."""
+    home = tmp_path_factory.mktemp("ui-lonely")
+    with serving(home, ui_lakes, "localhost:1", "--no-estimates") as found:
+        yield found
+
+
+def all_nights(tab):
+    tab.page.get_by_role("button", name="All nights", exact=True).click()
+    tab.has_alerts("180")
+
+
+def save(tab, kind, folder):
+    tab.page.get_by_role("button", name=kind, exact=True).click()
+    with tab.page.expect_download() as waiting:
+        tab.page.get_by_role("link", name=f"Save {kind}").click()
+    target = folder / waiting.value.suggested_filename
+    waiting.value.save_as(target)
+    return target
+
+
+@pytest.mark.kafka
+@pytest.mark.spark
+def test_from_the_first_page_to_pandas(tab, dashboard, tmp_path):
+    tab.open(dashboard.url)
+    all_nights(tab)
+    tab.next("Filters")
+    tab.kind("Conditions")
+    editor = tab.page.get_by_role("combobox", name="Conditions")
+    editor.press_sequentially("diaSource.bandd = 'r'")
+    tab.page.get_by_text("no field 'diaSource.bandd'").first.wait_for()
+    editor.fill("")
+    editor.press_sequentially("diaSource.ban")
+    tab.page.get_by_role("option", name=re.compile(r"^diaSource\.band ")).click()
+    editor.press_sequentially(" IN ('g', 'r')")
+    tab.page.get_by_text("1 condition, no fault found").wait_for()
+    tab.next("Content")
+    tab.next("Review")
+    tab.page.get_by_role("region", name="job.yml").get_by_text("diaSource.band IN").wait_for()
+    tab.next("Running")
+    tab.page.reload()  # the job is found again by its address
+    tab.heading("Your data").wait_for(timeout=120_000)
+    csv, parquet = save(tab, "CSV", tmp_path), save(tab, "Parquet", tmp_path)
+    alerts = pd.read_parquet(parquet)
+    assert 0 < len(alerts) < 180
+    assert set(alerts["band"]) == {"g", "r"}
+    assert list(pd.read_csv(csv)["diaObjectId"]) == list(alerts["diaObjectId"])
+    assert tab.alerts == f"{len(alerts):,}"
+    tab.page.get_by_role("heading", name="On the sky").wait_for()
+    tab.page.get_by_role("button", name="Jobs").click()
+    tab.page.get_by_role("button", name="Edit").click()
+    tab.heading("Survey and nights").wait_for()
+    assert tab.complaints == []
+    assert tab.elsewhere == []
+
+
+@pytest.mark.kafka
+@pytest.mark.spark
+def test_a_catalogue_good_and_bad(tab, dashboard, ui_lakes, tmp_path):
+    rows = pq.read_table(next(ui_lakes["ztf"].rglob("*.parquet")), columns=["candidate"]).to_pylist()[:5]
+    good, bad = tmp_path / "my sources.csv", tmp_path / "bad.csv"
+    lines = [f"S{index},{row['candidate']['ra']:.7f},{row['candidate']['dec']:.7f}" for index, row in enumerate(rows)]
+    good.write_text("Name,RA,Dec\n" + "\n".join(lines) + "\n")
+    bad.write_text("<script>alert(1)</script>,b\n1,2\n")
+    tab.open(dashboard.url)
+    tab.page.get_by_text("Zwicky Transient Facility").click()
+    all_nights(tab)
+    tab.next("Filters")
+    tab.kind("Catalogue")
+    tab.page.get_by_label("Send a catalogue of sources").set_input_files(bad)
+    tab.page.get_by_text(re.compile("This catalogue cannot be used")).first.wait_for()
+    tab.page.get_by_label("Send a catalogue of sources").set_input_files(good)
+    tab.page.get_by_text("5 of 5 sources can be used: ra from RA, dec from Dec, id from Name").wait_for()
+    tab.page.get_by_text("S0", exact=True).wait_for()
+    tab.next("Content")
+    tab.next("Review")
+    tab.next("Running")
+    tab.heading("Your data").wait_for(timeout=120_000)
+    alerts = pd.read_parquet(save(tab, "Parquet", tmp_path))
+    assert {match["id"] for match in alerts["xmatch"]} == {f"S{index}" for index in range(5)}
+    assert tab.complaints == []
+    assert tab.elsewhere == []
+
+
+def test_a_reload_in_the_middle_loses_nothing(tab, lonely):
+    tab.open(lonely.url)
+    all_nights(tab)
+    tab.next("Filters")
+    tab.page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_text("without").click()
+    tab.has_alerts("≤ 180")
+    tab.page.reload()
+    tab.heading("Filters").wait_for()
+    chosen = tab.page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_label("without")
+    playwright.expect(chosen).to_be_checked()
+    assert tab.complaints == []
+
+
+def test_a_restarted_server_goes_on_where_it_was(tab, tmp_path, ui_lakes):
+    with serving(tmp_path, ui_lakes, "localhost:1", "--no-estimates") as found:
+        tab.open(found.url)
+        all_nights(tab)
+        tab.next("Filters")
+        assert found.stop() == 0
+        found.start()
+        tab.page.reload()
+        tab.heading("Filters").wait_for()
+        tab.has_alerts("180")
+
+
+def test_a_broker_that_is_down_is_said_and_nothing_is_lost(tab, lonely):
+    tab.open(lonely.url)
+    all_nights(tab)
+    for heading in ("Filters", "Content", "Review"):
+        tab.next(heading)
+    playwright.expect(tab.page.locator("button.next")).to_be_enabled()
+    tab.page.locator("button.next").click()
+    tab.page.get_by_text("The job was not submitted").wait_for()
+    tab.page.get_by_text(re.compile("localhost:1")).first.wait_for()
+    tab.has_alerts("180")
+    assert "Traceback" not in tab.page.content()
+
+
+def test_by_keyboard_alone(tab, lonely):
+    tab.open(lonely.url)
+    night = tab.page.get_by_role("button", name=re.compile("^2026-03-01"))
+    night.focus()
+    tab.page.keyboard.press("Space")
+    tab.has_alerts("60")
+    tab.page.keyboard.press("ArrowRight")
+    tab.page.keyboard.press("Enter")
+    tab.has_alerts("120")
+    tab.page.locator("button.next").focus()
+    tab.page.keyboard.press("Enter")
+    tab.heading("Filters").wait_for()
+
+
+def test_a_narrow_page_is_not_wider_than_its_window(chromium, lonely):
+    context = chromium.new_context(viewport={"width": 360, "height": 740})
+    tab = Tab(context.new_page())
+    tab.watch()
+    tab.open(lonely.url)
+    all_nights(tab)
+    for heading in ("Filters", "Content", "Review"):
+        tab.next(heading)
+        wide = tab.page.evaluate("document.scrollingElement.scrollWidth")
+        assert wide <= 360, heading
+    assert tab.complaints == []
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_barrier(chromium, lonely, scheme):
+    context = chromium.new_context(color_scheme=scheme)
+    tab = Tab(context.new_page())
+    tab.watch()
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    tab.open(lonely.url)
+    tab.page.wait_for_timeout(500)
+    all_nights(tab)
+    for heading in (None, "Filters", "Content", "Review"):
+        if heading:
+            tab.next(heading)
+            tab.page.wait_for_timeout(400)
+        found = axe.Axe().run(tab.page, options={"resultTypes": ["violations"]})
+        grave = [
+            (item["id"], [node["html"][:160] for node in item["nodes"]][:3])
+            for item in found.response["violations"]
+            if item["impact"] in ("serious", "critical")
+        ]
+        assert grave == [], f"{heading or 'Nights'}: {json.dumps(grave, indent=1)}"
+    context.close()
+
+
+def test_users_see_their_own_jobs_only(chromium, tmp_path, ui_lakes):
+    users = tmp_path / "users.json"
+    users.write_text(json.dumps({"ann": "a", "bob": "b"}))
+    with serving(
+        tmp_path, ui_lakes, "localhost:1", "--no-estimates", "--basic-auth", str(users), "--prefix", "ferry"
+    ) as found:
+        drafts = {}
+        for name, word in (("ann", "a"), ("bob", "b")):
+            context = chromium.new_context()
+            page = context.new_page()
+            page.goto(found.url + (f"?draft={drafts['ann']}" if drafts else ""))
+            page.get_by_role("textbox", name=re.compile("user", re.I)).or_(
+                page.locator("input[name=username]")
+            ).first.fill(name)
+            page.locator("input[name=password]").fill(word)
+            page.locator("input[name=password]").press("Enter")
+            page.get_by_text(name, exact=True).first.wait_for()
+            if name == "ann":
+                page.get_by_role("button", name="All nights", exact=True).click()
+                page.locator(".gauge.alerts b").get_by_text("180").wait_for()
+                drafts[name] = re.search(r"draft=(\w+)", page.url)[1]
+            else:
+                page.locator(".gauge.alerts").get_by_text("choose nights").wait_for()
+            context.close()
+
+
+def test_no_spark_in_the_process_of_the_dashboard(tmp_path):
+    import subprocess
+
+    code = "import sys, alertferry.ui.server; sys.exit('pyspark' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

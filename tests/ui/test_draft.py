@@ -1,0 +1,145 @@
+"""The wizard's choices and the job file are the same thing: exactly, both ways."""
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alertferry.core.job import Job
+from alertferry.core.registry import default_registry
+from alertferry.ui.draft import (
+    CHOICES,
+    Draft,
+    chosen_nights,
+    first_of,
+    new_draft,
+    others,
+    parse_nights,
+    tag_choices,
+    toggled_nights,
+    with_fields,
+    with_filter,
+    with_name,
+    with_nights,
+    with_packet,
+    with_survey,
+    with_tag,
+    without_filter,
+)
+
+RICH = """\
+version: 1
+name: everything at once
+source: {kind: lsst, nights: [2026-03-01, 2026-03-04..2026-03-06], lake: /data/lake}
+filters:
+- {kind: tags, all_of: [is_solar_system], any_of: [in_tns, bright], none_of: [young]}
+- {kind: sql, where: ["diaSource.psfFlux > 1; diaSource.snr > 5", "a\\n> b"]}
+- {kind: any, of: [{kind: sql, where: [month = 1]}, {kind: tags, all_of: [in_tns]}]}
+- {kind: sql, where: [day = 2]}
+- {kind: region, cone: {ra: 150.1, dec: 2.2, radius_deg: 1.5}}
+output: {kind: kafka, fields: [diaSource.ra, prvDiaSources], partitions: 3}
+"""
+
+
+def draft(**source) -> Draft:
+    return with_nights(new_draft("lsst", "light-static"), ["2026-03-01"])
+
+
+def test_a_job_file_comes_back_byte_by_byte():
+    job = Job.from_yaml(RICH)
+    assert Draft.of(job).to_job() == job
+    assert Draft.of(job).to_job().to_yaml() == job.to_yaml()
+
+
+@pytest.mark.parametrize("kind", sorted(default_registry().steps["filter"]))
+def test_every_filter_there_is_comes_back_as_it_was(kind):
+    for example in default_registry().get("filter", kind).examples():
+        job = Job.from_dict(
+            {
+                "source": {"kind": "ztf", "nights": ["2026-03-01"]},
+                "filters": [example.to_dict()],
+                "output": {"kind": "kafka", "packet": "full"},
+            }
+        )
+        assert Draft.of(job).to_job() == job
+
+
+def test_changing_one_thing_leaves_the_rest_alone():
+    before = Draft.of(Job.from_yaml(RICH))
+    after = with_tag(before, "tags", "young", "any")
+    assert after.filters[0] == {"kind": "tags", "all_of": ["is_solar_system"], "any_of": ["in_tns", "bright"]}
+    assert after.filters[1:] == before.filters[1:]
+    assert (after.source, after.output, after.name) == (before.source, before.output, before.name)
+
+
+def test_filters_without_controls_are_listed_and_can_be_removed():
+    found = others(Draft.of(Job.from_yaml(RICH)))
+    assert [(index, step["kind"]) for index, step in found] == [(2, "any"), (3, "sql")]
+    rest = without_filter(Draft.of(Job.from_yaml(RICH)), 2)
+    assert [step["kind"] for step in rest.filters] == ["tags", "sql", "sql", "region"]
+
+
+def test_four_choices_and_back_to_none():
+    one = draft()
+    for choice, option in (("with", "all_of"), ("one of", "any_of"), ("without", "none_of")):
+        one = with_tag(one, "tags", "in_tns", choice)
+        assert first_of(one, "tags") == {"kind": "tags", option: ["in_tns"]}
+        assert tag_choices(one, "tags") == {"in_tns": choice}
+    assert with_tag(one, "tags", "in_tns", "any").filters == ()
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(CHOICES)), max_size=30))
+def test_what_was_chosen_last_is_what_stands(picks):
+    found, wanted = draft(), {}
+    for name, choice in picks:
+        found = with_tag(found, "blocks", name, choice)
+        wanted[name] = choice
+    assert tag_choices(found, "blocks") == {name: choice for name, choice in wanted.items() if choice != "any"}
+
+
+def test_new_filters_stand_where_they_cost_least():
+    found = draft()
+    for kind, options in (("crossmatch", {"catalog": "x.csv"}), ("sql", {"where": ["a"]}), ("region", {"moc": "1/1"})):
+        found = with_filter(found, kind, options)
+    found = with_tag(found, "tags", "in_tns", "with")
+    assert [step["kind"] for step in found.filters] == ["region", "tags", "sql", "crossmatch"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-01", ("2026-03-01",)),
+        (" 2026-03-01..2026-03-04,2026-04-01 ", ("2026-03-01..2026-03-04", "2026-04-01")),
+        ("2026-03-01 to 2026-03-04; 2026-04-01", ("2026-03-01..2026-03-04", "2026-04-01")),
+        ("", ()),
+    ],
+)
+def test_nights_as_people_write_them(text, expected):
+    assert parse_nights(text) == expected
+
+
+def test_nights_are_added_and_taken_away_one_by_one():
+    found = with_nights(draft(), ["2026-03-01..2026-03-05"])
+    found = toggled_nights(found, [date(2026, 3, 3)], False)
+    assert found.nights == ("2026-03-01..2026-03-02", "2026-03-04..2026-03-05")
+    found = toggled_nights(found, [date(2026, 3, 3), date(2026, 3, 9)], True)
+    assert found.nights == ("2026-03-01..2026-03-05", "2026-03-09")
+
+
+def test_a_night_that_is_none_is_no_crash():
+    assert chosen_nights(with_nights(draft(), ["yesterday", "2026-03-01"])) == (date(2026, 3, 1),)
+
+
+def test_packet_or_fields_never_both():
+    fields = with_fields(draft(), ["diaSource.ra"])
+    assert fields.output == {"kind": "kafka", "fields": ["diaSource.ra"]}
+    assert with_packet(fields, "full").output == {"kind": "kafka", "packet": "full"}
+
+
+def test_another_survey_keeps_the_sky_and_the_catalogue_only():
+    one = with_filter(with_tag(draft(), "tags", "in_tns", "with"), "region", {"moc": "1/1"})
+    two = with_survey(with_name(one, " mine "), "ztf", "light")
+    assert (two.survey, two.name, two.nights) == ("ztf", "mine", ())
+    assert [step["kind"] for step in two.filters] == ["region"]
+    assert two.output == {"kind": "kafka", "packet": "light"}

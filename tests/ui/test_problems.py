@@ -1,0 +1,80 @@
+"""Every problem of a request is shown at the step where it can be mended."""
+
+import pytest
+
+from alertferry.core.check import check_job
+from alertferry.core.errors import Problem
+from alertferry.core.registry import default_registry
+from alertferry.core.settings import Settings
+from alertferry.ui.draft import Draft, new_draft, with_nights
+from alertferry.ui.problems import STEPS, of_step, place, problems_of
+
+
+def check(job):
+    return check_job(job, default_registry(), Settings())
+
+
+BAD = Draft(
+    {"kind": "lsst", "nights": ["2026-13-01", "x"]},
+    {"kind": "kafka", "packet": "full", "fields": ["diaSource.ra"]},
+    (
+        {"kind": "sql", "where": []},
+        {"kind": "region", "cone": {"ra": 500, "dec": 2, "radius_deg": -1}},
+        {"kind": "crossmatch", "catalog": "x.csv"},
+        {"kind": "nonsense"},
+    ),
+    name="a/b",
+)
+
+
+def test_nothing_is_lost_and_everything_has_a_place():
+    found = problems_of(BAD, check)
+    assert {item.step for item in found} == set(STEPS)
+    kinds = [item.kind for item in of_step(found, "filters")]
+    assert kinds == ["sql", "region", "region", "region", "crossmatch", "nonsense"] or set(kinds) == {
+        "sql",
+        "region",
+        "crossmatch",
+        "nonsense",
+    }
+    assert of_step(found, "review")[0].problem.path == "name"
+
+
+@pytest.mark.parametrize(
+    ("path", "step", "kind"),
+    [
+        ("source", "nights", ""),
+        ("source.nights[1]", "nights", ""),
+        ("filters[1].cone.ra", "filters", "region"),
+        ("filters[9]", "filters", ""),
+        ("filters", "filters", ""),
+        ("output.fields[3]", "content", ""),
+        ("name", "review", ""),
+        ("", "review", ""),
+    ],
+)
+def test_a_path_leads_to_a_step(path, step, kind):
+    found = place(Problem(path, "m"), BAD)
+    assert (found.step, found.kind) == (step, kind)
+
+
+def test_problems_are_told_without_positions_in_a_file():
+    found = place(Problem("filters[1].cone.ra", "must be <= 360"), BAD)
+    assert found.text == "cone.ra: must be <= 360"
+    assert place(Problem("source.nights[0]", "is no date"), BAD).text == "nights[0]: is no date"
+
+
+def test_a_request_in_order_has_none():
+    assert problems_of(with_nights(new_draft("lsst", "full"), ["2026-03-01"]), check) == ()
+
+
+def test_unknown_fields_are_found_without_a_lake():
+    draft = Draft(
+        {"kind": "lsst", "nights": ["2026-03-01"]},
+        {"kind": "kafka", "fields": ["diaSource.raa"]},
+        ({"kind": "sql", "where": ["diaSource.snrr > 1"]},),
+    )
+    filters, content = problems_of(draft, check)
+    assert (filters.step, filters.kind) == ("filters", "sql")
+    assert "diaSource.snr" in filters.text
+    assert (content.step, "diaSource.ra" in content.text) == ("content", True)

@@ -1,0 +1,231 @@
+"""The state of a page without a browser: what it keeps, checks, and gives back."""
+
+import threading
+import time
+
+import pytest
+
+from alertferry.core.job import Job
+from alertferry.ui import drafts, uploads
+from alertferry.ui.draft import Draft, first_of, new_draft, with_nights, with_tag
+from alertferry.ui.imports import draft_from_file
+from alertferry.ui.session import Session, Site, attempt
+from alertferry.ui.steps.review import as_commands, as_python, as_yaml
+from alertferry.ui.wizard import Wizard
+
+QUIET = Site(estimates=False)
+"""No test of this file needs a JVM."""
+
+
+def until(condition, seconds=10.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def session(ui_home):
+    found = Session(None, QUIET)
+    yield found
+    found.close()
+
+
+def test_a_fresh_page_asks_for_the_lightest_packet_of_a_survey_with_a_lake(session):
+    assert session.draft == new_draft("lsst", "light-static")
+
+
+def test_a_draft_survives_the_page(session):
+    session.update(with_nights(session.draft, ["2026-03-01"]))
+    again = Session(None, QUIET)
+    assert again.resume(session.draft_id)
+    assert again.draft == session.draft
+    again.close()
+
+
+def test_nobody_resumes_another_users_draft(session):
+    drafts.save(session.draft_id, "ann", session.draft, "nights")
+    assert not Session("bob", Site(signed_in=True, estimates=False)).resume(session.draft_id)
+    assert Session("ann", Site(signed_in=True, estimates=False)).resume(session.draft_id)
+
+
+@pytest.mark.parametrize("identifier", ["", "../x", "0" * 24, "zz"])
+def test_an_unknown_draft_is_none(session, identifier):
+    assert not session.resume(identifier)
+
+
+def test_watchers_hear_of_changes_and_only_of_changes(session):
+    heard = []
+    session.watchers.append(lambda: heard.append(session.draft))
+    session.update(session.draft)
+    session.update(with_tag(session.draft, "tags", "in_tns", "with"))
+    assert len(heard) == 1
+
+
+def test_only_the_newest_answer_arrives(session):
+    gate, got = threading.Event(), []
+    session.later("k", lambda: gate.wait(5) and "old", lambda value, _: got.append(value))
+    session.later("k", lambda: "new", lambda value, _: got.append(value))
+    gate.set()
+    until(lambda: got)
+    time.sleep(0.1)
+    assert got == ["new"]
+
+
+def test_a_closed_page_gets_no_answer_and_holds_nothing(session, tmp_path):
+    got = []
+    session.later("k", lambda: time.sleep(0.2), lambda *_: got.append(1))
+    address = session.offer(tmp_path, "x")
+    session.close()
+    time.sleep(0.4)
+    assert got == []
+    with pytest.raises(uploads.UploadError):
+        uploads.TICKETS.take(session.ticket)
+    from alertferry.ui.downloads import OFFERS
+
+    assert OFFERS.find(address.rpartition("/")[2]) is None
+
+
+def test_a_fault_of_ours_is_a_sentence_without_a_traceback():
+    value, error = attempt(lambda: 1 / 0)
+    assert value is None
+    assert "ZeroDivision" not in str(error)
+    assert "log" in str(error)
+
+
+def test_the_site_judges_before_the_files_are_looked_at(ui_home):
+    session = Session("ann", Site(signed_in=True, confined=True, estimates=False))
+    job = {"kind": "crossmatch", "catalog": "/etc/passwd", "radius_arcsec": 1.0}
+    session.draft = Draft({"kind": "lsst", "nights": ["2026-03-01"]}, {"kind": "kafka", "packet": "full"}, (job,))
+    found = session.check()
+    assert [item.text for item in found] == ["this file is not among your uploads; upload it here"]
+    assert found[0].kind == "crossmatch"
+
+
+def test_the_three_forms_of_a_request_are_the_same_request(session):
+    session.update(with_nights(with_tag(session.draft, "tags", "is_solar_system", "with"), ["2026-03-01..2026-03-02"]))
+    job = session.draft.to_job()
+    assert Job.from_yaml(as_yaml(session.draft)) == job
+    scope = {}
+    program = as_python(job).split("outcome =")[0].replace("import alertferry\n", "")
+    exec(program, {"alertferry": __import__("alertferry")}, scope)
+    assert scope["job"] == job
+    assert "alertferry run job.yml" in as_commands(session.draft)
+
+
+def test_a_configuration_goes_out_and_in_again_unchanged(session):
+    text = as_yaml(with_nights(session.draft, ["2026-03-01"]))
+    draft, remarks = draft_from_file(text.encode())
+    assert (as_yaml(draft), remarks) == (text, ())
+
+
+def test_the_peers_configuration_is_taken_over():
+    text = b"dates: {startdate: '2026-03-01', stopdate: '2026-03-02'}\ncontent: [Full packet]\nextra_cond: null\n"
+    draft, _ = draft_from_file(text)
+    assert draft.nights == ("2026-03-01..2026-03-02",)
+    assert draft.output["packet"] == "full"
+
+
+def test_the_wizard_leads_from_nights_to_review(session):
+    went = []
+    wizard = Wizard(session, lambda: went.append(session.step))
+    wizard.go("nights")
+    wizard.step("nights").calendar.on_message({"nights": ["2026-03-01", "2026-03-02"], "on": True})
+    assert wizard.bar.alerts == "120"
+    for name in ("filters", "content", "review"):
+        wizard.bar.on_message({"press": "next"})
+        assert session.step == name
+    assert went == ["nights", "filters", "content", "review"]
+    until(lambda: session.problems == () and not wizard.bar.next_disabled)
+    assert "2026-03-01..2026-03-02" in wizard.step("review").code.text
+
+
+def test_problems_show_at_their_step_and_bar_the_way(session):
+    wizard = Wizard(session, lambda: None)
+    wizard.go("nights")
+    session.update(with_nights(session.draft, ["2026-03-01"]))
+    wizard.go("filters")
+    wizard.step("filters").show("sql")
+    editor = wizard.step("filters")._made["sql"].editor
+    editor.on_message({"text": "diaSource.snrr > 5"})
+    assert editor.marks[0]["start"] == 0
+    until(lambda: wizard.step("filters").problems.visible)
+    until(lambda: {step["name"]: step["state"] for step in wizard.stepper.steps}["filters"] == "fault")
+    wizard.go("review")
+    assert wizard.bar.next_disabled
+    editor.on_message({"text": "diaSource.snr > 5"})
+    until(lambda: not session.problems and not wizard.bar.next_disabled)
+
+
+def test_nothing_that_a_browser_sends_is_trusted(session):
+    wizard = Wizard(session, lambda: None)
+    wizard.go("filters")
+    before = session.draft
+    tags = wizard.step("filters")._made["tags"]
+    for message in ({"name": "no such tag", "choice": "with"}, {"name": "in_tns", "choice": "always"}, {}):
+        tags.list.on_message(message)
+    wizard.go("run")
+    wizard.go("nowhere")
+    wizard.step("content").tree.on_message({"path": "x); drop", "on": True})
+    assert session.step == "filters"
+    assert session.draft.filters == before.filters
+    assert session.draft.output.get("fields", []) == []
+
+
+def test_two_pages_do_not_disturb_each_other(session):
+    other = Session(None, QUIET)
+    other.update(with_nights(other.draft, ["2026-03-04"]))
+    assert session.draft.nights == ()
+    assert other.draft_id != session.draft_id
+    other.close()
+
+
+@pytest.mark.parametrize("survey", ["lsst", "ztf"])
+def test_every_page_of_every_step_can_be_made(session, survey, tmp_path):
+    wizard = Wizard(session, lambda: None)
+    wizard.go("nights")
+    wizard.step("nights").survey.on_message({"value": survey})
+    session.update(with_nights(session.draft, ["2026-03-01"]))
+    wizard.go("filters")
+    for kind in ("tags", "blocks", "sql", "region", "crossmatch"):
+        wizard.step("filters").tabs.on_message({"value": kind})
+        assert wizard.step("filters").kind == kind
+    region = wizard.step("filters")._made["region"]
+    for shape in ("box", "polygon", "moc", "skymap", "cone"):
+        region.shape.on_message({"value": shape})
+    for name, text in (("ra", "10:00:00"), ("dec", "+02:30:00"), ("radius_deg", "1.5")):
+        region.entries["cone"][name].value = text
+    assert first_of(session.draft, "region") == {
+        "kind": "region",
+        "cone": {"ra": pytest.approx(150), "dec": 2.5, "radius_deg": 1.5},
+    }
+    region.entries["cone"]["ra"].value = "east"
+    assert "cannot read 'east'" in region.fault.title.lower()
+    for name in ("content", "review"):
+        wizard.go(name)
+        assert session.step == name
+    wizard.step("content").packet.on_message({"value": "own"})
+    assert len(session.draft.output["fields"]) == 5
+
+
+def test_a_catalogue_is_looked_at_and_its_options_become_the_filter(session):
+    receiving = uploads.Receiving("cat.csv", None)
+    receiving.write(b"Name,RA,Dec,z\na,10,-5,1\nb,11,-6,2\nc,x,1,3\n")
+    found = receiving.finish()
+    wizard = Wizard(session, lambda: None)
+    session.update(with_nights(session.draft, ["2026-03-01"]))
+    wizard.go("filters")
+    wizard.step("filters").show("crossmatch")
+    panel = wizard.step("filters")._made["crossmatch"]
+    panel.upload.on_message({"file": found.id})
+    until(lambda: panel.table.rows)
+    assert panel.table.rows[0] == ["a", "10", "-5", "1"]
+    assert panel.faults.rows[0][0] == "3"
+    panel.radius.value, panel.keep.value, panel.bad_rows.value = 2.5, "all", True
+    panel.columns.value = ["z"]
+    panel.roles["ra"].value, panel.roles["dec"].value = "RA", "Dec"
+    step = {"catalog": found.path, "radius_arcsec": 2.5, "keep": "all", "on_bad_rows": "drop", "columns": ["z"]}
+    assert first_of(session.draft, "crossmatch") == {"kind": "crossmatch", "ra": "RA", "dec": "Dec"} | step
+    until(lambda: session.check() == ())
+    panel._remove()
+    assert session.draft.filters == ()
