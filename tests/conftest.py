@@ -19,12 +19,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite golden files; review the difference")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep what uses the Spark session together, and what uses the broker: parallel workers share neither."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & {"spark", "alerts"} or "contract" in item.path.parts:
             item.add_marker(pytest.mark.xdist_group("spark"))
+        elif item.path.name == "test_browser.py":
+            item.add_marker(pytest.mark.xdist_group("browser"))
         elif "broker" in fixtures:
             item.add_marker(pytest.mark.xdist_group("broker"))
 

@@ -53,7 +53,6 @@ class App:
             main=[self.main],
             theme_config=THEME,
             site_url="./",
-            busy_indicator=None,  # the gauges say it; a line without a name only puzzles screen readers
             meta_description="Choose alerts of a survey and carry them home",
         )
 

@@ -36,7 +36,10 @@ def create_topic(info: BrokerInfo, topic: str) -> int:
     """Create a topic with the broker's own defaults and return its number of partitions."""
     admin = AdminClient({"bootstrap.servers": info.bootstrap_servers})
     admin.create_topics([NewTopic(topic)])[topic].result(30)
-    return len(admin.list_topics(topic, timeout=10).topics[topic].partitions)
+    deadline = time.monotonic() + 10
+    while not (found := len(admin.list_topics(topic, timeout=10).topics[topic].partitions)):
+        assert time.monotonic() < deadline  # a new topic is listed a moment before its partitions
+    return found
 
 
 def produce(info: BrokerInfo, topic: str, *values: bytes) -> None:

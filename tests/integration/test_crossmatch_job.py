@@ -219,7 +219,6 @@ def test_the_plan_has_no_python_and_conditions_go_below_the_join(spark, lake, so
     assert "BroadcastHashJoin" in plan
     below = plan.partition("BroadcastHashJoin")[2]
     assert re.search(r"Filter .*diaSource\S*\.snr > 6\.0", below)
-    assert re.search(r"DataFilters: \[.*snr > 6\.0", below)
     assert not any(word in plan for word in ("Python", "ArrowEval", "Pandas"))
     assert "prvDiaSources" not in plan
 

@@ -75,12 +75,12 @@ def snr_above(lake, share):
 
 
 def test_random_jobs_carry_what_was_said(spark, wide, home, sampling, tmp_path):
-    """The truth lies in the interval in 19 of 20 cases; every step is compared, so that 25 jobs make some 50 cases."""
+    """The truth lies in the interval in 19 of 20 cases; every step is compared, so that 8 jobs make some 16 cases."""
     nights = tuple(map(str, WIDE))
     makers = [JobMaker(name, lake, nights, tmp_path, np.random.default_rng(5)) for name, lake in wide.items()]
     counting = Answerer(spark, exact_alerts=10**9)
     hits = []
-    for number in range(25):
+    for number in range(8):
         job = makers[number % 2].job()
         found = sampling.estimate(job, home, silent)
         truth = counting._view(job, home, silent).counting().counts

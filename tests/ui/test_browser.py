@@ -84,7 +84,7 @@ def test_from_the_first_page_to_pandas(tab, dashboard, tmp_path):
     tab.page.get_by_role("region", name="job.yml").get_by_text("diaSource.band IN").wait_for()
     tab.next("Running")
     tab.page.reload()  # the job is found again by its address
-    tab.heading("Your data").wait_for(timeout=120_000)
+    tab.heading("Your data").wait_for(timeout=240_000)
     csv, parquet = save(tab, "CSV", tmp_path), save(tab, "Parquet", tmp_path)
     alerts = pd.read_parquet(parquet)
     assert 0 < len(alerts) < 180
@@ -120,7 +120,7 @@ def test_a_catalogue_good_and_bad(tab, dashboard, ui_lakes, tmp_path):
     tab.next("Content")
     tab.next("Review")
     tab.next("Running")
-    tab.heading("Your data").wait_for(timeout=120_000)
+    tab.heading("Your data").wait_for(timeout=240_000)
     alerts = pd.read_parquet(save(tab, "Parquet", tmp_path))
     assert {match["id"] for match in alerts["xmatch"]} == {f"S{index}" for index in range(5)}
     assert tab.complaints == []

@@ -145,7 +145,9 @@ def test_an_unknown_class_is_answered_with_the_nearest(chosen, message):
 def test_the_class_is_a_field_where_it_can_be_derived():
     assert said([], "ztf", fields=["finkclass", "candid"]) == []
     assert said([], "lsst", fields=["finkclass"]) == ["output.fields[0]: no field 'finkclass'"]
-    assert said([], "ztf", fields=["finkclas"]) == ["output.fields[0]: no field 'finkclas'; did you mean 'finkclass'?"]
+    assert said([], "ztf", fields=["finkclas"]) == [
+        "output.fields[0]: no field 'finkclas'; did you mean 'finkclass' or 'tnsclass'?"
+    ]
     assert said([{"kind": "sql", "where": ["finkclass = 'QSO'"]}], "ztf") == []
 
 
