@@ -26,8 +26,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & {"spark", "alerts"} or "contract" in item.path.parts:
             item.add_marker(pytest.mark.xdist_group("spark"))
-        elif item.path.name == "test_browser.py":
-            item.add_marker(pytest.mark.xdist_group("browser"))
         elif "broker" in fixtures:
             item.add_marker(pytest.mark.xdist_group("broker"))
 
