@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,13 +65,16 @@ def lakes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def alerts(spark: SparkSession, lakes: dict[str, Path]) -> list[Alerts]:
-    """Give the simulated alerts of each built-in survey, cached in Spark."""
+    """Give the simulated alerts of each built-in survey, held in memory.
+
+    Held by a checkpoint, not by a cache: Spark would answer from a cache whoever else reads the same lake, and a test
+    that looks at what is read from the files would see that instead.
+    """
     from alertferry.core.registry import default_registry
 
     found = []
     for survey, lake in lakes.items():
         source = default_registry().get("source", survey)(nights=[f"{NIGHTS[0]}..{NIGHTS[-1]}"], lake=str(lake))
         loaded = source.load(spark, load_settings())
-        loaded.frame.cache()
-        found.append(loaded)
+        found.append(replace(loaded, frame=loaded.frame.localCheckpoint()))
     return found
