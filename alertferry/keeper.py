@@ -7,7 +7,6 @@ submitted while it held the lock is never overlooked.
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from alertferry import service
 from alertferry.core.errors import AlertferryError
 from alertferry.core.jobs import ACTIVE
+from alertferry.core.locks import try_lock
 
 PERIOD_SECONDS = 1.0
 
@@ -49,12 +49,7 @@ def begin(home: Path) -> None:
 def _turn(folder: Path) -> Iterator[bool]:
     """Hold the keepers' lock if it is free, and tell whether it was."""
     with (folder / LOCK_FILE).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield try_lock(lock)
 
 
 def keep(folder: Path) -> None:

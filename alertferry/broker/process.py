@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 from alertferry.broker.java import environment, marker
 from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.locks import try_lock
 
 _GRACE_SECONDS = 40.0
 _RELEASE_SECONDS = 5.0  # a killed process needs a moment to let go of its files
@@ -30,19 +30,11 @@ def claim(folder: Path) -> Iterator[int]:
     """
     with (folder / ".running").open("w") as hold:
         deadline = time.monotonic() + _RELEASE_SECONDS
-        while not _try_lock(hold.fileno()):
+        while not try_lock(hold.fileno()):
             if time.monotonic() > deadline:
                 raise AlertferryError(f"{folder} is in use by {_holder(folder)}; end it first")
             time.sleep(0.05)
         yield hold.fileno()
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _holder(folder: Path) -> str:

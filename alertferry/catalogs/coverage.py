@@ -152,7 +152,7 @@ def _parsed(method: str, content: Any, name: str) -> Any:
         return getattr(MOC, method)(content)
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:
+    except BaseException as error:  # a panic of the Rust side is no Exception
         raise UsageError(f"{name} is no MOC: {shown(str(error) or type(error).__name__, 200)}") from None
 
 

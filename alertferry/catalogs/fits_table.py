@@ -82,7 +82,7 @@ def _damage(what: str) -> Iterator[None]:
         yield
     except (UsageError, MemoryError):
         raise
-    except Exception as error:
+    except Exception as error:  # astropy raises whatever a damaged file makes it stumble over
         raise UsageError(f"{what}: {shown(error, 300)}") from None
 
 

@@ -145,6 +145,6 @@ def _one_by_astropy(text: str, unit: str) -> float:
         for spelling in (text, text.lower()):  # 12°30′S is south, 12D30M is degrees
             try:
                 return float(Angle(spelling, unit=unit).deg)
-            except Exception:  # noqa: S112
+            except Exception:  # noqa: S112 - astropy's parser raises many kinds; the next spelling is tried
                 continue
     return float("nan")

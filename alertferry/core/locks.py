@@ -6,8 +6,21 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 from alertferry.core.errors import UsageError
+
+
+def try_lock(file: int | IO[Any]) -> bool:
+    """Take the lock of an open file, or return False when another process holds it.
+
+    It ends when the file is closed by all who have it open.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager

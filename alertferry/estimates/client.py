@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import socket
@@ -16,7 +15,7 @@ from typing import Any
 
 from alertferry.core.errors import AlertferryError
 from alertferry.core.job import Job
-from alertferry.core.locks import folder_lock
+from alertferry.core.locks import folder_lock, try_lock
 from alertferry.core.settings import Settings
 from alertferry.core.working_folder import VARIABLE
 from alertferry.estimates.messages import Question, Reply, lines, send, shared
@@ -56,7 +55,7 @@ def stop_worker(settings: Settings) -> bool:
     except OSError:
         return False
     with contextlib.suppress(OSError), place.lock.open("w") as lock:
-        _wait_for(lambda: _holds(lock), START_SECONDS)
+        _wait_for(lambda: try_lock(lock), START_SECONDS)
     return True
 
 
@@ -143,21 +142,13 @@ def _wait_for(condition: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _holds(lock: Any) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
 def _clean(folder: Path) -> None:
     """Remove what workers left that are gone; no worker starts meanwhile, as we hold the folder."""
     for path in folder.glob("*.lock"):
         if path.name == ".lock":
             continue
         with contextlib.suppress(OSError), path.open("w") as lock:
-            if _holds(lock):
+            if try_lock(lock):
                 shutil.rmtree(path.with_suffix(".tmp"), ignore_errors=True)
                 for suffix in (".sock", ".log", ".lock"):
                     path.with_suffix(suffix).unlink(missing_ok=True)

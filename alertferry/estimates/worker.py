@@ -5,7 +5,6 @@ It ends when nobody asked for a while, when its socket or home is removed, and w
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import socket
@@ -25,6 +24,7 @@ from alertferry.core import working_folder
 from alertferry.core.check import check_job
 from alertferry.core.errors import AlertferryError, JobError
 from alertferry.core.job import Job
+from alertferry.core.locks import try_lock
 from alertferry.core.registry import default_registry
 from alertferry.core.settings import Settings, load_settings
 from alertferry.core.spark_errors import from_spark_error
@@ -158,9 +158,7 @@ def main(identity: str) -> None:
     settings = load_settings()
     place = Place(settings.home / "estimates", identity)
     with place.lock.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not try_lock(lock):
             return
         place.socket.unlink(missing_ok=True)
         place.scratch.mkdir(exist_ok=True)

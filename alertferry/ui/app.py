@@ -145,7 +145,7 @@ def page(site: Site) -> Any:
     """Return the page for the session at hand; one that says so when it cannot be made."""
     try:
         return _page(site)
-    except Exception:
+    except Exception:  # a page must answer; what it was stands in the log
         LOG.exception("a page could not be made")
         sorry = Notice(tone="error", title="The dashboard cannot be shown", lines=[SORRY])
         return pmui.Page(title=TITLE, main=[pn.Column(sorry, stylesheets=[_MAIN, FREE])], theme_config=THEME)

@@ -84,7 +84,7 @@ class Keeper:
                 if str(error) != said:  # once is enough while it lasts
                     said = str(error)
                     LOG.warning("the queue of jobs: %s", error)
-            except Exception:
+            except Exception:  # the queue must go on for the other jobs
                 LOG.exception("the queue of jobs")
 
 

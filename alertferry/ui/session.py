@@ -164,7 +164,7 @@ def attempt(work: Callable[[], Any]) -> tuple[Any, AlertferryError | None]:
         return None, error
     except NotImplementedError:
         return None, AlertferryError("this is not available in this installation")
-    except Exception:
+    except Exception:  # a page must answer; what it was stands in the log
         LOG.exception("unexpected failure")
         return None, AlertferryError("something went wrong in the dashboard; the server's log says more")
 

@@ -34,7 +34,7 @@ def _spark_details(error: BaseException) -> tuple[str, Mapping[str, str]]:
     try:
         condition = error.getCondition()  # type: ignore[attr-defined]
         parameters = error.getMessageParameters()  # type: ignore[attr-defined]
-    except Exception:
+    except Exception:  # py4j raises many kinds; the plain message is shown instead
         return "", {}
     return str(condition or ""), dict(parameters or {})
 
@@ -43,7 +43,7 @@ def _context_span(error: BaseException) -> Span | None:
     try:
         contexts: list[Any] = error.getQueryContext()  # type: ignore[attr-defined]
         start, stop = int(contexts[0].startIndex()), int(contexts[0].stopIndex())
-    except Exception:
+    except Exception:  # as above: without a position the whole condition is marked
         return None
     return (start, max(1, stop - start + 1)) if start >= 0 else None
 

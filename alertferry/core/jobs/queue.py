@@ -99,7 +99,7 @@ class Queue:
         try:
             job = Job.from_yaml(entry.record.job, self.registry)
             handle = self._launcher(entry).submit(job, self._settings_for(entry))
-        except Exception as error:
+        except Exception as error:  # a launcher may fail in any way; the job says how
             ending.fail(self.store, self.settings, entry, error)
         except BaseException:  # interrupted, perhaps after the launcher had started something
             self._recover(entry)

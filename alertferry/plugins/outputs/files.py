@@ -59,7 +59,7 @@ class Files(PacketOutput):
             receipt = measured.model_copy(update={"bytes": folder.size()})
             complete = manifest.model_copy(update={"state": "complete", "receipt": receipt})
             folder.finish(complete.to_json())
-        except BaseException:
+        except BaseException:  # also when interrupted: nothing half-written stays
             folder.drop()
             raise
         return Report(destination=folder.target, receipt=receipt)

@@ -5,6 +5,7 @@ All text reaches the page as text, never as markup. They take their colours from
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,19 +15,28 @@ from panel.custom import JSComponent
 from panel.io.document import hold
 
 _FOLDER = Path(__file__).parent
-_SHARED = (_FOLDER / "parts.css").read_text()
 
 
-def _style(name: str) -> list[str]:
-    return [_SHARED, (_FOLDER / f"{name}.css").read_text()]
+def _text(name: str) -> str:
+    return (_FOLDER / name).read_text()
 
 
 class Part(JSComponent):  # type: ignore[misc]
-    """A control; ``on_message`` is called with what the user did."""
+    """A control; ``on_message`` is called with what the user did.
+
+    The script and the style of a control ``TagList`` stand in ``tag_list.js`` and ``tag_list.css``, and what all share
+    in ``parts.js`` and ``parts.css``.
+    """
 
     __abstract = True
 
     on_message: Callable[[dict[str, Any]], None] | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        cls._esm = _text("parts.js") + _text(f"{name}.js")
+        cls._stylesheets = [_text("parts.css"), _text(f"{name}.css")]
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**{"sizing_mode": "stretch_width", "margin": 0} | params)
@@ -42,8 +52,6 @@ class Stepper(Part):
 
     steps = param.List(default=[])
     active = param.String(default="")
-    _esm = _FOLDER / "stepper.js"
-    _stylesheets = _style("stepper")
 
 
 class ActionBar(Part):
@@ -57,8 +65,6 @@ class ActionBar(Part):
     back = param.String(default="")
     next = param.String(default="")
     next_disabled = param.Boolean(default=False)
-    _esm = _FOLDER / "action_bar.js"
-    _stylesheets = _style("action_bar")
 
 
 class Calendar(Part):
@@ -66,8 +72,6 @@ class Calendar(Part):
 
     counts = param.Dict(default={})
     chosen = param.List(default=[])
-    _esm = _FOLDER / "calendar.js"
-    _stylesheets = _style("calendar")
 
 
 class TagList(Part):
@@ -76,8 +80,6 @@ class TagList(Part):
     what = param.String(default="tag")
     items = param.List(default=[])
     choices = param.Dict(default={})
-    _esm = _FOLDER / "tag_list.js"
-    _stylesheets = _style("tag_list")
 
 
 class SqlEditor(Part):
@@ -88,8 +90,6 @@ class SqlEditor(Part):
     marks = param.List(default=[])
     count = param.Integer(default=0)
     fields = param.List(default=[])
-    _esm = _FOLDER / "sql_editor.js"
-    _stylesheets = _style("sql_editor")
 
     def insert(self, path: str) -> None:
         """Put a field where the cursor is."""
@@ -102,8 +102,6 @@ class FieldTree(Part):
     fields = param.List(default=[])
     chosen = param.List(default=[])
     picks = param.Boolean(default=False)
-    _esm = _FOLDER / "field_tree.js"
-    _stylesheets = _style("field_tree")
 
 
 class Upload(Part):
@@ -116,8 +114,6 @@ class Upload(Part):
     accept = param.String(default="")
     ticket = param.String(default="")
     max_bytes = param.Integer(default=0)
-    _esm = _FOLDER / "upload.js"
-    _stylesheets = _style("upload")
 
 
 class DataTable(Part):
@@ -128,8 +124,6 @@ class DataTable(Part):
     rows = param.List(default=[])
     actions = param.List(default=[])
     empty = param.String(default="Nothing to show.")
-    _esm = _FOLDER / "data_table.js"
-    _stylesheets = _style("data_table")
 
 
 class Notice(Part):
@@ -139,8 +133,6 @@ class Notice(Part):
     title = param.String(default="")
     lines = param.List(default=[])
     actions = param.List(default=[])
-    _esm = _FOLDER / "notice.js"
-    _stylesheets = _style("notice")
 
 
 class CodeBlock(Part):
@@ -152,8 +144,6 @@ class CodeBlock(Part):
     empty = param.String(default="")
     wrap = param.Boolean(default=False)
     follow = param.Boolean(default=False)
-    _esm = _FOLDER / "code_block.js"
-    _stylesheets = _style("code_block")
 
 
 class Funnel(Part):
@@ -161,8 +151,6 @@ class Funnel(Part):
 
     steps = param.List(default=[])
     empty = param.String(default="")
-    _esm = _FOLDER / "funnel.js"
-    _stylesheets = _style("funnel")
 
 
 class Meter(Part):
@@ -173,16 +161,12 @@ class Meter(Part):
     note = param.String(default="")
     share = param.Number(default=0, allow_None=True)
     facts = param.List(default=[])
-    _esm = _FOLDER / "meter.js"
-    _stylesheets = _style("meter")
 
 
 class Links(Part):
     """Addresses of this server as buttons."""
 
     links = param.List(default=[])
-    _esm = _FOLDER / "links.js"
-    _stylesheets = _style("links")
 
 
 class Nav(Part):
@@ -192,8 +176,6 @@ class Nav(Part):
     active = param.String(default="")
     user = param.String(default="")
     dark = param.Boolean(default=False)
-    _esm = _FOLDER / "nav.js"
-    _stylesheets = _style("nav")
 
 
 class Segments(Part):
@@ -203,8 +185,6 @@ class Segments(Part):
     items = param.List(default=[])
     value = param.String(default="")
     cards = param.Boolean(default=False)
-    _esm = _FOLDER / "segments.js"
-    _stylesheets = _style("segments")
 
     def on_choice(self, function: Callable[[str], None]) -> None:
         """Call a function with what is chosen, once the control shows it."""

@@ -1,7 +1,6 @@
 // The bar that is always in sight: how many alerts, how many bytes, back and on.
 export function render({model}) {
-  const bar = document.createElement("footer")
-  bar.className = "bar"
+  const bar = element("footer", "bar")
   bar.innerHTML = `<div class="inner">
     <button class="button back"></button>
     <div class="gauges" role="status" aria-live="polite" aria-atomic="true">

@@ -3,22 +3,13 @@ const NAMES = ["January", "February", "March", "April", "May", "June", "July", "
 const pad = (number) => String(number).padStart(2, "0")
 
 export function render({model}) {
-  const root = document.createElement("div")
-  const tools = document.createElement("div")
-  tools.className = "tools"
-  const months = document.createElement("div")
-  months.className = "months"
+  const root = element("div")
+  const tools = element("div", "tools")
+  const months = element("div", "months")
   root.append(tools, months)
   let last = null
   let focus = null
   const send = (nights, on) => model.send_msg({nights, on})
-  const tool = (label, press) => {
-    const button = document.createElement("button")
-    button.className = "button small"
-    button.textContent = label
-    button.onclick = press
-    return button
-  }
   const press = (night, on, shift) => {
     const all = Object.keys(model.counts)
     const [a, b] = [all.indexOf(shift && last ? last : night), all.indexOf(night)].sort((x, y) => x - y)
@@ -39,13 +30,9 @@ export function render({model}) {
   const cell = (night, number, chosen, most) => {
     const count = model.counts[night]
     if (count === undefined) {
-      const empty = document.createElement("span")
-      empty.className = "day"
-      empty.textContent = number
-      return empty
+      return element("span", "day", number)
     }
-    const day = document.createElement("button")
-    day.className = "day"
+    const day = element("button", "day")
     day.dataset.night = night
     day.textContent = number
     day.style.setProperty("--share", `${6 + 26 * count / most}%`)
@@ -58,26 +45,22 @@ export function render({model}) {
   }
   const month = (key, chosen, most) => {
     const [year, number] = key.split("-").map(Number)
-    const box = document.createElement("section")
-    box.className = "month"
-    const title = document.createElement("h3")
-    title.textContent = `${NAMES[number - 1]} ${year}`
+    const box = element("section", "month")
+    const title = element("h3", "", `${NAMES[number - 1]} ${year}`)
     const nights = Object.keys(model.counts).filter((night) => night.startsWith(key))
     const every = nights.every((night) => chosen.has(night))
-    const all = tool(every ? "none" : "all", () => send(nights, !every))
+    const all = button(every ? "none" : "all", () => send(nights, !every))
     all.setAttribute("aria-label", `${every ? "no night" : "all nights"} of ${NAMES[number - 1]} ${year}`)
     title.append(all)
-    const grid = document.createElement("div")
-    grid.className = "grid"
+    const grid = element("div", "grid")
     for (const day of ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"]) {
-      const head = document.createElement("span")
-      head.className = "head"
+      const head = element("span", "head")
       head.setAttribute("aria-hidden", "true")
       head.textContent = day
       grid.append(head)
     }
     const before = (new Date(Date.UTC(year, number - 1, 1)).getUTCDay() + 6) % 7
-    for (let blank = 0; blank < before; blank++) { grid.append(document.createElement("span")) }
+    for (let blank = 0; blank < before; blank++) { grid.append(element("span")) }
     const days = new Date(Date.UTC(year, number, 0)).getUTCDate()
     for (let day = 1; day <= days; day++) { grid.append(cell(`${key}-${pad(day)}`, day, chosen, most)) }
     box.append(title, grid)
@@ -88,13 +71,11 @@ export function render({model}) {
     const chosen = new Set(model.chosen)
     const most = Math.max(1, ...Object.values(model.counts))
     const held = nights.filter((night) => chosen.has(night))
-    const note = document.createElement("span")
-    note.className = "soft"
-    note.textContent = `${held.length} of ${nights.length} nights`
+    const note = element("span", "soft", `${held.length} of ${nights.length} nights`)
     tools.replaceChildren(
-      tool("All nights", () => send(nights, true)),
-      tool("Newest night", () => { send(nights, false); send(nights.slice(-1), true) }),
-      tool("Clear", () => send(nights, false)),
+      button("All nights", () => send(nights, true)),
+      button("Newest night", () => { send(nights, false); send(nights.slice(-1), true) }),
+      button("Clear", () => send(nights, false)),
       note,
     )
     const keys = [...new Set(nights.map((night) => night.slice(0, 7)))]

@@ -1,7 +1,6 @@
 // Text to read, copy or download: a job file, a command, a log.
 export function render({model}) {
-  const box = document.createElement("div")
-  box.className = "box"
+  const box = element("div", "box")
   box.innerHTML = `<div class="head"><b></b><button class="button small copy">Copy</button><button class="button small save">Download</button></div><pre tabindex="0"></pre>`
   const [title, copy, save, pre] = ["b", ".copy", ".save", "pre"].map((name) => box.querySelector(name))
   const draw = () => {
@@ -31,7 +30,7 @@ export function render({model}) {
     setTimeout(() => { copy.textContent = "Copy" }, 1500)
   }
   save.onclick = () => {
-    const link = document.createElement("a")
+    const link = element("a")
     link.href = URL.createObjectURL(new Blob([model.text], {type: "text/plain"}))
     link.download = model.filename
     link.click()

@@ -1,33 +1,27 @@
 // Rows of text. Columns: {title, note, right, state}. Every cell is set as text, never as markup.
 export function render({model}) {
-  const frame = document.createElement("div")
-  frame.className = "frame"
+  const frame = element("div", "frame")
   frame.tabIndex = 0
   frame.setAttribute("role", "region")
   const draw = () => {
     frame.setAttribute("aria-label", model.title)
     frame.classList.toggle("acts", model.actions.length > 0)
-    const table = document.createElement("table")
+    const table = element("table")
     const head = table.createTHead().insertRow()
     for (const column of model.columns) {
-      const cell = document.createElement("th")
+      const cell = element("th")
       cell.scope = "col"
       cell.textContent = column.title
       cell.classList.toggle("right", !!column.right)
       if (column.note) {
-        const note = document.createElement("small")
-        note.textContent = column.note
-        cell.append(note)
+        cell.append(element("small", "", column.note))
       }
       head.append(cell)
     }
     if (model.actions.length) {
-      const cell = document.createElement("th")
+      const cell = element("th")
       cell.scope = "col"
-      const words = document.createElement("span")
-      words.className = "sr"
-      words.textContent = "Actions"
-      cell.append(words)
+      cell.append(element("span", "sr", "Actions"))
       head.append(cell)
     }
     const body = table.createTBody()
@@ -36,7 +30,7 @@ export function render({model}) {
       row.forEach((value, at) => {
         const cell = line.insertCell()
         const column = model.columns[at] || {}
-        const target = column.state ? document.createElement("span") : cell
+        const target = column.state ? element("span") : cell
         if (column.state) { target.className = `state ${value}`; cell.append(target) }
         target.append(value === null ? "null" : String(value))
         cell.classList.toggle("null", value === null)
@@ -46,21 +40,15 @@ export function render({model}) {
       if (model.actions.length) {
         const cell = line.insertCell()
         for (const action of model.actions) {
-          const button = document.createElement("button")
-          button.className = "button small"
-          button.textContent = action
-          button.setAttribute("aria-label", `${action}: ${row[0]}`)
-          button.onclick = () => model.send_msg({action, row: index})
-          cell.append(button)
+          const act = button(action, () => model.send_msg({action, row: index}))
+          act.setAttribute("aria-label", `${action}: ${row[0]}`)
+          cell.append(act)
         }
       }
     })
     frame.replaceChildren(table)
     if (!model.rows.length) {
-      const none = document.createElement("div")
-      none.className = "none"
-      none.textContent = model.empty
-      frame.replaceChildren(none)
+      frame.replaceChildren(element("div", "none", model.empty))
     }
   }
   for (const name of ["columns", "rows", "title", "empty", "actions"]) { model.on(name, draw) }

@@ -1,35 +1,18 @@
 // The fields of a survey as a tree with a search box; to tick (content) or to pick one (the editor's finder).
 export function render({model}) {
-  const root = document.createElement("div")
-  const top = document.createElement("div")
-  top.className = "top"
-  const search = document.createElement("input")
-  search.className = "search"
-  search.type = "search"
-  search.placeholder = "Search fields by name, unit or description"
-  search.setAttribute("aria-label", search.placeholder)
-  const count = document.createElement("span")
-  count.className = "soft"
-  count.setAttribute("role", "status")
-  top.append(search, count)
-  const tree = document.createElement("div")
-  tree.className = "tree"
-  const chosen = document.createElement("ul")
-  chosen.className = "chosen"
+  const root = element("div")
+  const search = searchBar("Search fields by name, unit or description")
+  const tree = element("div", "tree")
+  const chosen = element("ul", "chosen")
   chosen.setAttribute("aria-label", "Chosen fields")
-  root.append(top, tree, chosen)
+  root.append(search.top, tree, chosen)
   const open = new Set()
 
-  const cell = (className, words) => {
-    const span = document.createElement("span")
-    span.className = className
-    span.textContent = words
-    return span
-  }
+  const cell = (className, words) => element("span", className, words)
   const size = (bytes) => bytes === null ? "" : bytes < 1000 ? `${bytes < 10 ? bytes.toFixed(1) : Math.round(bytes)} B` : `${(bytes / 1000).toFixed(1)} kB`
   const parentOf = (path) => model.fields.find((field) => path.startsWith(`${field.path}.`) && model.chosen.includes(field.path))
   const tick = (field) => {
-    const box = document.createElement("input")
+    const box = element("input")
     box.type = "checkbox"
     box.checked = model.chosen.includes(field.path) || !!parentOf(field.path)
     box.disabled = !!parentOf(field.path)
@@ -41,8 +24,7 @@ export function render({model}) {
   }
   const cells = (field) => [cell("type", field.type), cell("unit", field.unit), cell("about", field.description)]
   const leaf = (field, name) => {
-    const line = document.createElement(model.picks ? "button" : "label")
-    line.className = `leaf${model.picks ? " pick" : ""}`
+    const line = element(model.picks ? "button" : "label", `leaf${model.picks ? " pick" : ""}`)
     if (model.picks) {
       line.onclick = () => model.send_msg({pick: field.path})
       line.append(cell("name", field.path), ...cells(field))
@@ -53,9 +35,9 @@ export function render({model}) {
     return line
   }
   const branch = (field, children) => {
-    const details = document.createElement("details")
+    const details = element("details")
     details.open = open.has(field.path)
-    const summary = document.createElement("summary")
+    const summary = element("summary")
     const twist = cell("twist", "›")
     twist.setAttribute("aria-hidden", "true")
     summary.append(twist, tick(field), cell("name", field.path.split(".").pop()), ...cells(field), cell("size", size(field.bytes)))
@@ -78,13 +60,11 @@ export function render({model}) {
     }
   }
   const draw = () => {
-    const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean)
-    const flat = wanted.length > 0 || model.picks
+    const flat = search.asked() || model.picks
     const hits = model.fields.filter((field) => {
-      const words = `${field.path} ${field.unit} ${field.description}`.toLowerCase()
-      return wanted.every((word) => words.includes(word)) && !(model.picks && below.has(field.path))
+      return search.finds(`${field.path} ${field.unit} ${field.description}`) && !(model.picks && below.has(field.path))
     })
-    count.textContent = wanted.length ? `${hits.length} found` : `${model.fields.length} fields`
+    search.count.textContent = search.asked() ? `${hits.length} found` : `${model.fields.length} fields`
     const roots = model.fields.filter((field) => !field.path.includes("."))
     tree.replaceChildren(...(flat ? hits.slice(0, 80).map((field) => leaf(field, field.path)) : roots.map(node)))
     if (!hits.length) { tree.append(cell("none", "No field has these words.")) }
@@ -96,16 +76,15 @@ export function render({model}) {
       box.disabled = !!above
     }
     chosen.replaceChildren(...(model.picks ? [] : model.chosen).map((path) => {
-      const item = document.createElement("li")
-      const button = document.createElement("button")
-      button.textContent = path
+      const item = element("li")
+      const button = element("button", "", path)
       button.setAttribute("aria-label", `Remove ${path}`)
       button.onclick = () => model.send_msg({path, on: false})
       item.append(button)
       return item
     }))
   }
-  search.oninput = draw
+  search.input.oninput = draw
   model.on("fields", () => { index(); draw(); mark() })
   model.on("chosen", mark)
   index()

@@ -1,6 +1,6 @@
 // How far a job is: a title, a bar (share is null while nobody knows), and facts in words.
 export function render({model}) {
-  const root = document.createElement("div")
+  const root = element("div")
   root.innerHTML = `<div class="line"><b role="status"></b><span class="soft"></span></div><div class="track"><i></i></div><dl class="facts"></dl>`
   const draw = () => {
     root.className = `gauges ${model.state}`
@@ -16,11 +16,8 @@ export function render({model}) {
     if (model.share === null) { track.removeAttribute("aria-valuenow") } else { track.setAttribute("aria-valuenow", Math.round(100 * model.share)) }
     track.firstChild.style.width = `${100 * (model.share ?? 0)}%`
     root.querySelector("dl").replaceChildren(...model.facts.map(([name, value]) => {
-      const box = document.createElement("div")
-      const [term, words] = [document.createElement("dt"), document.createElement("dd")]
-      term.textContent = name
-      words.textContent = value
-      box.append(term, words)
+      const box = element("div")
+      box.append(element("dt", "", name), element("dd", "", value))
       return box
     }))
   }

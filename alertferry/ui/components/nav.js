@@ -1,22 +1,16 @@
 // The pages of the dashboard, and who is signed in.
 export function render({model}) {
-  const nav = document.createElement("nav")
+  const nav = element("nav")
   nav.setAttribute("aria-label", "Pages")
   const draw = () => {
     const items = model.items.map(([name, label]) => {
-      const button = document.createElement("button")
-      button.className = "item"
-      button.textContent = label
-      if (name === model.active) { button.setAttribute("aria-current", "page") }
-      button.onclick = () => model.send_msg({go: name})
-      return button
+      const item = button(label, () => model.send_msg({go: name}), "item")
+      if (name === model.active) { item.setAttribute("aria-current", "page") }
+      return item
     })
     if (model.user) {
-      const user = document.createElement("span")
-      user.className = "user"
-      user.textContent = model.user
-      const out = document.createElement("a")
-      out.className = "item"
+      const user = element("span", "user", model.user)
+      const out = element("a", "item")
       out.href = new URL("logout", document.baseURI)
       out.textContent = "Sign out"
       items.push(user, out)

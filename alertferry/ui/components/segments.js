@@ -1,16 +1,11 @@
 // One of a few: {value, label, about, side, badge}. As buttons in a line, or as cards with a sentence each.
 export function render({model}) {
-  const set = document.createElement("fieldset")
+  const set = element("fieldset")
   const id = Math.random().toString(36).slice(2)
-  const span = (name, words) => {
-    const found = document.createElement("span")
-    found.className = name
-    found.textContent = words
-    return found
-  }
+  const span = (name, words) => element("span", name, words)
   const option = (item) => {
-    const label = document.createElement("label")
-    const input = document.createElement("input")
+    const label = element("label")
+    const input = element("input")
     input.type = "radio"
     input.name = id
     input.value = item.value
@@ -28,9 +23,7 @@ export function render({model}) {
   const draw = () => {
     const focused = set.getRootNode().activeElement?.value
     set.className = model.cards ? "set cards" : "set"
-    const legend = document.createElement("legend")
-    legend.className = "sr"
-    legend.textContent = model.label
+    const legend = element("legend", "sr", model.label)
     set.replaceChildren(legend, ...model.items.map(option))
     if (focused) { set.querySelector(`input[value="${focused}"]`)?.focus() }
   }

@@ -2,7 +2,7 @@
 const LEXEMES = /(--[^\n]*)|('(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?)|(\b\d[\w.]*)|\b(and|or|not|in|between|is|null|like|ilike|rlike|case|when|then|else|end|true|false|cast|as|exists)\b/gi
 
 export function render({model}) {
-  const root = document.createElement("div")
+  const root = element("div")
   root.innerHTML = `<div class="box"><div class="layers"><pre aria-hidden="true"></pre>
     <textarea spellcheck="false" autocapitalize="off" autocomplete="off" aria-label="Conditions" aria-describedby="faults" role="combobox"
       aria-autocomplete="list" aria-expanded="false" aria-controls="popup"></textarea></div></div>
@@ -14,12 +14,7 @@ export function render({model}) {
   let popup = null
   let timer = null
 
-  const span = (className, words) => {
-    const found = document.createElement("span")
-    found.className = className
-    found.textContent = words
-    return found
-  }
+  const span = (className, words) => element("span", className, words)
   const classes = (text) => {
     const found = new Array(text.length).fill("")
     for (const match of text.matchAll(LEXEMES)) {
@@ -51,18 +46,14 @@ export function render({model}) {
   }
   const tell = () => {
     const items = model.marks.map((mark) => {
-      const item = document.createElement("li")
-      const go = document.createElement("button")
-      go.textContent = place(mark)
+      const item = element("li")
+      const go = element("button", "", place(mark))
       go.onclick = () => { area.focus(); area.setSelectionRange(mark.start, mark.start + mark.length) }
       item.append(go, document.createTextNode(mark.message))
       return item
     })
     if (!items.length && area.value.trim()) {
-      const fine = document.createElement("li")
-      fine.className = "fine"
-      fine.textContent = model.count === 1 ? "1 condition, no fault found" : `${model.count} conditions, all must hold; no fault found`
-      items.push(fine)
+      items.push(element("li", "fine", model.count === 1 ? "1 condition, no fault found" : `${model.count} conditions, all must hold; no fault found`))
     }
     faults.replaceChildren(...items)
     area.setAttribute("aria-invalid", model.marks.length > 0)
@@ -105,20 +96,19 @@ export function render({model}) {
     const before = word()
     const found = before.length >= 2 ? matches(before) : []
     if (!found.length) { return }
-    popup = document.createElement("ul")
-    popup.className = "popup"
+    popup = element("ul", "popup")
     popup.id = "popup"
     popup.setAttribute("role", "listbox")
     popup.setAttribute("aria-label", "Fields")
     found.forEach(([path, type, unit], index) => {
-      const item = document.createElement("li")
+      const item = element("li")
       item.id = `field-${index}`
       item.setAttribute("role", "option")
       item.append(span("mono", path), span("soft", [type, unit].filter(Boolean).join(" · ")))
       item.onmousedown = (event) => { event.preventDefault(); insert(path, before.length) }
       popup.append(item)
     })
-    const marker = document.createElement("span")
+    const marker = element("span")
     const copy = pre.cloneNode(false)
     copy.style.cssText = "position:absolute;visibility:hidden;inset:0"
     copy.textContent = area.value.slice(0, area.selectionStart)

@@ -1,34 +1,26 @@
 // Where the user is in the wizard: done, at fault, now, to come. Clicking goes there.
 export function render({model}) {
-  const nav = document.createElement("nav")
+  const nav = element("nav")
   nav.setAttribute("aria-label", "Steps")
-  const list = document.createElement("ol")
-  const where = document.createElement("p")
-  where.className = "where"
+  const list = element("ol")
+  const where = element("p", "where")
   nav.append(list, where)
   const signs = {done: "✓", fault: "!"}
   const draw = () => {
     const focused = list.getRootNode().activeElement?.dataset?.name
     list.replaceChildren(...model.steps.map((step, index) => {
-      const item = document.createElement("li")
+      const item = element("li")
       const now = step.name === model.active
       item.className = `${step.state}${now ? " now" : ""}`
-      const button = document.createElement("button")
+      const button = element("button")
       button.dataset.name = step.name
       button.disabled = step.disabled
       if (now) { button.setAttribute("aria-current", "step") }
-      const dot = document.createElement("span")
-      dot.className = "dot"
-      dot.textContent = signs[step.state] && !(now && step.state === "done") ? signs[step.state] : index + 1
+      const dot = element("span", "dot", signs[step.state] && !(now && step.state === "done") ? signs[step.state] : index + 1)
       dot.setAttribute("aria-hidden", "true")
-      const label = document.createElement("span")
-      label.className = "label"
-      label.textContent = step.label
-      const state = document.createElement("span")
-      state.className = "sr"
-      state.textContent = {done: "complete", fault: "has problems"}[step.state] || ""
+      const state = element("span", "sr", {done: "complete", fault: "has problems"}[step.state] || "")
       button.setAttribute("aria-label", [step.label, state.textContent].filter(Boolean).join(", "))
-      button.append(dot, label)
+      button.append(dot, element("span", "label", step.label))
       button.onclick = () => model.send_msg({go: step.name})
       item.append(button)
       if (now) { where.textContent = `Step ${index + 1} of ${model.steps.length}: ${step.label}` }

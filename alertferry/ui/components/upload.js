@@ -1,7 +1,6 @@
 // Sends a file to the server's own address for uploads, which counts the bytes; nothing of it passes through the session.
 export function render({model}) {
-  const drop = document.createElement("div")
-  drop.className = "drop"
+  const drop = element("div", "drop")
   drop.innerHTML = `<div class="words"><b></b><div class="soft"></div><progress hidden max="1" aria-label="Upload"></progress><div class="bad" role="alert"></div></div>
     <label class="button"><span></span><input type="file"></label>`
   const [title, hint, bar, bad, input] = ["b", ".soft", "progress", ".bad", "input"].map((name) => drop.querySelector(name))
