@@ -88,7 +88,8 @@ class Broker:
     def offsets(self, topic: str, partitions: Iterable[int]) -> Offsets:
         """Return where each partition begins and ends now. Raises `AlertferryError`.
 
-        A broker whose partitions are just changing leaders is asked again for ten seconds.
+        A broker whose partitions are just changing leaders is asked again for ten seconds. The client keeps asking for
+        the leader epoch that it has once learnt, so it is made to learn anew.
         """
         from confluent_kafka.admin import OffsetSpec
 
@@ -102,6 +103,7 @@ class Broker:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(STALE_SECONDS)
+                self.topics()
 
     def _offsets(self, topic: str, partitions: list[int], spec: Any) -> dict[int, int]:
         from confluent_kafka import IsolationLevel, KafkaException, TopicPartition

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from alertferry.consumer import batches, consume, verify
+from alertferry.consumer.connection import Broker
 from alertferry.core.errors import AlertferryError, DamagedError, UsageError
 from alertferry.core.settings import Settings
 from tests.consuming import consuming, contents, expected, ids, order_line, wait_for_files
@@ -286,6 +287,9 @@ def test_records_of_a_rolled_back_transaction_are_not_alerts(case):
 
 def test_a_broker_that_stops_answering_does_not_hold_the_consumer(case, broker):
     publish(case.servers, case.topic, light_alerts(20_000))
+    earlier = Broker(case.settings)
+    partitions = earlier.topics()[case.topic]
+    ends = earlier.offsets(case.topic, partitions)
     stopped = []
 
     def stop_once(done, _):
@@ -302,5 +306,7 @@ def test_a_broker_that_stops_answering_does_not_hold_the_consumer(case, broker):
     assert stopped
     assert (found.state, found.exit_code) == ("incomplete", 3)
     assert "run the same command again" in found.message
+    time.sleep(3)  # the controller gives the partitions a new leader epoch, which a client from before must learn
+    assert earlier.offsets(case.topic, partitions) == ends
     assert case.consume().state == "complete"
     assert ids(case.folder) == expected(20_000)
