@@ -39,12 +39,13 @@ def ui(
 ) -> None:
     """Open the dashboard; where nothing is configured, with a demonstration lake and a broker of its own."""
     try:
-        from alertferry.ui.server import LOOPBACK, Serving, serve, users_file
+        from alertferry.ui.server import LOOPBACK, Serving, serve, signs_in_elsewhere, users_file
     except ModuleNotFoundError as error:
         raise UsageError(f"the dashboard needs {error.name}: pip install 'alertferry[ui]'") from None
-    if address not in LOOPBACK and basic_auth is None:
+    if address not in LOOPBACK and basic_auth is None and not signs_in_elsewhere():
         raise UsageError(
-            f"on {address} anybody could come in: give --basic-auth FILE, or put an authenticating proxy before it"
+            f"on {address} anybody could come in: give --basic-auth FILE, set the PANEL_OAUTH_* "
+            "variables, or put an authenticating proxy before it"
         )
     serving = Serving(
         address=address,

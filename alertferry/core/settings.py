@@ -36,6 +36,7 @@ class Settings(BaseModel):
     ``sample_alerts`` is the largest sample of a night that estimates rest on; one of them may take
     ``estimate_seconds``, and their Spark process ends after ``estimate_idle_seconds`` without a question.
     ``tns_table`` is a file of objects of the Transient Name Server: columns ra, declination, type.
+    ``max_jobs_per_hour`` holds for each user who signs in to the dashboard.
     ``jobs_url`` is the SQLAlchemy URL of the job store, a file in ``home`` when left out.
     """
 
@@ -58,6 +59,7 @@ class Settings(BaseModel):
     estimate_idle_seconds: float = Field(default=900, gt=0)
     jobs_url: str | None = Field(default=None, repr=False)
     max_running_jobs: int = Field(default=1, ge=1)
+    max_jobs_per_hour: int = Field(default=20, ge=1)
     job_retention_days: float = Field(default=30, gt=0)
     tns_table: str | None = None
     catalog_retention_hours: float = Field(default=24, gt=0)
@@ -143,6 +145,7 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
             "estimate_seconds",
             "estimate_idle_seconds",
             "max_running_jobs",
+            "max_jobs_per_hour",
             "job_retention_days",
             "catalog_retention_hours",
         )

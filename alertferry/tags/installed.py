@@ -8,12 +8,17 @@ from __future__ import annotations
 import ast
 import hashlib
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+
+_PARSING = threading.Lock()
+"""Python 3.11 counts the depth of a tree once for all threads: two that parse at a time break each other."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,8 @@ def read_module(dotted: str) -> Module | None:
         return None
     text = file.read_text(encoding="utf-8")
     try:
-        tree = ast.parse(text)
+        with _PARSING:
+            tree = ast.parse(text)
     except SyntaxError:
         return None
     lines = text.splitlines()

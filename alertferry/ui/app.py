@@ -66,8 +66,12 @@ class App:
         if "draft" in query:
             self.session.resume(query["draft"])
         self._show_wizard()
-        if "job" in query and self._opened(query["job"]):
+        if "job" in query:
+            self._open_job(query["job"])
             return
+        self._show_request()
+
+    def _show_request(self) -> None:
         step = self.session.step
         self.wizard.draft_changed()
         self.wizard.go(step if step not in ("run", "data") else "nights")
@@ -93,22 +97,18 @@ class App:
         self.nav.active = ""
 
     def _open_job(self, identifier: str) -> None:
-        self._opened(identifier)
-
-    def _opened(self, identifier: str) -> bool:
         self._show_wizard()
         try:
             record = service.show_job(identifier, owner=self.session.owner)
         except (AlertferryError, NotImplementedError) as error:
-            self.wizard.go("nights")
+            self._show_request()
             self.wizard.notice.param.update(
                 visible=True, tone="error", title="This job cannot be shown", lines=[str(error)]
             )
-            return False
+            return
         self.session.draft = _draft_of(record) or self.session.draft
         self.wizard.draft_changed()
         self.wizard.open_job(record)
-        return True
 
     def _open_draft(self, draft: Draft) -> None:
         self._show_wizard()

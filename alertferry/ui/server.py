@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import panel as pn
+from tornado.httputil import HTTPHeaders
+from tornado.web import OutputTransform
 
 from alertferry import service
 from alertferry.core import working_folder
@@ -29,6 +31,32 @@ SWEEP_EVERY = 1800
 
 UNITS: tuple[Kind, ...] = ("tag", "block")
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+
+
+GUARDS = {
+    "Content-Security-Policy": (
+        "default-src 'self' blob: data:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob: data:; "
+        "style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'self'; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+"""Headers of every answer: the page loads from and talks to its own server only, and no other site may frame it.
+
+Bokeh compiles its templates in the page, so scripts of the server itself may be evaluated.
+"""
+
+
+class _Guarded(OutputTransform):
+    """Adds the headers."""
+
+    def transform_first_chunk(
+        self, status_code: int, headers: HTTPHeaders, chunk: bytes, finishing: bool
+    ) -> tuple[int, HTTPHeaders, bytes]:
+        del finishing
+        for name, value in GUARDS.items():
+            headers.setdefault(name, value)
+        return status_code, headers, chunk
 
 
 @dataclass(frozen=True)
@@ -114,16 +142,18 @@ def make_server(serving: Serving) -> Any:
     pn.config.reconnect = True
     prefix = "/" + serving.prefix.strip("/") if serving.prefix.strip("/") else ""
     options = dict(serving.options or {})
-    if pn.config.oauth_provider:
-        options |= {"oauth_provider": pn.config.oauth_provider}
+    signed_in = bool(serving.basic_auth or signs_in_elsewhere())
+    if signed_in:
+        options["cookie_secret"] = serving.cookie_secret or pn.config.cookie_secret or secrets.token_hex(32)
     if serving.basic_auth:
-        options |= {"basic_auth": serving.basic_auth, "cookie_secret": serving.cookie_secret or secrets.token_hex(32)}
-    signed_in = bool(serving.basic_auth or pn.config.oauth_provider)
+        options["basic_auth"] = serving.basic_auth
+    elif signed_in:
+        options["oauth_provider"] = pn.config.oauth_provider
     site = Site(signed_in=signed_in, confined=serving.confined or signed_in, estimates=serving.estimates)
     patterns: list[Any] = [*uploads.routes(site.max_upload_bytes), *downloads.routes()]
     if serving.origins:
         options["websocket_origin"] = list(serving.origins)
-    return pn.io.server.get_server(
+    server = pn.io.server.get_server(
         {"/": lambda: page(site)},
         port=serving.port,
         address=serving.address,
@@ -137,6 +167,13 @@ def make_server(serving: Serving) -> Any:
         unused_session_lifetime_milliseconds=15_000,
         **options,
     )
+    server._tornado.transforms.append(_Guarded)
+    return server
+
+
+def signs_in_elsewhere() -> bool:
+    """Tell whether users sign in at an OAuth provider: Panel's own ``PANEL_OAUTH_*`` variables say which."""
+    return bool(pn.config.oauth_provider)
 
 
 def url_of(server: Any, serving: Serving) -> str:

@@ -165,6 +165,15 @@ def test_a_broker_that_is_down_is_said_and_nothing_is_lost(tab, lonely):
     assert "Traceback" not in tab.page.content()
 
 
+def test_an_address_of_no_job_is_said_beside_a_page_that_works(tab, lonely):
+    tab.page.goto(f"{lonely.url}?job=0")
+    tab.page.get_by_text("This job cannot be shown").wait_for()
+    tab.page.get_by_text("there is no job '0'").wait_for()
+    all_nights(tab)
+    assert "Traceback" not in tab.page.content()
+    assert tab.complaints == []
+
+
 def test_by_keyboard_alone(tab, lonely):
     tab.open(lonely.url)
     night = tab.page.get_by_role("button", name=re.compile("^2026-03-01"))

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -286,3 +287,21 @@ def test_a_log_never_shows_a_secret(installation, monkeypatch):
     assert "small job" in installation.queue.log(entry, 10_000)
     assert "canary-9" not in installation.queue.log(entry, 10_000)
     assert not [file for file in installation.home.glob("jobs.sqlite*") if b"canary-9" in file.read_bytes()]
+
+
+def test_a_user_who_submits_too_much_is_told_when_to_go_on(installation, monkeypatch):
+    settings = installation.queue.settings.model_copy(update={"max_jobs_per_hour": 2})
+    queue = replace(installation.queue, settings=settings)
+
+    def submit(owner):
+        return queue.submit(small_job(), Context(working_folder="/"), owner=owner, launcher="small")
+
+    first = [submit("ann"), submit("ann")]
+    with pytest.raises(UsageError, match=r"2 jobs were submitted within an hour.*submit this one in 60 min"):
+        submit("ann")
+    submit("bob")
+    submit(None)
+    submit(None)
+    submit(None)
+    queue.store.change(first[0].id, ["queued"], submitted=time.time() - 3601)
+    assert submit("ann").owner == "ann"

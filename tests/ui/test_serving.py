@@ -1,0 +1,64 @@
+"""What the server answers before any page is drawn: who may come in, and what a page may load."""
+
+import os
+import re
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.ui.browsing import serving
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args):
+        return None
+
+
+def ask(url):
+    try:
+        return urllib.request.build_opener(_Stay).open(url, timeout=20)
+    except urllib.error.HTTPError as answer:
+        return answer
+
+
+def test_every_answer_says_what_a_page_may_load(tmp_path, ui_lakes):
+    with serving(tmp_path, ui_lakes, "localhost:1", "--no-estimates") as found:
+        for path in ("", "liveness", "upload/x", "static/js/bokeh.min.js"):
+            with ask(found.url + path) as answer:
+                policy = answer.headers["Content-Security-Policy"]
+                assert "default-src 'self'" in policy, path
+                assert not re.search(r"https?:", policy)
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_an_oauth_provider_of_panel_lets_nobody_in_unasked(tmp_path, ui_lakes, monkeypatch):
+    for name, value in {
+        "PROVIDER": "generic",
+        "KEY": "alertferry",
+        "SECRET": "canary-of-oauth",
+        "AUTHORIZE_URL": "http://localhost:1/authorize",
+        "TOKEN_URL": "http://localhost:1/token",
+        "USER_URL": "http://localhost:1/user",
+    }.items():
+        monkeypatch.setitem(os.environ, f"PANEL_OAUTH_{name}", value)
+    with serving(tmp_path, ui_lakes, "localhost:1", "--no-estimates", "--address", "0.0.0.0") as found:
+        with ask(found.url) as answer:
+            assert answer.status == 302
+            assert answer.headers["Location"].startswith("./login")
+        with ask(found.url + "login") as answer:
+            assert answer.status == 302
+            assert answer.headers["Location"].startswith("http://localhost:1/authorize?")
+            assert "client_id=alertferry" in answer.headers["Location"]
+        for path in ("upload/x", "result/x"):
+            with ask(found.url + path) as answer:
+                assert answer.status in (302, 403, 404, 405), path
+    assert "canary-of-oauth" not in found.log.read_text()
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.1"])
+def test_an_open_address_is_refused_where_nobody_signs_in(alertferry, address, monkeypatch):
+    monkeypatch.delenv("PANEL_OAUTH_PROVIDER", raising=False)
+    said = alertferry("ui", "--address", address)
+    assert said.code == 2
+    assert "anybody could come in" in said.err
