@@ -165,6 +165,23 @@ def test_a_broker_that_is_down_is_said_and_nothing_is_lost(tab, lonely):
     assert "Traceback" not in tab.page.content()
 
 
+def test_conditions_arrive_as_they_were_typed(tab, lonely):
+    tab.open(lonely.url)
+    all_nights(tab)
+    tab.next("Filters")
+    tab.kind("Conditions")
+    text = "diaSource.snr > 8 AND abs(diaSource.psfFlux) > 1e3 -- quickly\ndiaSource.band IN ('g', 'r', 'i')"
+    editor = tab.page.get_by_role("combobox", name="Conditions")
+    editor.press_sequentially(text)  # as fast as the browser takes it, while the server answers
+    playwright.expect(editor).to_have_value(text)
+    tab.page.get_by_text("2 conditions, all must hold").wait_for()
+    editor.press_sequentially("\ndiaSource.dec < 0")
+    tab.kind("Region")
+    tab.kind("Conditions")
+    playwright.expect(editor).to_have_value(text + "\ndiaSource.dec < 0")
+    tab.page.get_by_text("3 conditions, all must hold").wait_for()
+
+
 def test_an_address_of_no_job_is_said_beside_a_page_that_works(tab, lonely):
     tab.page.goto(f"{lonely.url}?job=0")
     tab.page.get_by_text("This job cannot be shown").wait_for()

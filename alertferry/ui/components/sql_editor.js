@@ -121,14 +121,22 @@ export function render({model}) {
     area.setAttribute("aria-expanded", "true")
     choose(0)
   }
+  const send = () => {
+    clearTimeout(timer)
+    timer = null
+    model.send_msg({text: area.value})
+  }
   const typed = (asks = true) => {
     paint()
     if (asks) { complete() }
     clearTimeout(timer)
-    timer = setTimeout(() => model.send_msg({text: area.value}), 120)
+    timer = setTimeout(send, 120)
   }
   area.oninput = () => typed()
-  area.onblur = () => close()
+  area.onblur = () => {  // what is clicked next may take this editor off the page
+    close()
+    if (timer !== null) { send() }
+  }
   area.onkeydown = (event) => {
     if (!popup) { return }
     const at = Number(popup.dataset.at)
@@ -137,7 +145,9 @@ export function render({model}) {
     keys.Enter = keys.Tab = () => popup.children[at].onmousedown(event)
     if (keys[event.key]) { event.preventDefault(); keys[event.key]() }
   }
-  model.on("text", () => { if (area.value !== model.text) { area.value = model.text; paint(); tell() } })
+  // while somebody types, the page is ahead of what the server has heard
+  const typing = () => area.getRootNode().activeElement === area
+  model.on("text", () => { if (area.value !== model.text && !typing()) { area.value = model.text; paint(); tell() } })
   model.on("marks", () => { paint(); tell() })
   model.on("count", tell)
   model.on("msg:custom", (event) => {

@@ -78,7 +78,7 @@ class ReviewStep:
         forms = [{"value": value, "label": label} for label, value in FORMS.items()]
         self.form = Segments(items=forms, value="yaml", label="Form")
         self.form.on_choice(lambda _: self._show_form())
-        self.code = CodeBlock(title="job.yml", filename="job.yml")
+        self.code = CodeBlock(title="job.yml", filename="job.yml", wrap=True)
         self.upload = Upload(
             title="Open a job file",
             hint="Ours, or one of Fink's; replaces everything above",
