@@ -153,12 +153,9 @@ def main() -> None:
         for survey, lake in lakes.items():
             simulate(survey, lake, NIGHTS, 150, seed=11)
         catalogue = sources(root / "blazars.csv", lakes["ztf"])
-        home = root / "home"
-        home.mkdir()
-        (home / "jars").symlink_to(load_settings().home / "jars")
         with running_broker(root / "broker", jars_home=load_settings().home) as broker, sync_playwright() as starter:
             browser = starter.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-            with serving(home, lakes, broker.bootstrap_servers) as dashboard:
+            with serving(root / "home", lakes, broker.bootstrap_servers) as dashboard:
                 job = ""
                 for size, (width, height) in SIZES.items():
                     for scheme in ("light", "dark"):

@@ -16,7 +16,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-
 _PARSING = threading.Lock()
 """Python 3.11 counts the depth of a tree once for all threads: two that parse at a time break each other."""
 

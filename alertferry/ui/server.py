@@ -139,7 +139,7 @@ def sweep() -> None:
 def make_server(serving: Serving) -> Any:
     """Return the server, not yet started; its port is `server.port`."""
     pn.extension()
-    pn.config.reconnect = True
+    pn.config.reconnect = False  # a page that lost its server is loaded anew (nav.js): half of it lived there
     prefix = "/" + serving.prefix.strip("/") if serving.prefix.strip("/") else ""
     options = dict(serving.options or {})
     signed_in = bool(serving.basic_auth or signs_in_elsewhere())

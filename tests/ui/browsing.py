@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from alertferry.core.settings import load_settings
+
 CHROMIUM = Path("/usr/bin/chromium")
 PATIENCE_MS = 30_000
 
@@ -64,6 +66,9 @@ def serving(home: Path, lakes: dict[str, Path], bootstrap: str, *options: str) -
     environment |= {f"ALERTFERRY_LAKE_{survey.upper()}": str(folder) for survey, folder in lakes.items()}
     environment |= {"ALERTFERRY_HOME": str(home), "ALERTFERRY_BOOTSTRAP_SERVERS": bootstrap, "PYTHONUNBUFFERED": "1"}
     environment["XDG_CONFIG_HOME"] = str(home / "config")
+    home.mkdir(exist_ok=True)
+    with suppress(FileExistsError):  # fetched once, not by every test
+        (home / "jars").symlink_to(load_settings().home / "jars")
     found = Dashboard(environment, home / "ui.log", options)
     try:
         found.start()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 
 import pandas as pd
@@ -55,6 +56,14 @@ def all_nights(tab):
     tab.has_alerts("180")
 
 
+def spoil_pages(file):
+    """Spoil the values of a parquet file, not its footer: it can be listed and counted, but not read."""
+    content = bytearray(file.read_bytes())
+    footer = int.from_bytes(content[-8:-4], "little") + 8
+    content[4 : len(content) - footer : 7] = b"\xff" * len(content[4 : len(content) - footer : 7])
+    file.write_bytes(content)
+
+
 def save(tab, kind, folder):
     tab.page.get_by_role("button", name=kind, exact=True).click()
     with tab.page.expect_download() as waiting:
@@ -83,8 +92,18 @@ def test_from_the_first_page_to_pandas(tab, dashboard, tmp_path):
     tab.next("Review")
     tab.page.get_by_role("region", name="job.yml").get_by_text("diaSource.band IN").wait_for()
     tab.next("Running")
-    tab.page.reload()  # the job is found again by its address
-    tab.heading("Your data").wait_for(timeout=240_000)
+    assert tab.complaints == []
+    tab.page.wait_for_url("**/?job=*")
+    other = Tab(tab.page.context.new_page())
+    other.page.goto(tab.page.url)
+    other.heading("Running").wait_for()
+    assert dashboard.stop() == 0  # the job goes on, and is found again by its address
+    dashboard.start()
+    other.heading("Your data").wait_for(timeout=240_000)
+    tab.heading("Your data").wait_for()
+    tab.complaints.clear()  # that the server was gone
+    assert tab.alerts == other.alerts
+    other.page.close()
     csv, parquet = save(tab, "CSV", tmp_path), save(tab, "Parquet", tmp_path)
     alerts = pd.read_parquet(parquet)
     assert 0 < len(alerts) < 180
@@ -127,6 +146,29 @@ def test_a_catalogue_good_and_bad(tab, dashboard, ui_lakes, tmp_path):
     assert tab.elsewhere == []
 
 
+@pytest.mark.spark
+def test_a_job_that_fails_says_why_and_keeps_its_log(tab, tmp_path, ui_lakes, broker):
+    lake = tmp_path / "damaged"
+    shutil.copytree(ui_lakes["ztf"], lake)
+    for file in lake.rglob("*.parquet"):
+        spoil_pages(file)
+    with serving(tmp_path / "home", {"ztf": lake}, broker.bootstrap_servers, "--no-estimates") as found:
+        tab.open(found.url)
+        all_nights(tab)
+        for heading in ("Filters", "Content", "Review", "Running"):
+            tab.next(heading)
+        tab.page.get_by_text("The job failed").wait_for(timeout=120_000)
+        said = tab.page.locator(".say.tone-error").first.inner_text()
+        assert "parquet" in said
+        assert "Traceback" not in said
+        assert "at org.apache" not in said
+        assert tab.page.get_by_role("region", name="Log").inner_text() != ""
+        tab.page.get_by_role("button", name="Jobs").click()
+        tab.page.locator(".state.failed").wait_for()
+        print(said)
+        assert tab.complaints == []
+
+
 def test_a_reload_in_the_middle_loses_nothing(tab, lonely):
     tab.open(lonely.url)
     all_nights(tab)
@@ -145,11 +187,17 @@ def test_a_restarted_server_goes_on_where_it_was(tab, tmp_path, ui_lakes):
         tab.open(found.url)
         all_nights(tab)
         tab.next("Filters")
+        tab.page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_text("without").click()
+        tab.has_alerts("≤ 180")
         assert found.stop() == 0
+        tab.page.get_by_text("The connection to the server is lost").wait_for()
+        tab.page.evaluate("window.before = true")
         found.start()
-        tab.page.reload()
+        tab.page.wait_for_function("window.before === undefined")  # by itself
         tab.heading("Filters").wait_for()
-        tab.has_alerts("180")
+        chosen = tab.page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_label("without")
+        playwright.expect(chosen).to_be_checked()
+        assert tab.elsewhere == []
 
 
 def test_a_broker_that_is_down_is_said_and_nothing_is_lost(tab, lonely):

@@ -1,5 +1,5 @@
 // The pages of the dashboard, and who is signed in.
-export function render({model}) {
+export function render({model, view}) {
   const nav = element("nav")
   nav.setAttribute("aria-label", "Pages")
   const draw = () => {
@@ -30,6 +30,18 @@ export function render({model}) {
   setTimeout(() => ask(10), 0)
   model.on("dark", () => {
     if (model.dark === system) { localStorage.removeItem("alertferry-dark") } else { localStorage.setItem("alertferry-dark", model.dark) }
+  })
+  // a page that has lost its server says so, and is loaded again from its address as soon as the server answers
+  const lost = element("p", "lost", "The connection to the server is lost. What you chose is kept; this page comes back by itself.")
+  lost.setAttribute("role", "alert")
+  const come = async () => {
+    const answer = await fetch(new URL("liveness", document.baseURI), {cache: "no-store"}).catch(() => null)
+    answer?.ok ? location.reload() : setTimeout(come, 1000)
+  }
+  view.model.document?.on_event("connection_lost", () => {
+    if (lost.isConnected) { return }
+    nav.getRootNode().append(lost)
+    setTimeout(come, 1000)
   })
   draw()
   return nav
