@@ -88,7 +88,8 @@ def _tell(outcome: Any) -> None:
         say(f"  {step['name']:<20} {step['alerts']:>12,} alerts left")
     _tell_nights(outcome.receipt.nights)
     if outcome.alerts == 0:
-        say("No alert passed every filter: the topic and its schema exist, and are empty." if outcome.topic else "")
+        where = "the topic and its schema exist, and are empty" if outcome.topic else "the files hold only their schema"
+        say(f"No alert passed every filter: {where}. `alertferry estimate` tells which step removes them, and why.")
     if outcome.topic:
         say(f"\nFetch them with:\n  alertferry consume {outcome.topic} --outdir {outcome.topic}")
 

@@ -146,3 +146,17 @@ def test_check_needs_no_jvm_and_less_than_a_second_of_work(tmp_path, lake):
     seconds, loaded = done.stdout.splitlines()[-1].split(" ", 1)
     assert loaded == "[]"
     assert float(seconds) < 2, f"{seconds} s of processor time, {time.monotonic() - started:.1f} s in all"
+
+
+def test_ctrl_c_while_the_command_line_is_loaded_is_no_traceback():
+    code = (
+        "import sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'alertferry.commands.jobs': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "from alertferry.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")

@@ -9,7 +9,7 @@ import typer
 import typer.main
 import yaml
 
-from alertferry.cli import app
+from alertferry.commands.app import app
 from alertferry.core.check import check_job
 from alertferry.core.hooks import hookspec
 from alertferry.core.job import Job
