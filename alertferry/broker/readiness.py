@@ -11,6 +11,7 @@ from typing import Any
 from alertferry.broker.java import failure, telling_lines
 from alertferry.broker.process import is_broker
 from alertferry.broker.properties import NODE_ID
+from alertferry.broker.security import own_options
 from alertferry.broker.state import HOST, BrokerInfo
 from alertferry.core.errors import AlertferryError, UsageError, did_you_mean
 
@@ -83,6 +84,7 @@ def _admin(info: BrokerInfo) -> Any:
 
     silent = logging.Logger("alertferry.broker.silent", logging.CRITICAL)
     options: dict[str, str | int | float | bool] = {
+        **own_options(info.folder),
         "bootstrap.servers": info.bootstrap_servers,
         "reconnect.backoff.max.ms": 100,
     }

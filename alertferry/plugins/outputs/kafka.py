@@ -13,7 +13,7 @@ from pydantic import Field
 from alertferry.core.content import PacketOutput
 from alertferry.core.errors import AlertferryError
 from alertferry.core.hooks import hookimpl
-from alertferry.core.kafka_client import java_options
+from alertferry.core.kafka_java import java_options
 from alertferry.core.receipt import Manifest
 from alertferry.core.spark_errors import OVERSIZE, from_spark_error
 from alertferry.core.steps import Alerts, Output, Report
