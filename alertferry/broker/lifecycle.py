@@ -109,7 +109,7 @@ def status(home: Path) -> BrokerInfo | None:
 
 
 @contextmanager
-def running_broker(
+def running_broker(  # noqa: PLR0913 - as `start`
     home: Path,
     port: int | None = None,
     *,

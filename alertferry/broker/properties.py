@@ -84,7 +84,10 @@ def server_properties(
         "controller.quorum.voters": f"{NODE_ID}@{HOST}:{controller_port}",
         "log.dirs": str(folder / "data"),
     }
-    lines = [_line(name, value) for name, value in {**DEFAULTS, **security_properties(folder, kept), **properties, **fixed}.items()]
+    lines = [
+        _line(name, value)
+        for name, value in {**DEFAULTS, **security_properties(folder, kept), **properties, **fixed}.items()
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -145,7 +145,10 @@ def _own_certificate(_: Settings) -> str:
 _CAUSES: tuple[tuple[str, Callable[[Settings], str]], ...] = (
     (r"unsupported sasl mechanism", _mechanism),
     (r"certificate verify failed|could not be verified|hostname mismatch|ip address mismatch", _certificate),
-    (r"alert (bad certificate|certificate required|unknown ca|certificate unknown)|certificate.required", _own_certificate),
+    (
+        r"alert (bad certificate|certificate required|unknown ca|certificate unknown)|certificate.required",
+        _own_certificate,
+    ),
     (r"incorrect security\.protocol|wrong version number|connecting to a PLAINTEXT|SSL handshake failed", _protocol),
     (r"authentication|SASL|oauthbearer", _login),
 )

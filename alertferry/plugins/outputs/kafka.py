@@ -18,6 +18,7 @@ from alertferry.core.receipt import Manifest
 from alertferry.core.spark_errors import OVERSIZE, from_spark_error
 from alertferry.core.steps import Alerts, Output, Report
 from alertferry.plugins.outputs import packing
+from alertferry.plugins.outputs.access import check_sink
 from alertferry.plugins.outputs.packing import Packing
 from alertferry.plugins.outputs.topic import TopicPair
 
@@ -64,8 +65,10 @@ class Kafka(PacketOutput):
         """Publish; return when every alert is acknowledged and the receipt stands in the companion topic."""
         packed = packing.pack(self, alerts, run)
         pair = TopicPair(run.topic, run.settings)
+        options = java_options(run.settings)  # refused now, if at all, and not behind a topic that stays empty
         manifest = packing.manifest(run, alerts, packed, run.topic, datetime.now(UTC).isoformat())
-        pair.create(self.partitions or run.settings.topic_partitions)
+        pair.create(self.partitions or run.settings.topic_partitions, run.owner)
+        check_sink(run.spark, run.topic, options, run.settings)
         pair.publish_schema(packed.avro_schema, manifest.to_json(), run.settings.schema_copies)
         run.event("topic", topic=run.topic)
         try:

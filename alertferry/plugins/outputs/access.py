@@ -1,0 +1,120 @@
+"""Who may read a topic, and whether we may write it: asked before Spark begins its long work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.kafka_security import protocol_of
+from alertferry.core.settings import Settings
+from alertferry.core.spark_errors import from_spark_error
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+READER_GROUPS = "alertferry"
+"""Start of the names of our consumers' groups."""
+
+LOOK_SECONDS = 12.0
+"""How long Spark's client may take to find the topic."""
+
+
+def reader_of(owner: str | None, settings: Settings) -> str | None:
+    """Return the Kafka principal that may read the topics of an owner's jobs; None where everybody may who can.
+
+    A job without an owner belongs to the ``topic_owner`` of the settings, else to the user who logs in to publish it.
+    Raises `UsageError` when nobody is known.
+    """
+    if settings.topic_acls == "none":
+        return None
+    name = owner or settings.topic_owner or settings.kafka.get("sasl.username")
+    if not name:
+        raise UsageError(
+            "ALERTFERRY_TOPIC_ACLS=owner, but this job has no owner: name the one of jobs from the command line with "
+            "ALERTFERRY_TOPIC_OWNER"
+        )
+    if name.strip() == "*" or not name.strip() or not name.isprintable():  # Kafka reads `User:*` as everybody
+        raise UsageError(f"{name!r} cannot own a topic: it is no name of one user")
+    return settings.owner_principal.replace("{owner}", name)
+
+
+def let_read(admin: Any, topics: tuple[str, ...], principal: str, wait_seconds: float) -> None:
+    """Allow a principal to read topics, which need not exist yet, and to keep its place in them."""
+    from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+
+    literal, prefixed = ResourcePatternType.LITERAL, ResourcePatternType.PREFIXED
+    wanted = [(ResourceType.TOPIC, topic, literal) for topic in topics]
+    wanted += [(ResourceType.GROUP, READER_GROUPS, prefixed)]
+    bindings = [
+        AclBinding(*resource, principal, "*", operation, AclPermissionType.ALLOW)
+        for resource in wanted
+        for operation in (AclOperation.READ, AclOperation.DESCRIBE)
+    ]
+    for future in admin.create_acls(bindings, request_timeout=wait_seconds).values():
+        _granted(future.result, principal, topics[0])
+
+
+def _granted(result: Callable[[], Any], principal: str, topic: str) -> None:
+    from confluent_kafka import KafkaError, KafkaException
+
+    try:
+        result()
+    except KafkaException as error:
+        reason = error.args[0]
+        what = f"{principal} cannot be given the right to read {topic} (ALERTFERRY_TOPIC_ACLS=owner)"
+        if reason.code() == KafkaError.SECURITY_DISABLED:
+            raise AlertferryError(
+                f"{what}: this broker has no access control; ask its operator for an authorizer, or set "
+                "ALERTFERRY_TOPIC_ACLS=none"
+            ) from None
+        if reason.code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
+            raise AlertferryError(
+                f"{what}: this user may not give rights; ask the broker's operator for ALTER on the cluster, or for "
+                "rights on prefixes of topics (docs/security.md), with ALERTFERRY_TOPIC_ACLS=none"
+            ) from None
+        raise AlertferryError(f"{what}: {reason.str()}") from None
+
+
+def check_writable(admin: Any, topics: tuple[str, ...], wait_seconds: float) -> None:
+    """Raise `AlertferryError` when the broker says that we may not write a topic; brokers that do not tell are trusted."""
+    from confluent_kafka import KafkaException, TopicCollection
+    from confluent_kafka.admin import AclOperation
+
+    asked = admin.describe_topics(
+        TopicCollection(list(topics)), include_authorized_operations=True, request_timeout=wait_seconds
+    )
+    for topic, future in asked.items():
+        try:
+            allowed = future.result().authorized_operations
+        except KafkaException:
+            continue  # the broker may not know its new topic yet; writing will tell
+        if allowed is not None and AclOperation.WRITE not in allowed:
+            raise AlertferryError(
+                f"this user may create the topic {topic} but not write it; ask the broker's operator for WRITE on "
+                "topics that begin with ftransfer_ and fxmatch_"
+            )
+
+
+def check_sink(spark: SparkSession, topic: str, options: Mapping[str, str], settings: Settings) -> None:
+    """Have Spark's own client look at the topic with the sink's options, so that it fails now and not in a minute.
+
+    Only where there is something to refuse: TLS or a login. Raises `AlertferryError`.
+    """
+    if protocol_of(settings.kafka) == "PLAINTEXT":
+        return
+    jvm: Any = spark._jvm
+    values = jvm.java.util.HashMap()
+    for name, value in options.items():
+        values.put(name.removeprefix("kafka."), value)
+    values.put("max.block.ms", str(int(LOOK_SECONDS * 1000)))
+    for part in ("key", "value"):
+        values.put(f"{part}.serializer", "org.apache.kafka.common.serialization.ByteArraySerializer")
+    try:
+        producer = jvm.org.apache.kafka.clients.producer.KafkaProducer(values)
+        try:
+            producer.partitionsFor(topic)
+        finally:
+            producer.close()
+    except Exception as error:  # whatever Java throws is explained as if the write had thrown it
+        raise from_spark_error(error) from None
