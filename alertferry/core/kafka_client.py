@@ -53,13 +53,42 @@ def make_client(client: Callable[[dict[str, Any]], Any], options: dict[str, Any]
         ) from None
 
 
-def reachable_servers(settings: Settings) -> None:
-    """Raise `AlertferryError` when no broker lets us in: at once when it says why, else after ten seconds."""
+def reachable_servers(settings: Settings, topic: str | None = None) -> None:
+    """Raise `AlertferryError` when no broker lets us in, or may not make ``topic``, which is not made now.
+
+    At once when a broker says why, else after ten seconds.
+    """
     from confluent_kafka.admin import AdminClient
 
     heard: list[KafkaError] = []
     admin = make_client(AdminClient, client_options(settings) | {"error_cb": heard.append}, settings)
     cluster_of(admin, heard, settings)
+    if topic is not None:
+        _try_to_create(admin, topic, settings)
+
+
+def _try_to_create(admin: AdminClient, topic: str, settings: Settings) -> None:
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import NewTopic
+
+    wanted = NewTopic(topic, settings.topic_partitions, settings.topic_replication)
+    asked = admin.create_topics([wanted], validate_only=True, request_timeout=CONNECT_SECONDS)
+    try:
+        asked[topic].result()
+    except KafkaException as error:
+        raise refusal(error.args[0], f"topics like {topic} cannot be created") from None
+
+
+def refusal(reason: KafkaError, what: str) -> AlertferryError:
+    """Return the error for something that a broker does not do for a publisher: what, why, and whom to ask."""
+    from confluent_kafka import KafkaError as Codes
+
+    if reason.code() in (Codes.TOPIC_AUTHORIZATION_FAILED, Codes.CLUSTER_AUTHORIZATION_FAILED):
+        return AlertferryError(
+            f"{what}: this user may not ({reason.str()}); ask the broker's operator for CREATE and WRITE on topics "
+            "that begin with ftransfer_ and fxmatch_"
+        )
+    return AlertferryError(f"{what}: {reason.str()}")
 
 
 def cluster_of(admin: AdminClient, heard: Sequence[KafkaError], settings: Settings) -> ClusterMetadata:
@@ -97,16 +126,16 @@ def connection_failure(settings: Settings, said: Sequence[str]) -> AlertferryErr
     words = settings.redact(said[0]) if said else "no answer"
     return AlertferryError(
         f"no Kafka broker answers at {servers} within {CONNECT_SECONDS:.0f} s ({words}); check the address "
-        "(ALERTFERRY_BOOTSTRAP_SERVERS), that the broker runs, that this network reaches it, and the ALERTFERRY_KAFKA_* "
-        "settings"
+        "(ALERTFERRY_BOOTSTRAP_SERVERS), that the broker runs, that this network reaches it, and the "
+        "ALERTFERRY_KAFKA_* settings"
     )
 
 
 def _login(settings: Settings) -> str:
     if mechanism_of(settings.kafka) == "OAUTHBEARER":
         return (
-            "refuses this user: no token, or one that it does not accept; check ALERTFERRY_KAFKA_SASL_OAUTHBEARER_CLIENT_ID"
-            ", _CLIENT_SECRET and _TOKEN_ENDPOINT_URL"
+            "refuses this user: no token, or one that it does not accept; check "
+            "ALERTFERRY_KAFKA_SASL_OAUTHBEARER_CLIENT_ID, _CLIENT_SECRET and _TOKEN_ENDPOINT_URL"
         )
     return "refuses this user; check ALERTFERRY_KAFKA_SASL_USERNAME and ALERTFERRY_KAFKA_SASL_PASSWORD"
 
@@ -119,8 +148,8 @@ def _mechanism(settings: Settings) -> str:
 def _certificate(settings: Settings) -> str:
     if settings.kafka.get("ssl.ca.location") or settings.kafka.get("ssl.ca.pem"):
         return (
-            "shows a certificate that the authority in ALERTFERRY_KAFKA_SSL_CA_LOCATION has not signed, or not for this "
-            "name; get the broker's CA file from its operator, and use the host name that the certificate is for"
+            "shows a certificate that the authority in ALERTFERRY_KAFKA_SSL_CA_LOCATION has not signed, or not for "
+            "this name; get the broker's CA file from its operator, and use the host name that the certificate is for"
         )
     return (
         "shows a certificate that no authority known here has signed, or not for this name; name the broker's CA file "

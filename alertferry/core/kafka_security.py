@@ -1,4 +1,4 @@
-"""Which settings of TLS and login go together; what cannot work is refused before any client tries."""
+"""Which settings of TLS, login and rights go together; what cannot work is refused before any client tries."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from alertferry.core.errors import UsageError, did_you_mean
-from alertferry.core.settings import variable_name
+from alertferry.core.settings import Settings, variable_name
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
@@ -122,6 +122,25 @@ def _files(kafka: Mapping[str, str]) -> Iterator[str]:
                 Path(path).open("rb").close()
         except OSError as error:
             yield f"{_where(name)} names {path}, which cannot be read ({error.strerror}); correct the path"
+
+
+def reader_of(owner: str | None, settings: Settings) -> str | None:
+    """Return the Kafka principal that may read the topics of an owner's jobs; None where everybody may who can.
+
+    A job without an owner belongs to the ``topic_owner`` of the settings, else to the user who logs in to publish it.
+    Raises `UsageError` when nobody is known.
+    """
+    if settings.topic_acls == "none":
+        return None
+    name = owner or settings.topic_owner or settings.kafka.get("sasl.username")
+    if not name:
+        raise UsageError(
+            "ALERTFERRY_TOPIC_ACLS=owner, but this job has no owner: name the one of jobs from the command line with "
+            "ALERTFERRY_TOPIC_OWNER"
+        )
+    if name.strip() == "*" or not name.strip() or not name.isprintable():  # Kafka reads `User:*` as everybody
+        raise UsageError(f"{name!r} cannot own a topic: it is no name of one user")
+    return settings.owner_principal.replace("{owner}", name)
 
 
 def _where(name: str) -> str:

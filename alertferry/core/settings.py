@@ -215,7 +215,7 @@ _UNDERSCORES = {1: ".", 2: "_", 3: "-"}
 
 
 def option_name(variable: str) -> str:
-    """Return the client option that the end of a variable's name means: ``_`` a dot, ``__`` a ``_``, ``___`` a ``-``."""
+    """Return the client option of the end of a variable's name: ``_`` means a dot, ``__`` a ``_``, ``___`` a ``-``."""
     return re.sub("_+", lambda found: _UNDERSCORES.get(len(found[0]), found[0]), variable.lower())
 
 

@@ -80,7 +80,8 @@ def _unreachable(_: re.Match[str], __: str) -> AlertferryError:
 
 def _refused_login(_: re.Match[str], __: str) -> AlertferryError:
     return AlertferryError(
-        "the Kafka broker refuses Spark's login; check ALERTFERRY_KAFKA_SASL_MECHANISM, _SASL_USERNAME and _SASL_PASSWORD"
+        "the Kafka broker refuses Spark's login; check ALERTFERRY_KAFKA_SASL_MECHANISM, ALERTFERRY_KAFKA_SASL_USERNAME "
+        "and ALERTFERRY_KAFKA_SASL_PASSWORD"
     )
 
 
@@ -132,7 +133,7 @@ _KNOWN: tuple[tuple[str, Callable[[re.Match[str], str], AlertferryError]], ...] 
     (r"SslAuthenticationException|SSLHandshakeException", _refused_certificate),
     (r"AuthorizationException: (?P<said>[^\n]+)", _refused_right),
     (
-        r"org\.apache\.kafka\.common\.(?:config\.ConfigException|errors\.InvalidConfigurationException): (?P<said>[^\n]+)",
+        r"org\.apache\.kafka\.common\.\S+\.(?:Invalid)?Config\w*Exception: (?P<said>[^\n]+)",
         _refused_options,
     ),
     (

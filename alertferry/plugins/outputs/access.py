@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.errors import AlertferryError
 from alertferry.core.kafka_security import protocol_of
 from alertferry.core.settings import Settings
 from alertferry.core.spark_errors import from_spark_error
@@ -18,25 +18,6 @@ READER_GROUPS = "alertferry"
 
 LOOK_SECONDS = 12.0
 """How long Spark's client may take to find the topic."""
-
-
-def reader_of(owner: str | None, settings: Settings) -> str | None:
-    """Return the Kafka principal that may read the topics of an owner's jobs; None where everybody may who can.
-
-    A job without an owner belongs to the ``topic_owner`` of the settings, else to the user who logs in to publish it.
-    Raises `UsageError` when nobody is known.
-    """
-    if settings.topic_acls == "none":
-        return None
-    name = owner or settings.topic_owner or settings.kafka.get("sasl.username")
-    if not name:
-        raise UsageError(
-            "ALERTFERRY_TOPIC_ACLS=owner, but this job has no owner: name the one of jobs from the command line with "
-            "ALERTFERRY_TOPIC_OWNER"
-        )
-    if name.strip() == "*" or not name.strip() or not name.isprintable():  # Kafka reads `User:*` as everybody
-        raise UsageError(f"{name!r} cannot own a topic: it is no name of one user")
-    return settings.owner_principal.replace("{owner}", name)
 
 
 def let_read(admin: Any, topics: tuple[str, ...], principal: str, wait_seconds: float) -> None:
@@ -77,7 +58,7 @@ def _granted(result: Callable[[], Any], principal: str, topic: str) -> None:
 
 
 def check_writable(admin: Any, topics: tuple[str, ...], wait_seconds: float) -> None:
-    """Raise `AlertferryError` when the broker says that we may not write a topic; brokers that do not tell are trusted."""
+    """Raise `AlertferryError` when the broker says that we may not write a topic; one that does not tell is trusted."""
     from confluent_kafka import KafkaException, TopicCollection
     from confluent_kafka.admin import AclOperation
 

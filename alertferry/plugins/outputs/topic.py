@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from alertferry.core.errors import AlertferryError, UsageError
-from alertferry.core.kafka_client import client_options, make_client, reachable_servers
+from alertferry.core.kafka_client import client_options, make_client, reachable_servers, refusal
+from alertferry.core.kafka_security import reader_of
 from alertferry.core.receipt import SCHEMA_SUFFIX, Manifest
 from alertferry.core.settings import Settings
-from alertferry.plugins.outputs.access import check_writable, let_read, reader_of
+from alertferry.plugins.outputs.access import check_writable, let_read
 
 WAIT_SECONDS = 15.0
 
@@ -135,9 +136,4 @@ def _wait(result: Callable[[], Any], what: str) -> Any:
         reason = error.args[0]
         if reason.code() == KafkaError.TOPIC_ALREADY_EXISTS:
             raise UsageError(f"{what}: it exists already; leave the name to alertferry") from None
-        if reason.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED):
-            raise AlertferryError(
-                f"{what}: this user may not ({reason.str()}); ask the broker's operator for CREATE and WRITE on topics "
-                "that begin with ftransfer_ and fxmatch_"
-            ) from None
-        raise AlertferryError(f"{what}: {reason.str()}") from None
+        raise refusal(reason, what) from None
