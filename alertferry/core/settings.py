@@ -89,7 +89,7 @@ class Settings(BaseModel):
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be printed, the longest first."""
-        found = [value for name, value in (*self.kafka.items(), *self.spark_conf.items()) if _is_secret(name)]
+        found = [value for name, value in (*self.kafka.items(), *self.spark_conf.items()) if is_secret(name)]
         found = [value for value in found if value not in ("true", "false")]
         address = urlsplit(self.jobs_url or "")
         raw = address.netloc.rpartition("@")[0].partition(":")[2]
@@ -109,7 +109,8 @@ def quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _is_secret(option: str) -> bool:
+def is_secret(option: str) -> bool:
+    """Tell by its name whether an option of Kafka or Spark holds a secret."""
     lowered = option.lower()
     return any(word in lowered for word in _SECRET_WORDS) and not lowered.endswith(".url")
 

@@ -328,8 +328,10 @@ def test_a_password_is_found_nowhere(
     (home / "jars").symlink_to(jars_home / "jars")
     file = tmp_path / "job.yml"
     file.write_text(job(lakes).to_yaml())
-    conf = f"spark.master=local[2];spark.driver.memory=1g;spark.eventLog.enabled=true;spark.eventLog.compress=false;spark.eventLog.dir={events};spark.log.level=INFO"
-    everyone = {"ALERTFERRY_HOME": str(home), "ALERTFERRY_SPARK_CONF": conf, "TMPDIR": str(tmp_path)}
+    conf = {"spark.master": "local[2]", "spark.driver.memory": "1g", "spark.log.level": "INFO"}
+    conf |= {"spark.eventLog.enabled": "true", "spark.eventLog.compress": "false", "spark.eventLog.dir": str(events)}
+    conf |= {"spark.hadoop.fs.s3a.secret.key": CANARY}
+    everyone = {"ALERTFERRY_HOME": str(home), "ALERTFERRY_SPARK_CONF": json.dumps(conf), "TMPDIR": str(tmp_path)}
     ferry = (
         everyone | secured.environment("ferry") | {"ALERTFERRY_TOPIC_ACLS": "owner", "ALERTFERRY_TOPIC_OWNER": "alice"}
     )
@@ -357,7 +359,10 @@ def test_a_password_is_found_nowhere(
     assert any(str(folder) in words for words in call.onlooker.seen), "the onlooker was asleep"
     assert any(topic in path.read_text() for path in event_log)
     assert "sasl.jaas.config = [hidden]" in (folder / "log.txt").read_text(), "the log does not tell enough to leak"
-    searched = [path for path in tmp_path.rglob("*") if path.is_file() and home / "jars" not in path.parents]
-    assert {folder / "job.py", home / "jobs.sqlite", *event_log} <= set(searched)
+    private = folder / "spark.conf"
+    assert (CANARY in private.read_text(), private.stat().st_mode & 0o77) == (True, 0)
+    found = [path for path in tmp_path.rglob("*") if path.is_file() and home / "jars" not in path.parents]
+    searched = set(found) - {private}
+    assert {folder / "job.py", home / "jobs.sqlite", *event_log} <= searched
     assert [path for path in searched if CANARY.encode() in path.read_bytes()] == []
     assert [words for words in call.onlooker.seen if CANARY in words] == []
