@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.jars import java_command, utf8_environment
@@ -46,6 +46,13 @@ class Security(BaseModel):
     users: dict[User, str] = Field(default_factory=dict, repr=False)
     super_users: tuple[User, ...] = ()
     tls: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Security:
+        strangers = [name for name in self.super_users if name not in self.users]
+        if strangers or _SELF in self.users:
+            raise ValueError(f"super users must be users, and {_SELF!r} is the broker's own name; got {strangers}")
+        return self
 
     @property
     def protocol(self) -> str:
@@ -122,8 +129,10 @@ def kafka_options(
     if security.tls:
         options["ssl.ca.location"] = str(authority_file(folder))
     if security.users and user is not None:
-        options |= {"sasl.mechanism": mechanism, "sasl.username": user}
-        options["sasl.password"] = security.users[user] if password is None else password
+        known = security.users.get(user) if password is None else password
+        if known is None:
+            raise UsageError(f"the broker of {folder} has no user {user!r}; it has {', '.join(security.users)}")
+        options |= {"sasl.mechanism": mechanism, "sasl.username": user, "sasl.password": known}
     return options
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 
-_LOOK_SECONDS = 1.0
+_LOOKS_SECONDS = (1.0, 2.0, CONNECT_SECONDS - 3.0)
+"""Soon enough to hear of a refusal, and in the end long enough for the answer of a slow broker."""
 
 
 def bootstrap_servers(settings: Settings) -> str:
@@ -98,15 +98,16 @@ def cluster_of(admin: AdminClient, heard: Sequence[KafkaError], settings: Settin
     """
     from confluent_kafka import KafkaException
 
-    deadline = time.monotonic() + CONNECT_SECONDS
-    while True:
+    said = ""
+    for seconds in _LOOKS_SECONDS:
         try:
-            return admin.list_topics(timeout=min(_LOOK_SECONDS, max(0.1, deadline - time.monotonic())))
+            return admin.list_topics(timeout=seconds)
         except KafkaException as error:
-            admin.poll(0)
-            said = [item.str() for item in heard]
-            if time.monotonic() > deadline or _refused(heard):
-                raise connection_failure(settings, said or [error.args[0].str()]) from None
+            said = error.args[0].str()
+        admin.poll(0)
+        if _refused(heard):
+            break
+    raise connection_failure(settings, [item.str() for item in heard] or [said])
 
 
 def _refused(heard: Sequence[KafkaError]) -> bool:
