@@ -79,6 +79,7 @@ def give_publishing(admin: AdminClient, principal: str) -> None:
     topic, prefixed = ResourceType.TOPIC, ResourcePatternType.PREFIXED
     operations = (AclOperation.CREATE, AclOperation.WRITE, AclOperation.READ)
     wanted = [(topic, prefix, prefixed, operation) for prefix in ("ftransfer_", "fxmatch_") for operation in operations]
+    wanted += [(ResourceType.GROUP, "alertferry", prefixed, AclOperation.READ)]
     wanted += [(ResourceType.BROKER, "kafka-cluster", ResourcePatternType.LITERAL, AclOperation.ALTER)]
     bindings = [
         AclBinding(*resource, principal, "*", operation, AclPermissionType.ALLOW) for *resource, operation in wanted

@@ -87,6 +87,7 @@ def settle_security(folder: Path, wanted: Security | None) -> Kept:
         return kept
     kept = Kept(security=wanted or Security())
     if kept.security.users or kept.security.tls:
+        folder.chmod(0o700)  # the records themselves lie there too
         write_private(folder / "security.json", kept.model_dump_json())
     else:
         (folder / "security.json").unlink(missing_ok=True)

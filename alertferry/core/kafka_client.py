@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
+import ssl
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +19,8 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 
-_LOOKS_SECONDS = (1.0, 2.0, CONNECT_SECONDS - 3.0)
-"""Soon enough to hear of a refusal, and in the end long enough for the answer of a slow broker."""
+_LOOKS_SECONDS = (1.0, 2.0)
+"""Soon enough to hear of a refusal; the look after these takes what is left, for the answer of a slow broker."""
 
 
 def bootstrap_servers(settings: Settings) -> str:
@@ -98,16 +101,19 @@ def cluster_of(admin: AdminClient, heard: Sequence[KafkaError], settings: Settin
     """
     from confluent_kafka import KafkaException
 
-    said = ""
-    for seconds in _LOOKS_SECONDS:
+    deadline = time.monotonic() + CONNECT_SECONDS
+    looks, first_look = iter(_LOOKS_SECONDS), True
+    while True:
+        left = max(0.1, deadline - time.monotonic())
         try:
-            return admin.list_topics(timeout=seconds)
+            return admin.list_topics(timeout=min(left, next(looks, left)))
         except KafkaException as error:
-            said = error.args[0].str()
-        admin.poll(0)
-        if _refused(heard):
-            break
-    raise connection_failure(settings, [item.str() for item in heard] or [said])
+            admin.poll(0.1)
+            hopeless = _refused(heard) or (first_look and _is_other_protocol(settings))
+            first_look = False
+            if hopeless or time.monotonic() >= deadline:
+                said = [item.str() for item in heard] or [error.args[0].str()]
+                raise connection_failure(settings, said) from None
 
 
 def _refused(heard: Sequence[KafkaError]) -> bool:
@@ -124,12 +130,29 @@ def connection_failure(settings: Settings, said: Sequence[str]) -> AlertferryErr
         words = next((text for text in said if re.search(pattern, text, re.I)), None)
         if words is not None:
             return AlertferryError(f"the Kafka broker at {servers} {explain(settings)} ({settings.redact(words)})")
+    if _is_other_protocol(settings):
+        return AlertferryError(f"the Kafka broker at {servers} {_protocol(settings)}: it encrypts")
     words = settings.redact(said[0]) if said else "no answer"
     return AlertferryError(
         f"no Kafka broker answers at {servers} within {CONNECT_SECONDS:.0f} s ({words}); check the address "
-        "(ALERTFERRY_BOOTSTRAP_SERVERS), that the broker runs, that this network reaches it, and the "
-        "ALERTFERRY_KAFKA_* settings"
+        "(ALERTFERRY_BOOTSTRAP_SERVERS), that the broker runs, that this network reaches it, and that it speaks "
+        f"{protocol_of(settings.kafka)} there (ALERTFERRY_KAFKA_SECURITY_PROTOCOL)"
     )
+
+
+def _is_other_protocol(settings: Settings) -> bool:
+    """Tell whether the first server wants TLS and we do not, which Kafka's clients take for a broker that is away."""
+    if protocol_of(settings.kafka).endswith("SSL"):
+        return False
+    host, _, port = bootstrap_servers(settings).partition(",")[0].strip().rpartition(":")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # only asked, nothing is told
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_LOOKS_SECONDS[0]) as connection:
+            context.wrap_socket(connection).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _login(settings: Settings) -> str:
@@ -180,6 +203,6 @@ _CAUSES: tuple[tuple[str, Callable[[Settings], str]], ...] = (
         _own_certificate,
     ),
     (r"incorrect security\.protocol|wrong version number|connecting to a PLAINTEXT|SSL handshake failed", _protocol),
-    (r"authentication|SASL|oauthbearer", _login),
+    (r"authentication|OAUTHBEARER token", _login),
 )
 """Words of librdkafka, most telling first, and what they mean for a user."""

@@ -59,7 +59,7 @@ def _granted(result: Callable[[], Any], principal: str, topic: str) -> None:
 
 def check_writable(admin: Any, topics: tuple[str, ...], wait_seconds: float) -> None:
     """Raise `AlertferryError` when the broker says that we may not write a topic; one that does not tell is trusted."""
-    from confluent_kafka import KafkaException, TopicCollection
+    from confluent_kafka import KafkaError, KafkaException, TopicCollection
     from confluent_kafka.admin import AclOperation
 
     asked = admin.describe_topics(
@@ -68,8 +68,10 @@ def check_writable(admin: Any, topics: tuple[str, ...], wait_seconds: float) -> 
     for topic, future in asked.items():
         try:
             allowed = future.result().authorized_operations
-        except KafkaException:
-            continue  # the broker may not know its new topic yet; writing will tell
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                continue  # the broker may not know its new topic yet; writing will tell
+            allowed = ()  # not even the right to look, which comes with the right to write
         if allowed is not None and AclOperation.WRITE not in allowed:
             raise AlertferryError(
                 f"this user may create the topic {topic} but not write it; ask the broker's operator for WRITE on "
