@@ -294,8 +294,9 @@ def test_a_topic_that_may_be_created_but_not_written(secured: SecuredBroker) -> 
     )
     admin = AdminClient(secured.client("root"))
     ask(admin.create_acls([right]))
-    said = refused(lambda: TopicPair("ftransfer_halfway_1", secured.settings("bob")).create(1))
-    assert "may create the topic ftransfer_halfway_1 but not write it" in said
+    topic = f"ftransfer_halfway_{time.monotonic_ns()}"
+    said = refused(lambda: TopicPair(topic, secured.settings("bob")).create(1))
+    assert f"may create the topic {topic} but not write it" in said
 
 
 class Onlooker:
