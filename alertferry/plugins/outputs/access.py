@@ -100,4 +100,10 @@ def check_sink(spark: SparkSession, topic: str, options: Mapping[str, str], sett
         finally:
             producer.close()
     except Exception as error:  # whatever Java throws is explained as if the write had thrown it
+        if "errors.TimeoutException" in str(error):
+            raise AlertferryError(
+                f"Spark finds no topic {topic} at {settings.bootstrap_servers} within {LOOK_SECONDS:.0f} s, although "
+                "Python has just made it; check that this machine reaches every address that the broker advertises, "
+                f"and that it speaks {protocol_of(settings.kafka)} there (ALERTFERRY_KAFKA_SECURITY_PROTOCOL)"
+            ) from None
         raise from_spark_error(error) from None
