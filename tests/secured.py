@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,10 +17,12 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
+from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 
 from alertferry.broker import BrokerInfo, Security, kafka_options, running_broker
+from alertferry.core.jars import fetch_jars, pyspark_folder
 from alertferry.core.kafka_client import client_options
-from alertferry.core.settings import Settings, variable_name
+from alertferry.core.settings import SPARK_PACKAGES, Settings, variable_name
 
 CANARY = "c4nary7319"
 """In every password; it must be found nowhere."""
@@ -86,3 +89,21 @@ def give_publishing(admin: AdminClient, principal: str) -> None:
     ]
     for future in admin.create_acls(bindings).values():
         future.result()
+
+
+@contextmanager
+def spark_java(jars_home: Path) -> Iterator[Any]:
+    """Run a JVM with the class path of a job."""
+    spark = pyspark_folder() / "jars"
+    classes = [str(spark / "*"), *map(str, fetch_jars(SPARK_PACKAGES, jars_home))]
+    port, word = launch_gateway(
+        jarpath=str(next(spark.glob("py4j-*.jar"))),
+        classpath=os.pathsep.join(classes),
+        die_on_exit=True,
+        enable_auth=True,
+    )
+    gateway = JavaGateway(gateway_parameters=GatewayParameters(port=port, auth_token=word))
+    try:
+        yield gateway.jvm
+    finally:
+        gateway.shutdown()

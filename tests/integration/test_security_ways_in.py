@@ -83,12 +83,12 @@ def test_python_gets_in_by_a_token(secured: SecuredBroker) -> None:
     assert asked[0] == EXPECTED
 
 
-def test_spark_shows_the_token_it_was_given(spark: Any, secured: SecuredBroker) -> None:
+def test_spark_shows_the_token_it_was_given(java: Any, secured: SecuredBroker) -> None:
     """The broker of tests believes unsigned tokens only, and Java takes none that is not signed: it is sent and refused."""
     with login_server(token("c2lnbmVk", "RS256")) as (url, asked):
         settings = by_token(secured, url)
         with pytest.raises(AlertferryError, match="refuses Spark's login"):
-            check_sink(spark, "ftransfer_x", java_options(settings), settings)
+            check_sink(java, "ftransfer_x", java_options(settings), settings)
     assert asked[0] == EXPECTED
 
 
@@ -127,7 +127,7 @@ def certificate_of(name: str, info: BrokerInfo, folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.soak
-def test_client_certificates_name_their_owner(spark: Any, certified: BrokerInfo, tmp_path: Path) -> None:
+def test_client_certificates_name_their_owner(java: Any, certified: BrokerInfo, tmp_path: Path) -> None:
     servers = {"bootstrap_servers": certified.bootstrap_servers}
     publisher = Settings(
         **servers, kafka=kafka_options(certified.folder), topic_acls="owner", owner_principal="User:CN={owner}"
@@ -139,6 +139,6 @@ def test_client_certificates_name_their_owner(spark: Any, certified: BrokerInfo,
     assert set(admin.list_topics(timeout=10).topics) == {"ftransfer_1", "ftransfer_1_schema"}
     with pytest.raises(Exception, match="AUTHORIZATION_FAILED"):
         admin.create_topics([NewTopic("ftransfer_3", 1, 1)])["ftransfer_3"].result()
-    check_sink(spark, "ftransfer_1", java_options(alice), alice)
+    check_sink(java, "ftransfer_1", java_options(alice), alice)
     with pytest.raises(AlertferryError, match="does not let this user publish"):
-        check_sink(spark, "ftransfer_2", java_options(alice), alice)
+        check_sink(java, "ftransfer_2", java_options(alice), alice)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from alertferry.core.errors import AlertferryError
 from alertferry.core.kafka_security import protocol_of
 from alertferry.core.settings import Settings
 from alertferry.core.spark_errors import from_spark_error
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 READER_GROUPS = "alertferry"
 """Start of the names of our consumers' groups."""
@@ -79,14 +76,14 @@ def check_writable(admin: Any, topics: tuple[str, ...], wait_seconds: float) -> 
             )
 
 
-def check_sink(spark: SparkSession, topic: str, options: Mapping[str, str], settings: Settings) -> None:
+def check_sink(jvm: Any, topic: str, options: Mapping[str, str], settings: Settings) -> None:
     """Have Spark's own client look at the topic with the sink's options, so that it fails now and not in a minute.
 
-    Only where there is something to refuse: TLS or a login. Raises `AlertferryError`.
+    ``jvm`` is the view of Spark's Java. Only where there is something to refuse: TLS or a login. Raises
+    `AlertferryError`.
     """
     if protocol_of(settings.kafka) == "PLAINTEXT":
         return
-    jvm: Any = spark._jvm
     values = jvm.java.util.HashMap()
     for name, value in options.items():
         values.put(name.removeprefix("kafka."), value)

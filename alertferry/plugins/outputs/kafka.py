@@ -68,7 +68,7 @@ class Kafka(PacketOutput):
         options = java_options(run.settings)  # refused now, if at all, and not behind a topic that stays empty
         manifest = packing.manifest(run, alerts, packed, run.topic, datetime.now(UTC).isoformat())
         pair.create(self.partitions or run.settings.topic_partitions, run.owner)
-        check_sink(run.spark, run.topic, options, run.settings)
+        check_sink(run.spark._jvm, run.topic, options, run.settings)
         pair.publish_schema(packed.avro_schema, manifest.to_json(), run.settings.schema_copies)
         run.event("topic", topic=run.topic)
         try:
