@@ -134,8 +134,8 @@ def connection_failure(settings: Settings, said: Sequence[str]) -> AlertferryErr
         return AlertferryError(f"the Kafka broker at {servers} {_protocol(settings)}: it encrypts")
     words = settings.redact(said[0]) if said else "no answer"
     return AlertferryError(
-        f"no Kafka broker answers at {servers} within {CONNECT_SECONDS:.0f} s ({words}); check the address "
-        "(ALERTFERRY_BOOTSTRAP_SERVERS), that the broker runs, that this network reaches it, and that it speaks "
+        f"no Kafka broker answers at {servers} within {CONNECT_SECONDS:.0f} s ({words}); check that it runs, the "
+        "address (ALERTFERRY_BOOTSTRAP_SERVERS), that this network reaches it, and that it speaks "
         f"{protocol_of(settings.kafka)} there (ALERTFERRY_KAFKA_SECURITY_PROTOCOL)"
     )
 
