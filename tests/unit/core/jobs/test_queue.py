@@ -286,3 +286,9 @@ def test_a_log_never_shows_a_secret(installation, monkeypatch):
     assert "small job" in installation.queue.log(entry, 10_000)
     assert "canary-9" not in installation.queue.log(entry, 10_000)
     assert not [file for file in installation.home.glob("jobs.sqlite*") if b"canary-9" in file.read_bytes()]
+
+
+def test_a_job_runs_for_its_owner(installation):
+    for owner, expected in (("alice", "alice"), (None, None)):
+        entry = installation.queue.store.get(installation.submit(owner=owner).id)
+        assert installation.queue._settings_for(entry).spark_conf.get("spark.alertferry.owner") == expected
