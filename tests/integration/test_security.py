@@ -304,7 +304,7 @@ class Onlooker:
     def __init__(self) -> None:
         self.seen: set[str] = set()
 
-    def watch(self, process: subprocess.Popen[str], seconds: float) -> None:
+    def watch(self, process: subprocess.Popen[bytes], seconds: float) -> None:
         end = time.monotonic() + seconds
         while process.poll() is None:
             assert time.monotonic() < end, "the command hangs"
@@ -324,18 +324,18 @@ class Shell:
         self.onlooker = Onlooker()
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("ALERTFERRY_")}
 
-    def __call__(self, environment: dict[str, str], *words: object) -> tuple[int, str]:
-        with (self.folder / f"said-{time.monotonic_ns()}.txt").open("w+") as out:
+    def __call__(self, environment: dict[str, str], *words: object) -> tuple[int, str, str]:
+        """Return the exit code and what was said, lines joined."""
+        stem = self.folder / f"said-{time.monotonic_ns()}"
+        with Path(f"{stem}.out").open("w") as out, Path(f"{stem}.err").open("w") as err:
             process = subprocess.Popen(
                 [sys.executable, "-m", "alertferry.cli", *map(str, words)],
                 env=self.environment | environment,
                 stdout=out,
-                stderr=subprocess.STDOUT,
-                text=True,
+                stderr=err,
             )
             self.onlooker.watch(process, 150)
-            out.seek(0)
-            return process.returncode, out.read()
+        return process.returncode, Path(out.name).read_text(), " ".join(Path(err.name).read_text().split())
 
 
 def test_a_password_is_found_nowhere(
@@ -358,9 +358,9 @@ def test_a_password_is_found_nowhere(
     alice, bob = (everyone | secured.environment(user) for user in ("alice", "bob"))
     call = Shell(tmp_path)
 
-    code, said = call(ferry, "run", file, "--json")
-    assert code == 0, said
-    topic = json.loads(said[said.index("{") :].splitlines()[-1])["topic"]
+    code, out, err = call(ferry, "run", file, "--json")
+    assert code == 0, err
+    topic = json.loads(out)["topic"]
     folder = next((home / "jobs").iterdir())
     for environment, words in (
         (alice, ("consume", topic, "--outdir", tmp_path / "out")),
@@ -368,11 +368,11 @@ def test_a_password_is_found_nowhere(
         (ferry, ("jobs", "show", folder.name, "--script")),
         (ferry, ("jobs", "log", folder.name)),
     ):
-        code, said = call(environment, *words)
-        assert code == 0, said
-    code, said = call(bob, "consume", topic, "--outdir", tmp_path / "bob")
+        code, _, err = call(environment, *words)
+        assert code == 0, err
+    code, _, said = call(bob, "consume", topic, "--outdir", tmp_path / "bob")
     assert (code, "the broker has no topic" in said, "Traceback" in said) == (2, True, False), said
-    code, said = call(ferry | secured.environment("ferry", sasl_password=f"wrong-{CANARY}"), "run", file)
+    code, _, said = call(ferry | secured.environment("ferry", sasl_password=f"wrong-{CANARY}"), "run", file)
     assert (code, "refuses this user" in said, "Traceback" in said) == (1, True, False), said
 
     event_log = [path for path in events.rglob("*") if path.is_file()]
