@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from alertferry.core.errors import AlertferryError
 from alertferry.core.kafka_security import protocol_of
 from alertferry.core.settings import Settings
 from alertferry.core.spark_errors import from_spark_error
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 READER_GROUPS = "alertferry"
 """Start of the names of our consumers' groups."""
@@ -104,3 +111,39 @@ def check_sink(jvm: Any, topic: str, options: Mapping[str, str], settings: Setti
                 f"and that it speaks {protocol_of(settings.kafka)} there (ALERTFERRY_KAFKA_SECURITY_PROTOCOL)"
             ) from None
         raise from_spark_error(error) from None
+
+
+_HIDDEN = ("kafka.sasl.jaas.", "kafka.ssl.")
+_PROVIDER = "org.apache.kafka.common.config.provider.FileConfigProvider"
+
+
+@contextmanager
+def unseen(spark: SparkSession, options: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Give the sink's options with a reference in place of every secret, which Kafka's client looks up in a file.
+
+    Spark writes the options of this sink into its plans, its web page and its event log, and no redaction of its own
+    reaches them there. The file is private, is sent to executors on other machines, and is gone afterwards.
+    """
+    hidden = {name: value for name, value in options.items() if name.startswith(_HIDDEN)}
+    if not hidden:
+        yield dict(options)
+        return
+    descriptor, name = tempfile.mkstemp(prefix="alertferry-", suffix=".properties")  # readable for its user only
+    file = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.writelines(f"{key}={_escaped(value)}\n" for key, value in hidden.items())
+        place = name
+        if not spark.sparkContext.master.startswith("local"):
+            spark.sparkContext.addFile(name)
+            place = file.name  # executors work in the folder where such files arrive
+        references = {key: f"${{file:{place}:{key}}}" for key in hidden}
+        provider = {"kafka.config.providers": "file", "kafka.config.providers.file.class": _PROVIDER}
+        yield {**options, **references, **provider}
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def _escaped(value: str) -> str:
+    """Return a value as Java's properties files hold it."""
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")

@@ -18,7 +18,7 @@ from alertferry.core.receipt import Manifest
 from alertferry.core.spark_errors import OVERSIZE, from_spark_error
 from alertferry.core.steps import Alerts, Output, Report
 from alertferry.plugins.outputs import packing
-from alertferry.plugins.outputs.access import check_sink
+from alertferry.plugins.outputs.access import check_sink, unseen
 from alertferry.plugins.outputs.packing import Packing
 from alertferry.plugins.outputs.topic import TopicPair
 
@@ -85,8 +85,8 @@ class Kafka(PacketOutput):
         run.progress.published = pair.published
         started = time.monotonic()
         frame, seen = _records(alerts, packed, run)
-        options = java_options(run.settings) | _producer(run)
-        frame.write.format("kafka").options(**options, topic=run.topic).mode("append").save()
+        with unseen(run.spark, java_options(run.settings) | _producer(run)) as options:
+            frame.write.format("kafka").options(**options, topic=run.topic).mode("append").save()
         run.timings["publish"] = time.monotonic() - started
         receipt = packing.receipt(run, alerts, packed, seen, pair.end_offsets())
         if receipt.records < receipt.alerts:
