@@ -1,6 +1,6 @@
 """Options of Spark's Kafka sink: what librdkafka's names mean, in Java's.
 
-Certificates and keys travel as text, so that executors on other machines need no files.
+Certificates and keys are text here, so that executors on other machines need no files of the site's.
 """
 
 from __future__ import annotations

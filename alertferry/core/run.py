@@ -30,7 +30,7 @@ SESSION = {
     "spark.sql.variable.substitute": "false",  # Spark would put ${env:...} into users' conditions
     # Kafka by the V2 sink: only there do observed metrics arrive with the write itself
     "spark.sql.sources.useV1SourceList": "avro,csv,json,orc,parquet,text",
-    # plans, which end in logs and event logs, show no option of Kafka's login
+    # other writers' options do appear in plans, which end in logs and event logs
     "spark.sql.redaction.options.regex": r"(?i)url|kafka\.(sasl|ssl)\.|password|secret|token",
 }
 """Session settings that every job runs with."""

@@ -134,7 +134,7 @@ def unseen(spark: SparkSession, options: Mapping[str, str]) -> Iterator[dict[str
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.writelines(f"{key}={_escaped(value)}\n" for key, value in hidden.items())
         place = name
-        if not spark.sparkContext.master.startswith("local"):
+        if not (spark.sparkContext.master or "").startswith("local"):
             spark.sparkContext.addFile(name)
             place = file.name  # executors work in the folder where such files arrive
         references = {key: f"${{file:{place}:{key}}}" for key in hidden}
