@@ -351,6 +351,7 @@ def test_a_password_is_found_nowhere(
     conf = {"spark.master": "local[2]", "spark.driver.memory": "1g", "spark.log.level": "INFO"}
     conf |= {"spark.eventLog.enabled": "true", "spark.eventLog.compress": "false", "spark.eventLog.dir": str(events)}
     conf |= {"spark.hadoop.fs.s3a.secret.key": CANARY}
+    conf |= {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}  # a short job starts sooner
     everyone = {"ALERTFERRY_HOME": str(home), "ALERTFERRY_SPARK_CONF": json.dumps(conf), "TMPDIR": str(tmp_path)}
     ferry = (
         everyone | secured.environment("ferry") | {"ALERTFERRY_TOPIC_ACLS": "owner", "ALERTFERRY_TOPIC_OWNER": "alice"}
