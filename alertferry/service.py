@@ -169,10 +169,20 @@ def _submit(
         if problems:
             raise JobError(problems)
     if job.output.kind == "kafka":
-        from alertferry.core.kafka_client import reachable_servers
-
-        reachable_servers(queue.settings)  # ten seconds now are better than a minute of Spark first
+        _check_broker(job, owner, queue.settings)
     return queue.submit(job, context or here, owner=owner, launcher=launcher, waiter=waiter)
+
+
+def _check_broker(job: Job, owner: str | None, settings: Settings) -> None:
+    """Raise what the broker would say later: seconds now are better than a minute of Spark first."""
+    from alertferry.core.kafka_client import reachable_servers
+    from alertferry.core.kafka_java import java_options
+    from alertferry.core.kafka_security import reader_of
+    from alertferry.core.topics import new_topic
+
+    java_options(settings)
+    reader_of(owner, settings)
+    reachable_servers(settings, new_topic(job.source.survey.name, [step.kind for step in job.filters]))
 
 
 def _context(settings: Settings) -> Context:

@@ -45,9 +45,7 @@ class Page:
         address = self.url.replace("http", "ws", 1) + "ws"
         origin = {"Origin": self.url.rstrip("/")}
         request = HTTPRequest(address, headers=origin, connect_timeout=120, request_timeout=120)
-        self.socket = await websocket_connect(
-            request, subprotocols=["bokeh", token], max_message_size=1 << 30
-        )
+        self.socket = await websocket_connect(request, subprotocols=["bokeh", token], max_message_size=1 << 30)
         await self.hear()
         await self.say("PULL-DOC-REQ", {})
         await self.event("document_ready", {})
@@ -164,7 +162,9 @@ def memory(dashboard: Dashboard, pages: int) -> str:
         time.sleep(25)  # until the server has given up the sessions
         found.append(resident_mb(dashboard))
     words = ", ".join(f"{mb:.0f}" for mb in found)
-    return f"| memory after each {pages} pages opened and closed | {words} MB | {found[2] / found[1] - 1:+.0%} | < 10 % |"
+    return (
+        f"| memory after each {pages} pages opened and closed | {words} MB | {found[2] / found[1] - 1:+.0%} | < 10 % |"
+    )
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from alertferry.broker import BrokerInfo, running_broker
 from alertferry.core.settings import load_settings
 from alertferry.testing.fixtures import alerts, lakes, spark  # noqa: F401 - what plugin authors use, tests use too
 from tests.commands import Shell
+from tests.secured import SecuredBroker, secured_broker, spark_java
 from tests.small_jobs import installation  # noqa: F401 - jobs without Spark
 
 
@@ -26,6 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & {"spark", "alerts"} or "contract" in item.path.parts:
             item.add_marker(pytest.mark.xdist_group("spark"))
+        elif "secured" in fixtures:
+            item.add_marker(pytest.mark.xdist_group("secured"))
         elif "broker" in fixtures:
             item.add_marker(pytest.mark.xdist_group("broker"))
 
@@ -47,3 +51,17 @@ def broker(tmp_path_factory: pytest.TempPathFactory, jars_home: Path) -> Iterato
     """Return a real Apache Kafka broker on loopback, with empty data; stopped when the run ends."""
     with running_broker(tmp_path_factory.mktemp("broker"), jars_home=jars_home) as info:
         yield info
+
+
+@pytest.fixture(scope="session")
+def java(jars_home: Path) -> Iterator[Any]:
+    """Return the Java of a job without its Spark session: Spark's own libraries and connectors."""
+    with spark_java(jars_home) as jvm:
+        yield jvm
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory, jars_home: Path) -> Iterator[SecuredBroker]:
+    """Return a real broker with TLS, users and access rights: ``root`` may all, ``ferry`` publish, others nothing."""
+    with secured_broker(tmp_path_factory.mktemp("secured"), jars_home) as found:
+        yield found

@@ -4,6 +4,7 @@ One node in KRaft mode, reachable from this machine only, run by the user, kept 
 """
 
 from alertferry.broker.lifecycle import running_broker, start, status, stop
+from alertferry.broker.security import Security, kafka_options
 from alertferry.broker.state import BrokerInfo
 
-__all__ = ["BrokerInfo", "running_broker", "start", "status", "stop"]
+__all__ = ["BrokerInfo", "Security", "kafka_options", "running_broker", "start", "status", "stop"]

@@ -61,11 +61,12 @@ def marker(folder: Path) -> str:
     return f"-Dalertferry.broker={folder}"
 
 
-def format_storage(folder: Path, jars: Sequence[Path]) -> None:
-    """Give an empty data folder the identity of a new cluster, by Kafka's own tool."""
+def format_storage(folder: Path, jars: Sequence[Path], users: Sequence[str] = ()) -> None:
+    """Give an empty data folder the identity of a new cluster, by Kafka's own tool, and the ``users`` it is told."""
     command = _command(
         *(folder, jars, ["-XX:TieredStopAtLevel=1"], "kafka.tools.StorageTool", "format"),
         *("--ignore-formatted", "--cluster-id", _cluster_id(), "--config", str(folder / "server.properties")),
+        *users,
     )
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment(), check=False)
     if done.returncode != 0:

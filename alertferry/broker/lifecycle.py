@@ -14,6 +14,15 @@ from alertferry.broker.java import broker_command, class_archive, format_storage
 from alertferry.broker.process import attach, claim, end, is_broker, spawn
 from alertferry.broker.properties import choose_ports, server_properties
 from alertferry.broker.readiness import PortLostError, check_properties, wait_until_ready
+from alertferry.broker.security import (
+    Kept,
+    Security,
+    check_same,
+    format_arguments,
+    read_security,
+    settle_security,
+    write_private,
+)
 from alertferry.broker.state import HOST, BrokerInfo, BrokerRecord, broker_folder, read_record, write_record
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.locks import folder_lock
@@ -31,6 +40,7 @@ class _Request:
     heap_mib: int
     jars_home: Path
     attached: bool
+    security: Security | None
 
     @property
     def folder(self) -> Path:
@@ -45,6 +55,7 @@ def start(  # noqa: PLR0913 - each is an option of its own on the command line
     attached: bool = False,
     heap_mib: int = 512,
     jars_home: Path | None = None,
+    security: Security | None = None,
 ) -> BrokerInfo:
     """Start the broker of ``home`` and return when it answers; a running one is returned as it is.
 
@@ -62,6 +73,8 @@ def start(  # noqa: PLR0913 - each is an option of its own on the command line
         Largest Java heap, in MiB.
     jars_home
         Home that holds the jars, when it is another one.
+    security
+        Users and encryption of a new broker, an open one when None; a stopped broker keeps its own.
 
     Raises
     ------
@@ -70,7 +83,7 @@ def start(  # noqa: PLR0913 - each is an option of its own on the command line
     AlertferryError
         The broker ended or did not answer in time; the message holds the telling lines of its log.
     """
-    return _start(_Request(home, port, dict(properties or {}), heap_mib, jars_home or home, attached))[0]
+    return _start(_Request(home, port, dict(properties or {}), heap_mib, jars_home or home, attached, security))[0]
 
 
 def stop(home: Path, pid: int | None = None) -> bool:
@@ -96,20 +109,21 @@ def status(home: Path) -> BrokerInfo | None:
 
 
 @contextmanager
-def running_broker(
+def running_broker(  # noqa: PLR0913 - as `start`
     home: Path,
     port: int | None = None,
     *,
     properties: Mapping[str, str] | None = None,
     heap_mib: int = 512,
     jars_home: Path | None = None,
+    security: Security | None = None,
 ) -> Iterator[BrokerInfo]:
     """Give a broker for the length of a ``with`` block, as `start` does, and stop it after.
 
     It also stops when this process is interrupted or killed. A broker that was running before is given
     as it is, and keeps running.
     """
-    request = _Request(home, port, dict(properties or {}), heap_mib, jars_home or home, attached=True)
+    request = _Request(home, port, dict(properties or {}), heap_mib, jars_home or home, True, security)
     info, launched = _start(request)
     try:
         yield info
@@ -157,7 +171,8 @@ def _spawn(request: _Request, jars: tuple[Path, ...], hold: int) -> BrokerRecord
     if last is not None and last.dump is not None:
         last.dump.unlink(missing_ok=True)  # nobody saw it finished
     port, controller_port = choose_ports(request.port, last)
-    _prepare(folder, server_properties(folder, port, controller_port, request.properties), jars)
+    kept = settle_security(folder, request.security)
+    _prepare(folder, server_properties(folder, port, controller_port, request.properties, kept), jars, kept)
     archive = class_archive(jars)
     dump = None if archive.exists() else archive.with_name(f"{archive.stem}-{os.getpid()}.jsa.part")
     log = folder / "broker.log"
@@ -168,12 +183,13 @@ def _spawn(request: _Request, jars: tuple[Path, ...], hold: int) -> BrokerRecord
     return BrokerRecord(info=info, controller_port=controller_port, properties=dict(request.properties), dump=dump)
 
 
-def _prepare(folder: Path, properties: str, jars: tuple[Path, ...]) -> None:
+def _prepare(folder: Path, properties: str, jars: tuple[Path, ...], kept: Kept) -> None:
     """Write the settings, clear what the last run left, and format the data folder once."""
     shutil.rmtree(folder / "tmp", ignore_errors=True)
-    (folder / "server.properties").write_text(properties)
+    write_private(folder / "server.properties", properties)
     if not (folder / "data" / "meta.properties").exists():
-        format_storage(folder, jars)
+        with format_arguments(folder, kept) as users:
+            format_storage(folder, jars, users)
 
 
 def _running(folder: Path) -> BrokerRecord | None:
@@ -197,6 +213,7 @@ def _joins(record: BrokerRecord, request: _Request) -> bool:
         raise UsageError(f"{where}; stop it before starting it on port {request.port}")
     if request.properties and dict(request.properties) != record.properties:
         raise UsageError(f"{where} with other properties; stop it before changing them")
+    check_same(request.folder, read_security(request.folder), request.security)
     try:
         wait_until_ready(record.info)
     except AlertferryError:

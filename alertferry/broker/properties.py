@@ -6,6 +6,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+from alertferry.broker.security import Kept, security_properties
 from alertferry.broker.state import HOST, BrokerRecord
 from alertferry.core.errors import UsageError
 
@@ -57,8 +58,10 @@ _OURS = (
 )
 
 
-def server_properties(folder: Path, port: int, controller_port: int, properties: Mapping[str, str]) -> str:
-    """Return the text of ``server.properties``; the user's ``properties`` win over `DEFAULTS`.
+def server_properties(
+    folder: Path, port: int, controller_port: int, properties: Mapping[str, str], kept: Kept | None = None
+) -> str:
+    """Return the text of ``server.properties``; the user's ``properties`` win over `DEFAULTS` and the security's.
 
     Raises `UsageError` for a property that decides where the broker listens or keeps its data.
     """
@@ -68,18 +71,23 @@ def server_properties(folder: Path, port: int, controller_port: int, properties:
                 f"broker property {name!r} cannot be set: the broker listens on this machine only "
                 "and keeps its data in its own folder; the port has an option of its own"
             )
+    kept = kept or Kept()
+    protocol, inner = kept.security.protocol, "SASL_PLAINTEXT" if kept.security.users else "PLAINTEXT"
     fixed = {
         "process.roles": "broker,controller",
         "node.id": str(NODE_ID),
-        "listeners": f"PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{HOST}:{port}",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "inter.broker.listener.name": "PLAINTEXT",
+        "listeners": f"{protocol}://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
+        "advertised.listeners": f"{protocol}://{HOST}:{port}",
+        "listener.security.protocol.map": f"{protocol}:{protocol},CONTROLLER:{inner}",
+        "inter.broker.listener.name": protocol,
         "controller.listener.names": "CONTROLLER",
         "controller.quorum.voters": f"{NODE_ID}@{HOST}:{controller_port}",
         "log.dirs": str(folder / "data"),
     }
-    lines = [_line(name, value) for name, value in {**DEFAULTS, **properties, **fixed}.items()]
+    lines = [
+        _line(name, value)
+        for name, value in {**DEFAULTS, **security_properties(folder, kept), **properties, **fixed}.items()
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -131,7 +139,7 @@ def _bind(port: int) -> int:
 def _line(name: str, value: str) -> str:
     """Return one line of a Java properties file, which is Latin-1 with escapes."""
     if any(character in text for text in (name, value) for character in "\r\n\0"):
-        raise UsageError(f"broker property {name!r}: a line break is not possible in {value!r}")
+        raise UsageError(f"broker property {name!r}: a line break is not possible in its value")
     return f"{_escape(name, ' :=#!')}={_escape(value, '')}"
 
 

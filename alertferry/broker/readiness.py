@@ -11,11 +11,15 @@ from typing import Any
 from alertferry.broker.java import failure, telling_lines
 from alertferry.broker.process import is_broker
 from alertferry.broker.properties import NODE_ID
+from alertferry.broker.security import own_options
 from alertferry.broker.state import HOST, BrokerInfo
 from alertferry.core.errors import AlertferryError, UsageError, did_you_mean
 
 _READY_SECONDS = 90.0
 _POLL_SECONDS = 0.05
+
+_UNDEFINED = ("super.users", "allow.everyone.if.no.acl.found")
+"""Properties that Kafka passes on to its authorizer without a definition of its own."""
 
 
 class PortLostError(AlertferryError):
@@ -55,7 +59,8 @@ def check_properties(info: BrokerInfo, properties: Mapping[str, str]) -> None:
 def _looks_unknown(name: str, entry: Any) -> bool:
     """Tell a name that Kafka has no definition of: it hides the value as it does a password, but lists the name."""
     secret = any(word in name for word in ("password", "secret", "key", "certificate", "jaas", "passphrase"))
-    return bool(entry.is_sensitive and entry.is_read_only and not secret and not name.startswith("listener.name."))
+    known = name in _UNDEFINED or name.startswith("listener.name.")
+    return bool(entry.is_sensitive and entry.is_read_only and not secret and not known)
 
 
 def _check_alive(info: BrokerInfo, deadline: float) -> None:
@@ -83,6 +88,7 @@ def _admin(info: BrokerInfo) -> Any:
 
     silent = logging.Logger("alertferry.broker.silent", logging.CRITICAL)
     options: dict[str, str | int | float | bool] = {
+        **own_options(info.folder),
         "bootstrap.servers": info.bootstrap_servers,
         "reconnect.backoff.max.ms": 100,
     }

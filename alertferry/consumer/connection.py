@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alertferry.core.errors import AlertferryError, UsageError
-from alertferry.core.kafka_client import CONNECT_SECONDS, client_options
+from alertferry.core.errors import AlertferryError
+from alertferry.core.kafka_client import CONNECT_SECONDS, client_options, cluster_of, make_client
 from alertferry.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,24 +55,18 @@ class Broker:
         from confluent_kafka.admin import AdminClient
 
         self.settings = settings
-        self._said: list[str] = []
-        self._admin = _make(AdminClient, self._options(), settings)
+        self._heard: list[KafkaError] = []
+        self._admin = make_client(AdminClient, self._options(), settings)
 
     def _options(self) -> dict[str, Any]:
         options = client_options(self.settings)
-        return options | {"error_cb": lambda error: self._said.append(error.str())}
+        return options | {"error_cb": self._heard.append}
 
     def topics(self) -> dict[str, list[int]]:
         """Return the partitions of every topic this user may see. Raises `AlertferryError` after ten seconds."""
-        from confluent_kafka import KafkaException
-
-        self._said.clear()
-        try:
-            # naming a topic here could create it on brokers that make topics on demand
-            found = self._admin.list_topics(timeout=CONNECT_SECONDS).topics
-        except KafkaException as error:
-            self._admin.poll(0)
-            raise self._unreachable(error.args[0]) from None
+        self._heard.clear()
+        # naming a topic here could create it on brokers that make topics on demand
+        found = cluster_of(self._admin, self._heard, self.settings).topics
         return {name: sorted(topic.partitions) for name, topic in found.items()}
 
     def topic_id(self, topic: str) -> str | None:
@@ -123,19 +117,6 @@ class Broker:
         """Return a consumer that fetches what it is assigned and never moves by itself."""
         return open_consumer(self.settings, group, **more)
 
-    def _unreachable(self, error: KafkaError) -> AlertferryError:
-        servers = self.settings.bootstrap_servers
-        said = self.settings.redact(next(iter(self._said), error.str()))
-        if _is_login(said):
-            return AlertferryError(
-                f"the Kafka broker at {servers} refuses this user ({said}); check ALERTFERRY_KAFKA_SASL_USERNAME, "
-                "ALERTFERRY_KAFKA_SASL_PASSWORD, ALERTFERRY_KAFKA_SASL_MECHANISM and ALERTFERRY_KAFKA_SECURITY_PROTOCOL"
-            )
-        return AlertferryError(
-            f"no Kafka broker answers at {servers} within {CONNECT_SECONDS:.0f} s ({said}); check the address "
-            "(ALERTFERRY_BOOTSTRAP_SERVERS), that the broker runs, and that this network reaches it"
-        )
-
     def _failed(self, error: KafkaError, topic: str) -> AlertferryError:
         what = f"the offsets of the topic {topic} cannot be read"
         # a topic that was made a moment ago is listed before its partitions answer
@@ -171,7 +152,7 @@ def open_consumer(settings: Settings, group: str = GROUP, **more: Any) -> Consum
     from confluent_kafka import Consumer
 
     options = {"group.id": group} | client_options(settings) | FETCHING | more
-    return _make(Consumer, options, settings)
+    return make_client(Consumer, options, settings)
 
 
 def close_consumer(consumer: Consumer) -> None:
@@ -179,19 +160,6 @@ def close_consumer(consumer: Consumer) -> None:
     closing = threading.Thread(target=consumer.close, daemon=True)
     closing.start()
     closing.join(CLOSE_SECONDS)
-
-
-def _make(client: Callable[[dict[str, Any]], Any], options: dict[str, Any], settings: Settings) -> Any:
-    from confluent_kafka import KafkaException
-
-    try:
-        return client(options)
-    except KafkaException as error:
-        said = settings.redact(error.args[0].str())
-        raise UsageError(
-            f"the Kafka client refuses its options: {said}; correct the ALERTFERRY_KAFKA_* variable or the [kafka] "
-            "table of the settings file (names are those of librdkafka, for example sasl.username, ssl.ca.location)"
-        ) from None
 
 
 def _is_unknown(error: KafkaError) -> bool:
@@ -231,7 +199,3 @@ def _stale() -> tuple[int, ...]:
         Codes.KAFKA_STORAGE_ERROR,
         Codes.NETWORK_EXCEPTION,
     )
-
-
-def _is_login(said: str) -> bool:
-    return "authentication" in said.lower() or "SASL" in said

@@ -195,8 +195,8 @@ def _check_topic(topic: str, topics: Mapping[str, Sequence[int]]) -> None:
     if topic not in topics:
         # no "did you mean": the random part of a name is what keeps other people's alerts theirs
         raise UsageError(
-            f"the broker has no topic {topic!r}; check the spelling and the broker's address (a job's topic exists as "
-            "soon as the job starts to publish, and is deleted after some days)"
+            f"the broker has no topic {topic!r}; check the spelling, the broker's address and that this user may "
+            "read it (a job's topic exists as soon as the job starts to publish, and is deleted after some days)"
         )
     if topic + SCHEMA_SUFFIX not in topics:
         raise UsageError(

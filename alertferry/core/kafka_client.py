@@ -1,13 +1,26 @@
-"""Options of Kafka clients, from settings only: librdkafka's for Python, Java's for Spark."""
+"""Kafka clients for Python, their options from settings only, and what to say when they do not get through."""
 
 from __future__ import annotations
 
-from typing import Any
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.kafka_security import check_security, mechanism_of, protocol_of
 from alertferry.core.settings import Settings
 
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError
+    from confluent_kafka.admin import AdminClient, ClusterMetadata
+
 CONNECT_SECONDS = 10.0
+
+_LOOKS_SECONDS = (1.0, 2.0)
+"""Soon enough to hear of a refusal; the look after these takes what is left, for the answer of a slow broker."""
 
 
 def bootstrap_servers(settings: Settings) -> str:
@@ -21,50 +34,175 @@ def bootstrap_servers(settings: Settings) -> str:
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
-    """Return the options of a confluent-kafka client. Errors are ours to report, so the library stays silent."""
+    """Return the options of a confluent-kafka client. Errors are ours to report, so the library stays silent.
+
+    Raises `UsageError` for settings of TLS and login that cannot work.
+    """
+    check_security(settings.kafka)
     return {**settings.kafka, "bootstrap.servers": bootstrap_servers(settings), "log_level": 0}
 
 
-def reachable_servers(settings: Settings) -> None:
-    """Raise `AlertferryError` when no broker answers in ten seconds."""
+def make_client(client: Callable[[dict[str, Any]], Any], options: dict[str, Any], settings: Settings) -> Any:
+    """Return a client of the library. Raises `UsageError` for options that it refuses."""
     from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient
 
-    failures: list[str] = []
-    options = client_options(settings) | {"error_cb": lambda error: failures.append(error.str())}
-    admin = AdminClient(options)
     try:
-        admin.list_topics(timeout=CONNECT_SECONDS)
+        return client(options)
     except KafkaException as error:
-        said = next(iter(failures), error.args[0].str())
-        raise AlertferryError(
-            f"no Kafka broker answers at {settings.bootstrap_servers} ({settings.redact(said)}); check that it runs, "
-            "the address, and the ALERTFERRY_KAFKA_* settings"
+        said = settings.redact(error.args[0].str())
+        raise UsageError(
+            f"the Kafka client refuses its options: {said}; correct the ALERTFERRY_KAFKA_* variable or the [kafka] "
+            "table of the settings file (names are those of librdkafka, for example sasl.username, ssl.ca.location)"
         ) from None
 
 
-_JAVA_NAMES = {"sasl.mechanisms": "sasl.mechanism", "ssl.ca.location": "ssl.truststore.location"}
-_NOT_JAVA = {"sasl.username", "sasl.password"}
+def reachable_servers(settings: Settings, topic: str | None = None) -> None:
+    """Raise `AlertferryError` when no broker lets us in, or may not make ``topic``, which is not made now.
+
+    At once when a broker says why, else after ten seconds.
+    """
+    from confluent_kafka.admin import AdminClient
+
+    heard: list[KafkaError] = []
+    admin = make_client(AdminClient, client_options(settings) | {"error_cb": heard.append}, settings)
+    cluster_of(admin, heard, settings)
+    if topic is not None:
+        _try_to_create(admin, topic, settings)
 
 
-def java_options(settings: Settings) -> dict[str, str]:
-    """Return the options of Spark's Kafka sink (``kafka.`` prefix), the secrets included: never print them."""
-    options = {"bootstrap.servers": bootstrap_servers(settings)}
-    for name, value in settings.kafka.items():
-        if name not in _NOT_JAVA:
-            options[_JAVA_NAMES.get(name, name)] = value
-    if "ssl.truststore.location" in options:
-        options.setdefault("ssl.truststore.type", "PEM")
-    if "sasl.username" in settings.kafka:
-        options["sasl.jaas.config"] = _jaas(settings)
-    return {f"kafka.{name}": value for name, value in options.items()}
+def _try_to_create(admin: AdminClient, topic: str, settings: Settings) -> None:
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import NewTopic
+
+    wanted = NewTopic(topic, settings.topic_partitions, settings.topic_replication)
+    asked = admin.create_topics([wanted], validate_only=True, request_timeout=CONNECT_SECONDS)
+    try:
+        asked[topic].result()
+    except KafkaException as error:
+        raise refusal(error.args[0], f"topics like {topic} cannot be created") from None
 
 
-def _jaas(settings: Settings) -> str:
-    mechanism = settings.kafka.get("sasl.mechanism") or settings.kafka.get("sasl.mechanisms", "SCRAM-SHA-512")
-    module = "plain.PlainLoginModule" if mechanism == "PLAIN" else "scram.ScramLoginModule"
-    user, password = (
-        settings.kafka.get(f"sasl.{part}", "").replace("\\", "\\\\").replace('"', '\\"')
-        for part in ("username", "password")
+def refusal(reason: KafkaError, what: str) -> AlertferryError:
+    """Return the error for something that a broker does not do for a publisher: what, why, and whom to ask."""
+    from confluent_kafka import KafkaError as Codes
+
+    if reason.code() in (Codes.TOPIC_AUTHORIZATION_FAILED, Codes.CLUSTER_AUTHORIZATION_FAILED):
+        return AlertferryError(
+            f"{what}: this user may not ({reason.str()}); ask the broker's operator for CREATE and WRITE on topics "
+            "that begin with ftransfer_ and fxmatch_"
+        )
+    return AlertferryError(f"{what}: {reason.str()}")
+
+
+def cluster_of(admin: AdminClient, heard: Sequence[KafkaError], settings: Settings) -> ClusterMetadata:
+    """Return what the broker tells of itself and its topics.
+
+    ``heard`` is filled by the client's ``error_cb``. Raises `AlertferryError` as `reachable_servers` does.
+    """
+    from confluent_kafka import KafkaException
+
+    deadline = time.monotonic() + CONNECT_SECONDS
+    looks, first_look = iter(_LOOKS_SECONDS), True
+    while True:
+        left = max(0.1, deadline - time.monotonic())
+        try:
+            return admin.list_topics(timeout=min(left, next(looks, left)))
+        except KafkaException as error:
+            admin.poll(0.1)
+            hopeless = _refused(heard) or (first_look and _is_other_protocol(settings))
+            first_look = False
+            if hopeless or time.monotonic() >= deadline:
+                said = [item.str() for item in heard] or [error.args[0].str()]
+                raise connection_failure(settings, said) from None
+
+
+def _refused(heard: Sequence[KafkaError]) -> bool:
+    """Tell whether a broker has answered in a way that trying again will not change."""
+    from confluent_kafka import KafkaError as Codes
+
+    return any(error.code() in (Codes._AUTHENTICATION, Codes._SSL) for error in heard)
+
+
+def connection_failure(settings: Settings, said: Sequence[str]) -> AlertferryError:
+    """Return the error for a broker that lets nobody in: in its own words, and what to check."""
+    servers = settings.bootstrap_servers
+    for pattern, explain in _CAUSES:
+        words = next((text for text in said if re.search(pattern, text, re.I)), None)
+        if words is not None:
+            return AlertferryError(f"the Kafka broker at {servers} {explain(settings)} ({settings.redact(words)})")
+    if _is_other_protocol(settings):
+        return AlertferryError(f"the Kafka broker at {servers} {_protocol(settings)}: it encrypts")
+    words = settings.redact(said[0]) if said else "no answer"
+    return AlertferryError(
+        f"no Kafka broker answers at {servers} within {CONNECT_SECONDS:.0f} s ({words}); check that it runs, the "
+        "address (ALERTFERRY_BOOTSTRAP_SERVERS), that this network reaches it, and that it speaks "
+        f"{protocol_of(settings.kafka)} there (ALERTFERRY_KAFKA_SECURITY_PROTOCOL)"
     )
-    return f'org.apache.kafka.common.security.{module} required username="{user}" password="{password}";'
+
+
+def _is_other_protocol(settings: Settings) -> bool:
+    """Tell whether the first server wants TLS and we do not, which Kafka's clients take for a broker that is away."""
+    if protocol_of(settings.kafka).endswith("SSL"):
+        return False
+    host, _, port = bootstrap_servers(settings).partition(",")[0].strip().rpartition(":")
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # only asked, nothing is told
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_LOOKS_SECONDS[0]) as connection:
+            context.wrap_socket(connection).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _login(settings: Settings) -> str:
+    if mechanism_of(settings.kafka) == "OAUTHBEARER":
+        return (
+            "refuses this user: no token, or one that it does not accept; check "
+            "ALERTFERRY_KAFKA_SASL_OAUTHBEARER_CLIENT_ID, _CLIENT_SECRET and _TOKEN_ENDPOINT_URL"
+        )
+    return "refuses this user; check ALERTFERRY_KAFKA_SASL_USERNAME and ALERTFERRY_KAFKA_SASL_PASSWORD"
+
+
+def _mechanism(settings: Settings) -> str:
+    mechanism = mechanism_of(settings.kafka)
+    return f"does not take {mechanism}; choose one that it supports with ALERTFERRY_KAFKA_SASL_MECHANISM"
+
+
+def _certificate(settings: Settings) -> str:
+    if settings.kafka.get("ssl.ca.location") or settings.kafka.get("ssl.ca.pem"):
+        return (
+            "shows a certificate that the authority in ALERTFERRY_KAFKA_SSL_CA_LOCATION has not signed, or not for "
+            "this name; get the broker's CA file from its operator, and use the host name that the certificate is for"
+        )
+    return (
+        "shows a certificate that no authority known here has signed, or not for this name; name the broker's CA file "
+        "with ALERTFERRY_KAFKA_SSL_CA_LOCATION, and use the host name that the certificate is for"
+    )
+
+
+def _protocol(settings: Settings) -> str:
+    return (
+        f"does not speak {protocol_of(settings.kafka)} on this port; correct ALERTFERRY_KAFKA_SECURITY_PROTOCOL or the "
+        "port in ALERTFERRY_BOOTSTRAP_SERVERS"
+    )
+
+
+def _own_certificate(_: Settings) -> str:
+    return (
+        "wants another certificate of ours, or any; set ALERTFERRY_KAFKA_SSL_CERTIFICATE_LOCATION and "
+        "ALERTFERRY_KAFKA_SSL_KEY_LOCATION to what its operator has signed"
+    )
+
+
+_CAUSES: tuple[tuple[str, Callable[[Settings], str]], ...] = (
+    (r"unsupported sasl mechanism", _mechanism),
+    (r"certificate verify failed|could not be verified|hostname mismatch|ip address mismatch", _certificate),
+    (
+        r"alert (bad certificate|certificate required|unknown ca|certificate unknown)|certificate.required",
+        _own_certificate,
+    ),
+    (r"incorrect security\.protocol|wrong version number|connecting to a PLAINTEXT|SSL handshake failed", _protocol),
+    (r"authentication|OAUTHBEARER token", _login),
+)
+"""Words of librdkafka, most telling first, and what they mean for a user."""

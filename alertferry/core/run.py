@@ -30,6 +30,8 @@ SESSION = {
     "spark.sql.variable.substitute": "false",  # Spark would put ${env:...} into users' conditions
     # Kafka by the V2 sink: only there do observed metrics arrive with the write itself
     "spark.sql.sources.useV1SourceList": "avro,csv,json,orc,parquet,text",
+    # other writers' options do appear in plans, which end in logs and event logs
+    "spark.sql.redaction.options.regex": r"(?i)url|kafka\.(sasl|ssl)\.|password|secret|token",
 }
 """Session settings that every job runs with."""
 
@@ -44,6 +46,7 @@ class Run:
         self.progress = Progress.of(spark)
         self.timings: dict[str, float] = {}
         self._topic = topic or spark.conf.get("spark.alertferry.topic", None)
+        self.owner = spark.conf.get("spark.alertferry.owner", None)
         self._started = time.monotonic()
         self._source: Source | None = None
         self._selection: Selection | None = None

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from alertferry.core.errors import UsageError, did_you_mean
 
@@ -24,7 +25,26 @@ SPARK_PACKAGES = (
     "org.apache.spark:spark-sql-kafka-0-10_2.13:4.0.0",
 )
 
-_SECRET_WORDS = ("password", "secret", "token", "jaas", "key.pem")
+_SECRET_WORDS = ("password", "passphrase", "secret", "token", "jaas", "key.pem", "access.key", "assertion")
+
+
+def _options(given: Any) -> Any:
+    """Return client options as a flat table of texts: TOML reads ``sasl.username = "me"`` as tables in tables."""
+    return dict(_flat(given, "")) if isinstance(given, Mapping) else given
+
+
+def _flat(given: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", json.dumps(value) if isinstance(value, bool | int | float) else value
+
+
+_OPTIONS = ("kafka", "spark_conf")
+
+Options = Annotated[dict[str, str], BeforeValidator(_options)]
+"""Options by their dotted names."""
 
 
 class Settings(BaseModel):
@@ -38,6 +58,8 @@ class Settings(BaseModel):
     ``tns_table`` is a file of objects of the Transient Name Server: columns ra, declination, type.
     ``max_jobs_per_hour`` holds for each user who signs in to the dashboard.
     ``jobs_url`` is the SQLAlchemy URL of the job store, a file in ``home`` when left out.
+    With ``topic_acls = "owner"`` each topic is readable by its job's owner only: the Kafka principal that
+    ``owner_principal`` makes of the owner's name. ``topic_owner`` owns the jobs that have no owner of their own.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,9 +68,12 @@ class Settings(BaseModel):
     bootstrap_servers: str | None = None
     lakes: dict[str, str] = Field(default_factory=dict)
     launcher: str = "local"
-    spark_conf: dict[str, str] = Field(default_factory=dict)
+    spark_conf: Options = Field(default_factory=dict, repr=False)
     spark_packages: tuple[str, ...] = SPARK_PACKAGES
-    kafka: dict[str, str] = Field(default_factory=dict, repr=False)
+    kafka: Options = Field(default_factory=dict, repr=False)
+    topic_acls: Literal["none", "owner"] = "none"
+    topic_owner: str | None = Field(default=None, min_length=1)
+    owner_principal: str = Field(default="User:{owner}", pattern=r"^[A-Za-z]+:.*\{owner\}")
     topic_partitions: int = Field(default=10, ge=1, le=1000)
     topic_replication: int = Field(default=1, ge=1)
     topic_retention_days: float = Field(default=7, gt=0)
@@ -65,17 +90,31 @@ class Settings(BaseModel):
     catalog_retention_hours: float = Field(default=24, gt=0)
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the values that must never be printed."""
-        found = [value for name, value in self.kafka.items() if any(word in name.lower() for word in _SECRET_WORDS)]
+        """Return the values that must never be printed, the longest first."""
+        found = [value for name, value in (*self.kafka.items(), *self.spark_conf.items()) if is_secret(name)]
+        found = [value for value in found if value not in ("true", "false")]
         address = urlsplit(self.jobs_url or "")
         raw = address.netloc.rpartition("@")[0].partition(":")[2]
-        return tuple(value for value in (*found, raw, unquote(raw)) if value)
+        # as JSON and as Java's login configuration write it
+        found += [json.dumps(value)[1:-1] for value in found] + [quoted(value) for value in found]
+        return tuple(sorted({value for value in (*found, raw, unquote(raw)) if value}, key=len, reverse=True))
 
     def redact(self, text: str) -> str:
         """Return ``text`` with every secret value replaced by ``***``."""
         for value in self.secrets():
             text = text.replace(value, "***")
         return text
+
+
+def quoted(text: str) -> str:
+    """Return a text as it stands between the quotes of Java's login configuration (JAAS)."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def is_secret(option: str) -> bool:
+    """Tell by its name whether an option of Kafka or Spark holds a secret."""
+    lowered = option.lower()
+    return any(word in lowered for word in _SECRET_WORDS) and not lowered.endswith(".url")
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -94,8 +133,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         raise UsageError("\n".join(_describe(item) for item in error.errors())) from None
 
 
+_PRIVATE = (*_OPTIONS, "jobs_url")
+
+
 def _describe(item: Any) -> str:
     name = ".".join(map(str, item["loc"]))
+    if item["loc"][0] in _PRIVATE:
+        return f"settings: {name}: {item['msg']}"  # what stands there instead may be a password
     if item["type"] == "extra_forbidden":
         return f"settings: no setting {name!r}{did_you_mean(name, Settings.model_fields)}"
     return f"settings: {name}: {item['msg']}, got {item['input']!r}"
@@ -122,7 +166,8 @@ def _read(path: Path, required: bool) -> dict[str, Any]:
 
 
 def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
-    for key, value in more.items():
+    for key, given in more.items():
+        value = _options(given) if key in _OPTIONS else given
         if isinstance(value, dict) and isinstance(into.get(key), dict):
             into[key] = {**into[key], **value}
         else:
@@ -148,6 +193,9 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
             "max_jobs_per_hour",
             "job_retention_days",
             "catalog_retention_hours",
+            "topic_acls",
+            "topic_owner",
+            "owner_principal",
         )
     }
     for variable, value in env.items():
@@ -163,8 +211,22 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
         elif name.startswith("LAKE_"):
             found["lakes"][name.removeprefix("LAKE_").lower()] = value
         elif name.startswith("KAFKA_"):
-            found["kafka"][name.removeprefix("KAFKA_").lower().replace("_", ".")] = value
+            found["kafka"][option_name(name.removeprefix("KAFKA_"))] = value
     return found
+
+
+_UNDERSCORES = {1: ".", 2: "_", 3: "-"}
+
+
+def option_name(variable: str) -> str:
+    """Return the client option of the end of a variable's name: ``_`` means a dot, ``__`` a ``_``, ``___`` a ``-``."""
+    return re.sub("_+", lambda found: _UNDERSCORES.get(len(found[0]), found[0]), variable.lower())
+
+
+def variable_name(option: str) -> str:
+    """Return the environment variable that sets a client option: the inverse of `option_name`."""
+    written = option.replace("_", "__").replace("-", "___").replace(".", "_")
+    return f"ALERTFERRY_KAFKA_{written.upper()}"
 
 
 def _pairs(variable: str, text: str) -> dict[str, str]:
@@ -176,5 +238,5 @@ def _pairs(variable: str, text: str) -> dict[str, str]:
             raise UsageError(f"{variable} is not valid JSON: {error}") from None
     pairs = [item.partition("=") for item in text.split(";") if item.strip()]
     if any(not separator for _, separator, _ in pairs):
-        raise UsageError(f"{variable} must be JSON or 'name=value;name=value', got {text!r}")
+        raise UsageError(f"{variable} must be JSON or 'name=value;name=value'; a part has no =")
     return {name.strip(): value.strip() for name, _, value in pairs}

@@ -78,6 +78,34 @@ def _unreachable(_: re.Match[str], __: str) -> AlertferryError:
     )
 
 
+def _refused_login(_: re.Match[str], __: str) -> AlertferryError:
+    return AlertferryError(
+        "the Kafka broker refuses Spark's login; check ALERTFERRY_KAFKA_SASL_MECHANISM, ALERTFERRY_KAFKA_SASL_USERNAME "
+        "and ALERTFERRY_KAFKA_SASL_PASSWORD"
+    )
+
+
+def _refused_certificate(_: re.Match[str], __: str) -> AlertferryError:
+    return AlertferryError(
+        "Spark and the Kafka broker do not agree on TLS: the broker's certificate is not signed by the authority in "
+        "ALERTFERRY_KAFKA_SSL_CA_LOCATION (Java does not know those of the system), is not for this host name, or the "
+        "broker wants a certificate of ours"
+    )
+
+
+def _refused_right(match: re.Match[str], _: str) -> AlertferryError:
+    return AlertferryError(
+        f"the Kafka broker does not let this user publish ({match['said'].strip()}); ask its operator for CREATE and "
+        "WRITE on topics that begin with ftransfer_ and fxmatch_"
+    )
+
+
+def _refused_options(match: re.Match[str], _: str) -> AlertferryError:
+    return UsageError(
+        f"Spark's Kafka client refuses its options ({match['said'].strip()}); correct the ALERTFERRY_KAFKA_* settings"
+    )
+
+
 def _memory(_: re.Match[str], __: str) -> AlertferryError:
     return AlertferryError(
         "Spark ran out of memory; give it more with ALERTFERRY_SPARK_CONF='spark.driver.memory=8g', or choose a "
@@ -100,6 +128,13 @@ _KNOWN: tuple[tuple[str, Callable[[re.Match[str], str], AlertferryError]], ...] 
     (
         r"FAILED_READ_FILE|is not a Parquet file|ParquetDecodingException|CorruptStatistics|could not read page",
         _damaged,
+    ),
+    (r"SaslAuthenticationException|LoginException", _refused_login),
+    (r"SslAuthenticationException|SSLHandshakeException", _refused_certificate),
+    (r"AuthorizationException: (?P<said>[^\n]+)", _refused_right),
+    (
+        r"org\.apache\.kafka\.common\.\S+\.(?:Invalid)?Config\w*Exception: (?P<said>[^\n]+)",
+        _refused_options,
     ),
     (
         r"org\.apache\.kafka\.common\.errors\.(TimeoutException|NetworkException|DisconnectException)",

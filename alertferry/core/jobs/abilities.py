@@ -17,6 +17,9 @@ FOLDER_OPTION = "spark.alertferry.working_folder"
 TOPIC_OPTION = "spark.alertferry.topic"
 """Spark option with the topic that the job is to create."""
 
+OWNER_OPTION = "spark.alertferry.owner"
+"""Spark option with the owner of the job, where it has one."""
+
 
 @runtime_checkable
 class Finds(Protocol):

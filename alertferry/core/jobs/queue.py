@@ -16,7 +16,7 @@ from typing import Any
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.job import Job
 from alertferry.core.jobs import ending
-from alertferry.core.jobs.abilities import FOLDER_OPTION, JOB_OPTION, TOPIC_OPTION, Finds
+from alertferry.core.jobs.abilities import FOLDER_OPTION, JOB_OPTION, OWNER_OPTION, TOPIC_OPTION, Finds
 from alertferry.core.jobs.entry import Context, Entry, handle_text
 from alertferry.core.jobs.events import EVENTS_FILE, LOG_FILE, Event, Seen, look_at, read_events
 from alertferry.core.jobs.processes import Process, this_process
@@ -131,6 +131,8 @@ class Queue:
             FOLDER_OPTION: context.working_folder,
             TOPIC_OPTION: entry.planned_topic,
         }
+        if entry.record.owner:
+            options[OWNER_OPTION] = entry.record.owner
         return self.settings.model_copy(
             update={
                 "spark_conf": {**self.settings.spark_conf, **options},

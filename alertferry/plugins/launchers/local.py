@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -26,7 +26,7 @@ from alertferry.core.jobs import new_id
 from alertferry.core.jobs.abilities import FOLDER_OPTION, JOB_OPTION
 from alertferry.core.jobs.events import EVENTS_FILE, LOG_FILE, read_events, result_of
 from alertferry.core.jobs.processes import Process, process_of
-from alertferry.core.settings import Settings
+from alertferry.core.settings import Settings, is_secret
 from alertferry.core.steps import Handle, Launcher, Status
 
 POLL_SECONDS = 0.1
@@ -111,8 +111,10 @@ class Local(Launcher):
             **settings.spark_conf,
         }
         spark = _spark_home()
-        confs = [part for name, value in options.items() for part in ("--conf", f"{name}={value}")]
-        return [str(spark / "bin" / "spark-submit"), *confs, str(folder / "job.py")]
+        hidden = {name: value for name, value in options.items() if is_secret(name)}
+        shown = [(name, value) for name, value in options.items() if name not in hidden]
+        confs = [part for name, value in shown for part in ("--conf", f"{name}={value}")]
+        return [str(spark / "bin" / "spark-submit"), *_private_conf(folder, hidden), *confs, str(folder / "job.py")]
 
     def status(self, handle: Handle) -> Status:
         """Return the state, trusting the script's own result line and whether the process lives."""
@@ -168,6 +170,17 @@ def _environment(settings: Settings) -> dict[str, str]:
     if settings.bootstrap_servers:
         explicit["ALERTFERRY_BOOTSTRAP_SERVERS"] = settings.bootstrap_servers
     return {**os.environ, **explicit}
+
+
+def _private_conf(folder: Path, options: Mapping[str, str]) -> list[str]:
+    """Return the arguments that name a file of options: those on the command line can be read by everybody here."""
+    if not options:
+        return []
+    file = folder / "spark.conf"
+    lines = [f"{name}={value}".replace("\\", "\\\\").replace("\n", "\\n") for name, value in options.items()]
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as stream:
+        stream.write("\n".join(lines) + "\n")
+    return ["--load-spark-defaults", "--properties-file", str(file)]
 
 
 def _spark_home() -> Path:

@@ -13,11 +13,12 @@ from pydantic import Field
 from alertferry.core.content import PacketOutput
 from alertferry.core.errors import AlertferryError
 from alertferry.core.hooks import hookimpl
-from alertferry.core.kafka_client import java_options
+from alertferry.core.kafka_java import java_options
 from alertferry.core.receipt import Manifest
 from alertferry.core.spark_errors import OVERSIZE, from_spark_error
 from alertferry.core.steps import Alerts, Output, Report
 from alertferry.plugins.outputs import packing
+from alertferry.plugins.outputs.access import check_sink, unseen
 from alertferry.plugins.outputs.packing import Packing
 from alertferry.plugins.outputs.topic import TopicPair
 
@@ -64,8 +65,10 @@ class Kafka(PacketOutput):
         """Publish; return when every alert is acknowledged and the receipt stands in the companion topic."""
         packed = packing.pack(self, alerts, run)
         pair = TopicPair(run.topic, run.settings)
+        options = java_options(run.settings)  # refused now, if at all, and not behind a topic that stays empty
         manifest = packing.manifest(run, alerts, packed, run.topic, datetime.now(UTC).isoformat())
-        pair.create(self.partitions or run.settings.topic_partitions)
+        pair.create(self.partitions or run.settings.topic_partitions, run.owner)
+        check_sink(run.spark._jvm, run.topic, options, run.settings)
         pair.publish_schema(packed.avro_schema, manifest.to_json(), run.settings.schema_copies)
         run.event("topic", topic=run.topic)
         try:
@@ -82,8 +85,8 @@ class Kafka(PacketOutput):
         run.progress.published = pair.published
         started = time.monotonic()
         frame, seen = _records(alerts, packed, run)
-        options = java_options(run.settings) | _producer(run)
-        frame.write.format("kafka").options(**options, topic=run.topic).mode("append").save()
+        with unseen(run.spark, java_options(run.settings) | _producer(run)) as options:
+            frame.write.format("kafka").options(**options, topic=run.topic).mode("append").save()
         run.timings["publish"] = time.monotonic() - started
         receipt = packing.receipt(run, alerts, packed, seen, pair.end_offsets())
         if receipt.records < receipt.alerts:

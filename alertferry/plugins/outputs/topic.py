@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from alertferry.core.errors import AlertferryError, UsageError
-from alertferry.core.kafka_client import client_options, reachable_servers
+from alertferry.core.kafka_client import client_options, make_client, reachable_servers, refusal
+from alertferry.core.kafka_security import reader_of
 from alertferry.core.receipt import SCHEMA_SUFFIX, Manifest
 from alertferry.core.settings import Settings
+from alertferry.plugins.outputs.access import check_writable, let_read
 
 WAIT_SECONDS = 15.0
 
@@ -23,10 +25,10 @@ class TopicPair:
         self.companion = topic + SCHEMA_SUFFIX
         self._settings = settings
         reachable_servers(settings)
-        self._admin = AdminClient(client_options(settings))
+        self._admin = make_client(AdminClient, client_options(settings), settings)
 
-    def create(self, partitions: int) -> None:
-        """Create both topics with retention and sizes from the settings."""
+    def create(self, partitions: int, owner: str | None = None) -> None:
+        """Create both topics with retention and sizes from the settings, readable as these say for the owner."""
         from confluent_kafka.admin import NewTopic
 
         config = {
@@ -37,8 +39,11 @@ class TopicPair:
         replication = self._settings.topic_replication
         pair = [NewTopic(self.topic, partitions, replication, config=config)]
         pair.append(NewTopic(self.companion, 1, replication, config=config))
+        if reader := reader_of(owner, self._settings):  # first, so that no topic stays behind when it is refused
+            let_read(self._admin, (self.topic, self.companion), reader, WAIT_SECONDS)
         for name, future in self._admin.create_topics(pair, request_timeout=WAIT_SECONDS).items():
             _wait(future.result, f"the topic {name} cannot be created")
+        check_writable(self._admin, (self.topic, self.companion), WAIT_SECONDS)
 
     def publish_schema(self, schema: str, manifest: str, copies: int) -> None:
         """Write ``copies`` records: key the Avro schema, value the manifest."""
@@ -131,8 +136,4 @@ def _wait(result: Callable[[], Any], what: str) -> Any:
         reason = error.args[0]
         if reason.code() == KafkaError.TOPIC_ALREADY_EXISTS:
             raise UsageError(f"{what}: it exists already; leave the name to alertferry") from None
-        if reason.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED):
-            raise AlertferryError(
-                f"{what}: this user may not ({reason.str()}); ask for the right on ftransfer_*"
-            ) from None
-        raise AlertferryError(f"{what}: {reason.str()}") from None
+        raise refusal(reason, what) from None

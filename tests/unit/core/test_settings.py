@@ -44,6 +44,39 @@ def test_secrets_do_not_show(tmp_path):
     assert settings.redact("login me canary-7 failed") == "login me *** failed"
 
 
+def test_secrets_are_blotted_out_however_they_are_written(tmp_path):
+    settings = read(
+        tmp_path,
+        ALERTFERRY_KAFKA_SASL_PASSWORD='can"ary\\8',
+        ALERTFERRY_SPARK_CONF="spark.hadoop.fs.s3a.secret.key=canary-9;spark.x.password=canary-9-long;spark.y=kept",
+        ALERTFERRY_KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL="https://login",
+    )
+    said = 'can"ary\\8 can\\"ary\\\\8 canary-9 canary-9-long kept https://login'
+    assert settings.redact(said) == "*** *** *** *** kept https://login"
+    assert "canary" not in repr(settings)
+
+
+def test_kafka_options_of_a_file_as_people_write_them(tmp_path):
+    text = '[kafka]\nsasl.username = "me"\n"sasl.password" = "pw"\nenable.idempotence = true\nqueued.min.messages = 5'
+    named = tmp_path / "named.toml"
+    named.write_text('[kafka]\nsasl.mechanism = "PLAIN"\nsasl.username = "you"')
+    settings = read(tmp_path, text, ALERTFERRY_CONFIG=str(named), ALERTFERRY_KAFKA_SASL_PASSWORD="other")
+    assert settings.kafka == {
+        "sasl.username": "you",
+        "sasl.mechanism": "PLAIN",
+        "sasl.password": "other",
+        "enable.idempotence": "true",
+        "queued.min.messages": "5",
+    }
+
+
+def test_a_secret_of_the_wrong_kind_does_not_show(tmp_path):
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, '[kafka]\n"sasl.password" = ["canary-10"]')
+    assert "kafka.sasl.password" in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "environ", "message"),
     [
@@ -52,6 +85,8 @@ def test_secrets_do_not_show(tmp_path):
         ("", {"ALERTFERRY_CONFIG": "/nowhere.toml"}, "ALERTFERRY_CONFIG names /nowhere.toml, which does not exist"),
         ("", {"ALERTFERRY_SPARK_CONF": "oops"}, "ALERTFERRY_SPARK_CONF must be JSON or 'name=value;name=value'"),
         ("", {"ALERTFERRY_TOPIC_PARTITIONS": "0"}, "topic_partitions"),
+        ("", {"ALERTFERRY_TOPIC_ACLS": "yes"}, "topic_acls"),
+        ("", {"ALERTFERRY_OWNER_PRINCIPAL": "{owner}"}, "owner_principal"),
     ],
 )
 def test_mistakes_are_named(tmp_path, text, environ, message):

@@ -305,3 +305,9 @@ def test_a_user_who_submits_too_much_is_told_when_to_go_on(installation, monkeyp
     submit(None)
     queue.store.change(first[0].id, ["queued"], submitted=time.time() - 3601)
     assert submit("ann").owner == "ann"
+
+
+def test_a_job_runs_for_its_owner(installation):
+    for owner, expected in (("alice", "alice"), (None, None)):
+        entry = installation.queue.store.get(installation.submit(owner=owner).id)
+        assert installation.queue._settings_for(entry).spark_conf.get("spark.alertferry.owner") == expected
