@@ -15,12 +15,16 @@ from alertferry.consumer.framing import blocks, header, new_sync
 from alertferry.consumer.intake import Chunk
 from alertferry.consumer.layout import BAD_FOLDER, EMPTY_STEM, message_stem, stem
 from alertferry.consumer.partitioning import Partitioning
+from alertferry.consumer.selection import Selection
 from alertferry.core.receipt import format_digest, ids_digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 FileFormat = Literal["parquet", "avro"]
+
+ROW_GROUP_BYTES = 64 << 20
+"""Size of a row group in memory, before it is compressed."""
 
 TOPIC_KEY = "alertferry.topic"
 JOB_KEY = "alertferry.job_hash"
@@ -39,6 +43,21 @@ class Recipe:
     fingerprint: str
     job_hash: str | None
     partitioning: Partitioning | None = None
+    select: tuple[str, ...] = ()
+    shard: str | None = None
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Recipe:
+        """Read what `dataclasses.asdict` made, once it has travelled as JSON."""
+        divided = data["partitioning"]
+        if divided is not None:
+            divided = Partitioning(**(divided | {"keys": tuple(divided["keys"])}))
+        return cls(**{**data, "partitioning": divided, "select": tuple(data["select"])})
+
+    @property
+    def empty_stem(self) -> str:
+        """Name of the file of a topic without alerts; shards do not share it, as their folders are merged."""
+        return EMPTY_STEM if self.shard is None else f"{EMPTY_STEM}-{self.shard.replace('/', '-of-')}"
 
     def metadata(self, chunk: Chunk) -> dict[str, str]:
         """Return what a file says about itself in its own metadata."""
@@ -59,20 +78,25 @@ class Archive:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._folder = Path(recipe.folder)
-        encoders: dict[str, Callable[[str, Partitioning | None], _Encoder]] = {"parquet": _Parquet, "avro": _Containers}
-        self._encoder = encoders[recipe.format](recipe.schema_json, recipe.partitioning)
+        encoders: dict[str, Callable[[Recipe], _Encoder]] = {"parquet": _Parquet, "avro": _Containers}
+        self._encoder = encoders[recipe.format](recipe)
 
     def write(self, chunk: Chunk, skips: Skips | None = None) -> Commit:
         """Put a chunk on disk and commit it; repeated records in ``skips`` are left out.
 
-        Raises `AlertferryError` when the disk refuses; the chunk is then as if it had never been fetched.
+        Raises `AlertferryError` when the disk refuses; the chunk is then as if it had never been fetched. The chunk's
+        values are let go as soon as they are decoded.
         """
         kept = without(chunk, (skips or {}).get(chunk.span.partition, ()))
         parts, bad = self._encoder.encode(kept.values, self._recipe.metadata(kept))
+        raw = {index: kept.values[index] or b"" for index in bad}
+        if not self._encoder.keeps_messages:
+            kept.values.clear()
+            chunk.values.clear()
         with storage_errors(self._folder):
-            self._set_aside(kept, bad)
+            self._set_aside(kept, bad, raw)
             files = tuple(self._write_file(stem(kept.span), part) for part in parts if part.rows)
-            commit = self._commit(kept, bad, files, len(chunk.values) - len(kept.values))
+            commit = self._commit(kept, bad, files, len(chunk.offsets) - len(kept.offsets))
             write_commit(self._folder, commit)
         return commit
 
@@ -82,7 +106,7 @@ class Archive:
 
         (part,), _ = self._encoder.encode([], self._recipe.metadata(Chunk(Span(0, 0, 0))))
         with storage_errors(self._folder):
-            files = (self._write_file(EMPTY_STEM, part),)
+            files = (self._write_file(self._recipe.empty_stem, part),)
             commit = Commit(topic=self._recipe.topic, partition=None, files=files)
             write_commit(self._folder, commit)
         return commit
@@ -94,7 +118,7 @@ class Archive:
         place = str(path.relative_to(self._folder))
         return DataFile(name=place, rows=part.rows, bytes=written.bytes, checksum=written.checksum)
 
-    def _set_aside(self, chunk: Chunk, bad: Mapping[int, str]) -> None:
+    def _set_aside(self, chunk: Chunk, bad: Mapping[int, str], raw: Mapping[int, bytes]) -> None:
         for index, reason in bad.items():
             offset = chunk.offsets[index]
             key = chunk.keys[index]
@@ -107,7 +131,7 @@ class Archive:
             }
             path = self._folder / BAD_FOLDER / message_stem(chunk.span.partition, offset)
             path.parent.mkdir(exist_ok=True)
-            write_durably(path.with_suffix(".bin"), [chunk.values[index] or b""])
+            write_durably(path.with_suffix(".bin"), [raw[index]])
             write_durably(path.with_suffix(".json"), [json.dumps(story, indent=1).encode()])
 
     def _commit(self, chunk: Chunk, bad: Mapping[int, str], files: tuple[DataFile, ...], dropped: int) -> Commit:
@@ -158,8 +182,11 @@ Encoded = tuple[list[_Part], dict[int, str]]
 class _Encoder:
     """Turns messages into the content of files, and names the messages that cannot be read.
 
-    Without rows there is one part, which holds the schema.
+    Without rows there is one part, which holds the schema. ``keeps_messages`` tells whether the messages are needed
+    until the content is written.
     """
+
+    keeps_messages = True
 
     def encode(self, messages: Sequence[bytes | None], metadata: Mapping[str, str]) -> Encoded:
         raise NotImplementedError
@@ -174,10 +201,13 @@ def _rows_by_folder(partitioning: Partitioning | None, batches: list[pa.RecordBa
 
 
 class _Parquet(_Encoder):
-    def __init__(self, schema_json: str, partitioning: Partitioning | None) -> None:
-        self._decoder = Decoder(schema_json)
-        self._partitioning = partitioning
-        leaves = list(_leaves(self._decoder.schema))
+    keeps_messages = False
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._decoder = Decoder(recipe.schema_json)
+        self._partitioning = recipe.partitioning
+        self._selection = Selection(recipe.select, self._decoder.schema)
+        leaves = list(_leaves(self._selection.schema))
         # dictionaries make numbers larger and slower to write, and extremes of images say nothing
         self._texts = [path for path, kind in leaves if kind == "text"] or False
         self._ordered = [path for path, kind in leaves if kind != "bytes"] or False
@@ -186,7 +216,8 @@ class _Parquet(_Encoder):
         import pyarrow as pa
 
         decoded = self._decoder.decode(messages)
-        table = pa.Table.from_batches(decoded.results, schema=self._decoder.schema)
+        batches = [self._selection.apply(batch) for batch in decoded.results]
+        table = pa.Table.from_batches(batches, schema=self._selection.schema)
         groups = _rows_by_folder(self._partitioning, decoded.results)
         tables = {folder: table.take(rows) for folder, rows in groups.items()} or {"": table}
         return [_Part(folder, len(part), self._file(part, metadata)) for folder, part in tables.items()], decoded.bad
@@ -195,27 +226,65 @@ class _Parquet(_Encoder):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        sink = pa.BufferOutputStream()
+        sink = _Gathered()
         with pq.ParquetWriter(
-            sink,
-            self._decoder.schema,
+            pa.PythonFile(sink, "w"),
+            self._selection.schema,
             compression="zstd",
             compression_level=1,
             use_dictionary=self._texts,
             write_statistics=self._ordered,
         ) as writer:
-            if len(table):
-                writer.write_table(table)
+            for start, rows in _row_groups(table):
+                writer.write_table(table.slice(start, rows))
+                yield from sink.take()
             writer.add_key_value_metadata(dict(metadata))
-        yield sink.getvalue()
+        yield from sink.take()
+
+
+class _Gathered:
+    """What a writer of files has written and nobody has taken yet."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._position = 0
+
+    def write(self, part: bytes) -> int:
+        self._parts.append(part)
+        self._position += len(part)
+        return len(part)
+
+    def tell(self) -> int:
+        return self._position
+
+    def flush(self) -> None:
+        return
+
+    def close(self) -> None:
+        self.closed = True
+
+    def take(self) -> list[bytes]:
+        """Return what was written since the last time."""
+        taken, self._parts = self._parts, []
+        return taken
+
+
+def _row_groups(table: pa.Table) -> Iterator[tuple[int, int]]:
+    """Return start and length of row groups of about `ROW_GROUP_BYTES`, so that few of them are in memory."""
+    count = max(1, round(table.nbytes / ROW_GROUP_BYTES))
+    rows = -(-len(table) // count)
+    for start in range(0, len(table), max(1, rows)):
+        yield start, rows
 
 
 class _Containers(_Encoder):
-    def __init__(self, schema_json: str, partitioning: Partitioning | None) -> None:
-        self._schema_json = schema_json
-        self._partitioning = partitioning
-        self._checker = Checker(schema_json)
-        self._decoder = Decoder(schema_json) if partitioning else None
+    def __init__(self, recipe: Recipe) -> None:
+        self._schema_json = recipe.schema_json
+        self._partitioning = recipe.partitioning
+        self._checker = Checker(recipe.schema_json)
+        self._decoder = Decoder(recipe.schema_json) if recipe.partitioning else None
 
     def encode(self, messages: Sequence[bytes | None], metadata: Mapping[str, str]) -> Encoded:
         bad, groups = self._looked_at(messages)

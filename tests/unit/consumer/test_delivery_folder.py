@@ -255,12 +255,12 @@ def test_the_label_reads_as_a_manifest(tmp_path):
 
 def test_a_finished_folder_is_recognised_without_a_broker(tmp_path):
     deliver(tmp_path)
-    assert finished(tmp_path, TOPIC, "parquet").alerts == 60
-    assert finished(tmp_path, "other", "parquet") is None
-    assert finished(tmp_path, TOPIC, "avro") is None
+    assert finished(tmp_path, label()).alerts == 60
+    assert finished(tmp_path, label(topic="other")) is None
+    assert finished(tmp_path, label("avro")) is None
     (tmp_path / "p03-000000000000-000000000014.parquet").unlink()
-    assert finished(tmp_path, TOPIC, "parquet") is None
-    assert finished(tmp_path / "absent", TOPIC, "parquet") is None
+    assert finished(tmp_path, label()) is None
+    assert finished(tmp_path / "absent", label()) is None
 
 
 def test_bad_messages_are_kept_raw_with_the_reason(tmp_path):
