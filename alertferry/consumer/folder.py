@@ -165,8 +165,6 @@ class Folder:
             self._lock = _acquire(self.path, self._lock_seconds)
             known = Label.read(self.path)
             self._refuse_foreign(known, from_beginning)
-            if known is not None and not from_beginning:
-                self._refuse_other_part()
             commits_folder(self.path).mkdir(exist_ok=True)
             if from_beginning and known is not None:
                 self._clear()
@@ -233,6 +231,8 @@ class Folder:
             clash = known.clash(self.label)
             if clash and not (from_beginning and known.topic == self.label.topic):
                 raise UsageError(f"the folder {self.path} {clash}")
+            if not from_beginning:
+                self._refuse_other_part()
             return
         if (self.path / RECEIPT_FILE).exists():
             raise UsageError(f"the folder {self.path} holds the result of a files job; choose another folder")
