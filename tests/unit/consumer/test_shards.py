@@ -103,7 +103,9 @@ def merge(target, *folders):
 def test_shards_are_proved_alone_and_together(tmp_path, kind, count):
     shards = [Shard(number, count) for number in range(1, count + 1)]
     folders = [shard_folder(tmp_path / shard.stem, shard, kind) for shard in shards]
-    names = Counter(path.name for folder in folders for path in folder.rglob("*") if path.suffix in (".json", f".{kind}"))
+    names = Counter(
+        path.name for folder in folders for path in folder.rglob("*") if path.suffix in (".json", f".{kind}")
+    )
     del names["_job.json"]
     assert set(names.values()) == {1}
     for shard, folder in zip(shards, folders, strict=True):

@@ -1,0 +1,246 @@
+"""Stop a download again and again, ours and the peer's, and count what is on disk: ``make reliability``.
+
+Both clients get the same topic and the same script: an undisturbed run to see how long it takes; then runs that are
+stopped after a random part of that time; then runs until one brings nothing new. Writes ``docs/reliability.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import bench
+import pyarrow.parquet as pq
+
+from alertferry.broker import running_broker
+from alertferry.core.job import Job
+from alertferry.core.settings import load_settings
+from alertferry.testing.simulator import simulate
+
+ROOT = Path(__file__).parent.parent
+NIGHT = date(2026, 3, 1)
+PEER = "fink-client-12.3.0"
+PINS = ROOT / "tests" / "fink-client.txt"
+FILE_ALERTS = 500
+LAST_RUNS = 8
+ID = "diaSourceId"
+
+
+@dataclass(frozen=True)
+class Client:
+    """A program that carries a topic into a folder: its name, its command for a folder, its environment."""
+
+    name: str
+    command: Callable[[Path], Sequence[str]]
+    environment: dict[str, str]
+
+    def start(self, folder: Path) -> subprocess.Popen[bytes]:
+        """Begin a run, in a process group of its own."""
+        return subprocess.Popen(
+            self.command(folder),
+            env=os.environ | self.environment,
+            cwd=folder.parent,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a folder holds: rows, different alerts, files that cannot be read."""
+
+    rows: int
+    different: int
+    unreadable: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One line of the page."""
+
+    client: str
+    script: str
+    alerts: int
+    held: Held
+    unreadable_between: int
+    last_runs: int
+    seconds: float
+
+    def __str__(self) -> str:
+        lost, repeated = self.alerts - self.held.different, self.held.rows - self.held.different
+        return (
+            f"| {self.script} | {self.client} | {self.held.different:,} of {self.alerts:,} | **{lost:,}** | "
+            f"**{repeated:,}** | {self.held.unreadable + self.unreadable_between} | {self.last_runs} | "
+            f"{self.seconds:.0f} s |"
+        )
+
+
+def held(folder: Path) -> Held:
+    """Count what a reader of the folder finds."""
+    ids: list[int] = []
+    unreadable = 0
+    for path in folder.rglob("*.parquet"):
+        if path.relative_to(folder).parts[0].startswith(("_", ".")):
+            continue
+        try:
+            ids += pq.ParquetFile(path).read(columns=[ID])[ID].to_pylist()
+        except (OSError, ValueError):  # cut short
+            unreadable += 1
+    return Held(len(ids), len(set(ids)), unreadable)
+
+
+def stop_often(client: Client, folder: Path, stops: int, number: int, seconds: float, chance: random.Random) -> int:
+    """Run and stop; return how many files could not be read between the runs, added up."""
+    unreadable = 0
+    for count in range(stops):
+        process = client.start(folder)
+        time.sleep(chance.uniform(0, seconds))
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        found = held(folder) if folder.is_dir() else Held(0, 0, 0)
+        unreadable += found.unreadable
+        print(
+            f"  {client.name} stop {count + 1} of {stops}: {found.rows:,} rows, {found.different:,} alerts", flush=True
+        )
+    return unreadable
+
+
+def finish(client: Client, folder: Path) -> int:
+    """Run until a run brings nothing new; return how many that took."""
+    before = held(folder) if folder.is_dir() else Held(0, 0, 0)
+    for count in range(1, LAST_RUNS + 1):
+        client.start(folder).wait()
+        after = held(folder)
+        if after == before:
+            return count
+        before = after
+    return LAST_RUNS
+
+
+def scripts(kills: int) -> list[tuple[str, int, int]]:
+    """Return name, number of stops and signal of each script."""
+    return [("Ctrl-C once, then go on", 1, signal.SIGINT), (f"`kill -9` {kills} times", kills, signal.SIGKILL)]
+
+
+def try_out(make: Callable[[Path], Client], folder: Path, alerts: int, kills: int, seed: int) -> list[Outcome]:
+    """Run every script with one client; each begins with an empty folder."""
+    folder.mkdir(parents=True)
+    client = make(folder / "measured")
+    started = time.monotonic()
+    client.start(folder / "measured" / "files").wait()
+    seconds = time.monotonic() - started
+    print(f"{client.name}: {seconds:.1f} s undisturbed, {held(folder / 'measured' / 'files')}", flush=True)
+    outcomes = []
+    for name, stops, number in scripts(kills):
+        place = folder / name.split()[0].strip("`")
+        client = make(place)
+        chance = random.Random(seed)
+        started = time.monotonic()
+        # a single stop comes where it hurts: when about half is there
+        unreadable = stop_often(client, place / "files", stops, number, seconds if stops > 1 else seconds / 2, chance)
+        last = finish(client, place / "files")
+        took = time.monotonic() - started
+        outcomes.append(Outcome(client.name, name, alerts, held(place / "files"), unreadable, last, took))
+        print(outcomes[-1], flush=True)
+    return outcomes
+
+
+def ours(topic: str) -> Callable[[Path], Client]:
+    """Return how to make our client for a place."""
+    words = [sys.executable, "-m", "alertferry.cli", "consume", topic, "--batch", str(FILE_ALERTS), "--outdir"]
+
+    def make(place: Path) -> Client:
+        place.mkdir()
+        return Client("alertferry", lambda folder: [*words, str(folder)], {"PYTHONPATH": str(ROOT)})
+
+    return make
+
+
+def theirs(program: Path, topic: str, servers: str) -> Callable[[Path], Client]:
+    """Return how to make the peer's client for a place: a home and a consumer group of its own."""
+
+    def make(place: Path) -> Client:
+        place.mkdir()
+        environment = {"HOME": str(place)}
+        words = ["-username", "x", "-maxtimeout", "4", "-groupid", uuid.uuid4().hex, "-servers", servers]
+        register = [str(program), "auth", "register", "-survey", "lsst", *words]
+        subprocess.run(register, env=os.environ | environment, check=True, capture_output=True, cwd=place)
+        options = ["-nconsumers", "2", "-batchsize", str(FILE_ALERTS), "-partitionby", "None"]
+
+        def command(folder: Path) -> list[str]:
+            return [str(program), "transfer", "-survey", "lsst", "-topic", topic, "-outdir", str(folder), *options]
+
+        return Client("finkctl 12.3.0", command, environment)
+
+    return make
+
+
+def finkctl(home: Path) -> Path:
+    """Return the path of the peer's client, in a virtual environment of its own, made when it is not there."""
+    folder = home / PEER
+    if not (folder / "complete").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        subprocess.run([str(folder / "bin/pip"), "install", "-q", "-r", str(PINS)], check=True)
+        (folder / "complete").touch()
+    return folder / "bin" / "finkctl"
+
+
+def publish(home: Path, folder: Path, alerts: int) -> Any:
+    """Publish light packets of a simulated night; return the outcome."""
+    simulate("lsst", folder / "lake", [NIGHT], alerts, cutouts=False, history=False)
+    source = {"kind": "lsst", "nights": str(NIGHT), "lake": str(folder / "lake")}
+    spark = bench.session(home)
+    try:
+        output = {"kind": "kafka", "packet": "light-static"}
+        return bench.publish(spark, Job.from_dict({"source": source, "output": output}))
+    finally:
+        spark.stop()
+
+
+PAGE = Path(__file__).parent / "reliability_page.md"
+
+
+def main() -> None:
+    """Try both clients and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--alerts", type=int, default=100_000)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "reliability.md")
+    options = parser.parse_args()
+    seed = random.randrange(10**6) if options.seed is None else options.seed
+    home = load_settings().home
+    with tempfile.TemporaryDirectory() as name, running_broker(Path(name), jars_home=home) as broker:
+        folder, servers = Path(name), broker.bootstrap_servers
+        os.environ["ALERTFERRY_BOOTSTRAP_SERVERS"] = servers
+        report = publish(home, folder, options.alerts)
+        alerts = report.receipt.alerts
+        outcomes = try_out(ours(report.topic), folder / "ours", alerts, options.kills, seed)
+        peer = theirs(finkctl(home), report.topic, servers)
+        outcomes += try_out(peer, folder / "theirs", alerts, options.kills, seed)
+    rows = "\n".join(map(str, sorted(outcomes, key=lambda outcome: outcome.script)))
+    text = PAGE.read_text().format(machine=bench.machine(), seed=seed, kills=options.kills, alerts=alerts, rows=rows)
+    options.out.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
