@@ -102,14 +102,28 @@ def held(folder: Path) -> Held:
     return Held(len(ids), len(set(ids)), unreadable)
 
 
-def stop_often(client: Client, folder: Path, stops: int, number: int, seconds: float, chance: random.Random) -> int:
+@dataclass(frozen=True)
+class Script:
+    """How often a client is stopped, and by which signal."""
+
+    name: str
+    stops: int
+    number: int
+
+    def pause(self, seconds: float, chance: random.Random) -> float:
+        """Return when to stop a run that takes ``seconds``; a single stop comes when about half is there."""
+        return chance.uniform(0, seconds) if self.stops > 1 else seconds / 2
+
+
+def stop_often(client: Client, folder: Path, script: Script, seconds: float, seed: int) -> int:
     """Run and stop; return how many files could not be read between the runs, added up."""
+    chance = random.Random(seed)
     unreadable = 0
-    for count in range(stops):
+    for count in range(script.stops):
         process = client.start(folder)
-        time.sleep(chance.uniform(0, seconds))
+        time.sleep(script.pause(seconds, chance))
         if process.poll() is None:
-            os.killpg(process.pid, number)
+            os.killpg(process.pid, script.number)
         try:
             process.wait(60)
         except subprocess.TimeoutExpired:
@@ -118,7 +132,8 @@ def stop_often(client: Client, folder: Path, stops: int, number: int, seconds: f
         found = held(folder) if folder.is_dir() else Held(0, 0, 0)
         unreadable += found.unreadable
         print(
-            f"  {client.name} stop {count + 1} of {stops}: {found.rows:,} rows, {found.different:,} alerts", flush=True
+            f"  {client.name} stop {count + 1} of {script.stops}: {found.rows:,} rows, {found.different:,} alerts",
+            flush=True,
         )
     return unreadable
 
@@ -135,9 +150,12 @@ def finish(client: Client, folder: Path) -> int:
     return LAST_RUNS
 
 
-def scripts(kills: int) -> list[tuple[str, int, int]]:
-    """Return name, number of stops and signal of each script."""
-    return [("Ctrl-C once, then go on", 1, signal.SIGINT), (f"`kill -9` {kills} times", kills, signal.SIGKILL)]
+def scripts(kills: int) -> list[Script]:
+    """Return what every client goes through."""
+    return [
+        Script("Ctrl-C once, then go on", 1, signal.SIGINT),
+        Script(f"`kill -9` {kills} times", kills, signal.SIGKILL),
+    ]
 
 
 def try_out(make: Callable[[Path], Client], folder: Path, alerts: int, kills: int, seed: int) -> list[Outcome]:
@@ -149,16 +167,14 @@ def try_out(make: Callable[[Path], Client], folder: Path, alerts: int, kills: in
     seconds = time.monotonic() - started
     print(f"{client.name}: {seconds:.1f} s undisturbed, {held(folder / 'measured' / 'files')}", flush=True)
     outcomes = []
-    for name, stops, number in scripts(kills):
-        place = folder / name.split()[0].strip("`")
+    for script in scripts(kills):
+        place = folder / str(script.stops)
         client = make(place)
-        chance = random.Random(seed)
         started = time.monotonic()
-        # a single stop comes where it hurts: when about half is there
-        unreadable = stop_often(client, place / "files", stops, number, seconds if stops > 1 else seconds / 2, chance)
+        unreadable = stop_often(client, place / "files", script, seconds, seed)
         last = finish(client, place / "files")
         took = time.monotonic() - started
-        outcomes.append(Outcome(client.name, name, alerts, held(place / "files"), unreadable, last, took))
+        outcomes.append(Outcome(client.name, script.name, alerts, held(place / "files"), unreadable, last, took))
         print(outcomes[-1], flush=True)
     return outcomes
 

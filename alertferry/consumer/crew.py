@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -11,10 +12,12 @@ from typing import Protocol
 
 from alertferry.consumer.archive import Archive, Recipe, Skips
 from alertferry.consumer.commits import Commit
-from alertferry.consumer.intake import Intake, Limits, OvertakenError, SilentBrokerError, Stop
+from alertferry.consumer.intake import Chunk, Intake, Limits, OvertakenError, SilentBrokerError, Stop
 from alertferry.consumer.spans import Span
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.settings import Settings
+
+WRITERS = 2
 
 ERRORS: dict[str, type[AlertferryError]] = {
     kind.__name__: kind for kind in (AlertferryError, UsageError, OvertakenError, SilentBrokerError)
@@ -68,12 +71,17 @@ More = Callable[[], tuple[Sequence[Span], Skips]]
 
 
 class Alone:
-    """Fetches in this process: one thread polls, another decodes, encodes and writes the chunk before."""
+    """Fetches in this process: one thread polls, others decode, encode and write the chunks before.
+
+    Decoding, compressing and writing happen outside Python's lock, so they do go on side by side.
+    """
 
     def __init__(self, task: Task) -> None:
-        self._archive = Archive(task.recipe)
+        self._archives: queue.SimpleQueue[Archive] = queue.SimpleQueue()
+        for _ in range(WRITERS):
+            self._archives.put(Archive(task.recipe))
         self._intake = Intake(task.settings, task.recipe.topic, task.group, task.limits)
-        self._writer = ThreadPoolExecutor(1, "alertferry-writer")
+        self._writers = ThreadPoolExecutor(WRITERS, "alertferry-writer")
 
     def fetch(self, spans: Sequence[Span], skips: Skips, stop: Stop, more: More | None = None) -> Iterator[Commit]:
         """Yield every commit as it is made."""
@@ -81,9 +89,9 @@ class Alone:
         try:
             while spans:
                 for chunk in self._intake.fetch(spans, stop):
-                    # one chunk in the writer, one being filled: memory does not grow when the disk is slow
-                    yield from self._written(writing)
-                    writing.append(self._writer.submit(self._archive.write, chunk, skips))
+                    # one chunk for each writer, one being filled: memory does not grow when the disk is slow
+                    yield from self._written(writing, WRITERS - 1)
+                    writing.append(self._writers.submit(self._write, chunk, skips))
                     del chunk
                 spans, skips = more() if more and not stop() else ((), skips)
             yield from self._written(writing)
@@ -100,11 +108,19 @@ class Alone:
 
     def close(self) -> None:
         """Close the connection."""
-        self._writer.shutdown()
+        self._writers.shutdown()
         self._intake.close()
 
-    def _written(self, writing: deque[Future[Commit]]) -> Iterator[Commit]:
-        while writing:
+    def _write(self, chunk: Chunk, skips: Skips) -> Commit:
+        archive = self._archives.get()
+        try:
+            return archive.write(chunk, skips)
+        finally:
+            self._archives.put(archive)
+
+    def _written(self, writing: deque[Future[Commit]], may_stay: int = 0) -> Iterator[Commit]:
+        """Yield commits until no more than ``may_stay`` chunks are being written, and those that are ready."""
+        while len(writing) > may_stay or (writing and writing[0].done()):
             commit = writing.popleft().result()
             span = commit.span
             if span is not None:

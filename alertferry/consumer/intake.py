@@ -33,7 +33,9 @@ AHEAD_BYTES = 32 << 20
 
 SMALLEST_GIFT_BYTES = 16 << 20
 SMALLEST_GIFT_ALERTS = 2_000
-"""Half of what is left is given away when it is more than either of these."""
+FIRST_GIFT_ALERTS = 500
+"""Half of what is left is given away when it is more than either of the first two, or the third before sizes are known.
+"""
 
 Stop = Callable[[], bool]
 
@@ -154,9 +156,9 @@ class Intake:
         """Give away half of what is left to fetch; nothing when that is too little to be worth it."""
         with self._lock:
             left = self._left() + total(self._waiting)
-            smallest = SMALLEST_GIFT_ALERTS
+            smallest = FIRST_GIFT_ALERTS
             if self._mean_bytes:
-                smallest = min(smallest, int(SMALLEST_GIFT_BYTES / self._mean_bytes) + 1)
+                smallest = min(SMALLEST_GIFT_ALERTS, int(SMALLEST_GIFT_BYTES / self._mean_bytes) + 1)
             return self._give(left // 2) if left // 2 >= smallest else []
 
     def _give(self, wanted: int) -> list[Span]:
