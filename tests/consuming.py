@@ -107,6 +107,7 @@ class Nursery:
     """Starts consumers in processes of their own without the second that imports take."""
 
     def __init__(self) -> None:
+        self._child: int | None = None
         self._process = subprocess.Popen(
             [sys.executable, "-c", MANY],
             stdin=subprocess.PIPE,
@@ -117,9 +118,12 @@ class Nursery:
         )
 
     def start(self, line: str) -> int:
+        if self._child is not None:  # a test failed before its end
+            self.kill(self._child)
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        self._child = int(self._process.stdout.readline())
+        return self._child
 
     def kill(self, child: int, number: int = signal.SIGKILL) -> int:
         """Send a signal and wait for the end."""
@@ -130,6 +134,7 @@ class Nursery:
     def wait(self) -> int:
         """Return the exit code of the consumer that was started last; negative for a signal."""
         word, code = self._process.stdout.readline().split()
+        self._child = None
         assert word == "ended", word
         return int(code)
 

@@ -7,12 +7,12 @@ import time
 import pytest
 
 from alertferry.broker import running_broker
-from alertferry.consumer import consume, verify
+from alertferry.consumer import verify
 from alertferry.core.errors import AlertferryError
 from alertferry.core.settings import Settings
 from tests.consuming import Case, consuming, expected, ids
 from tests.proxy import proxied
-from tests.publishing import Publisher, keyed, light_alerts, publish
+from tests.publishing import Publisher, delete_records, keyed, light_alerts, publish
 
 pytestmark = pytest.mark.kafka
 
@@ -176,26 +176,21 @@ def test_following_outlives_a_long_pause_of_the_job_and_cut_connections(case, pr
 
 
 def test_records_that_expire_under_a_slow_reader_are_counted(case, proxy):
-    from tests.publishing import delete_records
-
-    publish(case.servers, case.topic, light_alerts(20_000), partitions=1)
-    proxy.bytes_per_second = 300e3
-    expired = []
+    count = 40_000
+    chance = random.Random(1)
+    alerts = [alert | {"band": chance.randbytes(200).hex()} for alert in light_alerts(count)]
+    publish(case.servers, case.topic, alerts, partitions=1)
+    proxy.bytes_per_second = 8e6
+    seen = []
 
     def expire(done, _):
-        if done >= 400 and not expired:
-            delete_records(case.servers, case.topic, {0: 19_000})
-            expired.append(done)
+        if done and not seen:
+            delete_records(case.servers, case.topic, {0: count - 1_000})
+            seen.append(done)
 
-    found = consume(
-        case.topic,
-        case.folder,
-        settings=Settings(bootstrap_servers=proxy.servers),
-        batch_alerts=200,
-        progress=expire,
-    )
+    found = through(case, proxy).consume(batch_alerts=200, progress=expire)
     assert (found.state, found.exit_code) == ("expired", 4)
-    assert found.expired + found.alerts == 20_000
+    assert found.expired + found.alerts == count
     assert found.expired > 0
     assert f"{found.expired:,} alerts" in found.message
     assert len(set(ids(case.folder))) == found.alerts
