@@ -78,10 +78,12 @@ class Alone:
 
     def __init__(self, task: Task) -> None:
         self._archives: queue.SimpleQueue[Archive] = queue.SimpleQueue()
-        for _ in range(WRITERS):
+        # files divided into folders are decoded as a whole: two at a time would take too much memory
+        self._count = 1 if task.recipe.partitioning else WRITERS
+        for _ in range(self._count):
             self._archives.put(Archive(task.recipe))
         self._intake = Intake(task.settings, task.recipe.topic, task.group, task.limits)
-        self._writers = ThreadPoolExecutor(WRITERS, "alertferry-writer")
+        self._writers = ThreadPoolExecutor(self._count, "alertferry-writer")
 
     def fetch(self, spans: Sequence[Span], skips: Skips, stop: Stop, more: More | None = None) -> Iterator[Commit]:
         """Yield every commit as it is made."""
@@ -90,7 +92,7 @@ class Alone:
             while spans:
                 for chunk in self._intake.fetch(spans, stop):
                     # one chunk for each writer, one being filled: memory does not grow when the disk is slow
-                    yield from self._written(writing, WRITERS - 1)
+                    yield from self._written(writing, self._count - 1)
                     writing.append(self._writers.submit(self._write, chunk, skips))
                     del chunk
                 spans, skips = more() if more and not stop() else ((), skips)

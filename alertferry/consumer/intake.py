@@ -282,7 +282,7 @@ class Intake:
                     full.append(reading.take())
             elif reading.bytes >= self._limits.batch_bytes:
                 full.append(reading.take())
-        while sum(reading.bytes for reading in self._reading.values()) > 1.25 * self._limits.batch_bytes:
+        while sum(reading.bytes for reading in self._reading.values()) > 1.1 * self._limits.batch_bytes:
             full.append(max(self._reading.values(), key=_held_bytes).take())
         return full
 
