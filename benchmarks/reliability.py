@@ -1,7 +1,7 @@
 """Stop a download again and again, ours and the peer's, and count what is on disk: ``make reliability``.
 
 Both clients get the same topic and the same script: an undisturbed run to see how long it takes; then runs that are
-stopped after a random part of that time; then runs until one brings nothing new. Writes ``docs/reliability.md``.
+stopped at a random moment of up to a fifth of the download; then runs until one brings nothing new. Writes ``docs/reliability.md``.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ class Outcome:
     alerts: int
     held: Held
     unreadable_between: int
+    cut_short: int
     last_runs: int
     seconds: float
 
@@ -92,8 +93,8 @@ class Outcome:
         lost, repeated = self.alerts - self.held.different, self.held.rows - self.held.different
         return (
             f"| {self.script} | {self.client} | {self.held.different:,} of {self.alerts:,} | **{lost:,}** | "
-            f"**{repeated:,}** | {self.held.unreadable + self.unreadable_between} | {self.last_runs} | "
-            f"{self.seconds:.0f} s |"
+            f"**{repeated:,}** | {self.held.unreadable + self.unreadable_between} | {self.cut_short} | "
+            f"{self.last_runs} | {self.seconds:.0f} s |"
         )
 
 
@@ -112,6 +113,14 @@ def held(folder: Path) -> Held:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """Seconds until an undisturbed run has its first file, and until it ends."""
+
+    first_file: float
+    end: float
+
+
+@dataclass(frozen=True)
 class Script:
     """How often a client is stopped, and by which signal."""
 
@@ -119,19 +128,33 @@ class Script:
     stops: int
     number: int
 
-    def pause(self, seconds: float, chance: random.Random) -> float:
-        """Return when to stop a run that takes ``seconds``; a single stop comes when about half is there."""
-        return chance.uniform(0, seconds) if self.stops > 1 else seconds / 2
+    def pause(self, pace: Pace, chance: random.Random) -> float:
+        """Return when to stop a run: at once or after up to a fifth of the download; a single stop comes halfway."""
+        share = chance.uniform(0, 0.2) if self.stops > 1 else 0.5
+        return pace.first_file + share * (pace.end - pace.first_file)
 
 
-def stop_often(client: Client, folder: Path, script: Script, seconds: float, seed: int) -> int:
-    """Run and stop; return how many files could not be read between the runs, added up."""
+def measured(client: Client, folder: Path) -> Pace:
+    """Run once, undisturbed."""
+    started = time.monotonic()
+    first_file = 0.0
+    process = client.start(folder)
+    while process.poll() is None:
+        if not first_file and any(folder.glob("*.parquet")):
+            first_file = time.monotonic() - started
+        time.sleep(0.02)
+    return Pace(first_file, time.monotonic() - started)
+
+
+def stop_often(client: Client, folder: Path, script: Script, pace: Pace, seed: int) -> tuple[int, int]:
+    """Run and stop; return how often work was cut short, and how many unreadable files were seen, added up."""
     chance = random.Random(seed)
-    unreadable = 0
+    unreadable = cut_short = 0
     for count in range(script.stops):
         process = client.start(folder)
-        time.sleep(script.pause(seconds, chance))
+        time.sleep(script.pause(pace, chance))
         if process.poll() is None:
+            cut_short += 1
             os.killpg(process.pid, script.number)
         try:
             process.wait(60)
@@ -144,7 +167,7 @@ def stop_often(client: Client, folder: Path, script: Script, seconds: float, see
             f"  {client.name} stop {count + 1} of {script.stops}: {found.rows:,} rows, {found.different:,} alerts",
             flush=True,
         )
-    return unreadable
+    return cut_short, unreadable
 
 
 def finish(client: Client, folder: Path) -> int:
@@ -171,19 +194,18 @@ def try_out(make: Callable[[Path], Client], folder: Path, alerts: int, kills: in
     """Run every script with one client; each begins with an empty folder."""
     folder.mkdir(parents=True)
     client = make(folder / "measured")
-    started = time.monotonic()
-    client.start(folder / "measured" / "files").wait()
-    seconds = time.monotonic() - started
-    print(f"{client.name}: {seconds:.1f} s undisturbed, {held(folder / 'measured' / 'files')}", flush=True)
+    pace = measured(client, folder / "measured" / "files")
+    print(f"{client.name}: undisturbed {pace}, {held(folder / 'measured' / 'files')}", flush=True)
     outcomes = []
     for script in scripts(kills):
         place = folder / str(script.stops)
         client = make(place)
         started = time.monotonic()
-        unreadable = stop_often(client, place / "files", script, seconds, seed)
+        cut_short, unreadable = stop_often(client, place / "files", script, pace, seed)
         last = finish(client, place / "files")
         took = time.monotonic() - started
-        outcomes.append(Outcome(client.name, script.name, alerts, held(place / "files"), unreadable, last, took))
+        found = held(place / "files")
+        outcomes.append(Outcome(client.name, script.name, alerts, found, unreadable, cut_short, last, took))
         print(outcomes[-1], flush=True)
     return outcomes
 
@@ -250,7 +272,7 @@ PAGE = Path(__file__).parent / "reliability_page.md"
 def main() -> None:
     """Try both clients and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--alerts", type=int, default=100_000)
+    parser.add_argument("--alerts", type=int, default=300_000)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "reliability.md")
