@@ -6,6 +6,7 @@ import contextlib
 import glob
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -170,9 +171,10 @@ class Reader:
 
     def _work(self) -> None:
         while not self._stop.wait(0.05):
-            for path in [Path(name) for name in glob.glob(f"{self._folder}/**/*", recursive=True)]:
-                if path.suffix in (".parquet", ".avro") and not path.relative_to(self._folder).parts[0].startswith("_"):
-                    self._read(path)
+            names = glob.glob(f"{self._folder}/**/*.parquet", recursive=True)
+            names += glob.glob(f"{self._folder}/**/*.avro", recursive=True)
+            for name in random.sample(names, min(len(names), 20)):
+                self._read(Path(name))
 
     def _read(self, path: Path) -> None:
         try:

@@ -78,7 +78,7 @@ def fetch_while_dropping(case: Case, proxy, count: int, drops: int) -> None:
 
 
 def test_cut_connections_are_made_again(case, proxy):
-    fetch_while_dropping(case, proxy, 5_000, 8)
+    fetch_while_dropping(case, proxy, 3_000, 6)
 
 
 @pytest.mark.soak
@@ -87,10 +87,10 @@ def test_two_hundred_cut_connections(case, proxy):
 
 
 def test_a_late_network_is_only_slower(case, proxy):
-    publish(case.servers, case.topic, light_alerts(3_000), partitions=3)
-    proxy.latency_seconds = 0.1
+    publish(case.servers, case.topic, light_alerts(1_000), partitions=2)
+    proxy.latency_seconds = 0.05
     assert through(case, proxy).consume().state == "complete"
-    whole(case, 3_000)
+    whole(case, 1_000)
 
 
 @pytest.mark.soak
