@@ -49,11 +49,15 @@ SCHEMA = {
 
 @dataclass(frozen=True)
 class Client:
-    """A program that carries a topic into a folder: its name, its command for a folder, its environment."""
+    """A program that carries a topic into a folder: its name, its command for a folder, its environment.
+
+    ``marked`` tells how many alerts Kafka believes that it has read; None where that means nothing.
+    """
 
     name: str
     command: Callable[[Path], Sequence[str]]
     environment: dict[str, str]
+    marked: Callable[[], int] | None = None
 
     def start(self, folder: Path) -> subprocess.Popen[bytes]:
         """Begin a run, in a process group of its own."""
@@ -88,13 +92,14 @@ class Outcome:
     cut_short: int
     last_runs: int
     seconds: float
+    marked: int | None
 
     def __str__(self) -> str:
         lost, repeated = self.alerts - self.held.different, self.held.rows - self.held.different
         return (
             f"| {self.script} | {self.client} | {self.held.different:,} of {self.alerts:,} | **{lost:,}** | "
             f"**{repeated:,}** | {self.held.unreadable + self.unreadable_between} | {self.cut_short} | "
-            f"{self.last_runs} | {self.seconds:.0f} s |"
+            f"{self.last_runs} | {'' if self.marked is None else f'{self.marked:,}'} | {self.seconds:.0f} s |"
         )
 
 
@@ -205,7 +210,8 @@ def try_out(make: Callable[[Path], Client], folder: Path, alerts: int, kills: in
         last = finish(client, place / "files")
         took = time.monotonic() - started
         found = held(place / "files")
-        outcomes.append(Outcome(client.name, script.name, alerts, found, unreadable, cut_short, last, took))
+        marked = client.marked() if client.marked else None
+        outcomes.append(Outcome(client.name, script.name, alerts, found, unreadable, cut_short, last, took, marked))
         print(outcomes[-1], flush=True)
     return outcomes
 
@@ -227,7 +233,8 @@ def theirs(program: Path, topic: str, servers: str) -> Callable[[Path], Client]:
     def make(place: Path) -> Client:
         place.mkdir()
         environment = {"HOME": str(place)}
-        words = ["-username", "x", "-maxtimeout", "4", "-groupid", uuid.uuid4().hex, "-servers", servers]
+        group = uuid.uuid4().hex
+        words = ["-username", "x", "-maxtimeout", "4", "-groupid", group, "-servers", servers]
         register = [str(program), "auth", "register", "-survey", "lsst", *words]
         subprocess.run(register, env=os.environ | environment, check=True, capture_output=True, cwd=place)
         options = ["-nconsumers", "2", "-batchsize", str(FILE_ALERTS), "-partitionby", "None"]
@@ -235,9 +242,22 @@ def theirs(program: Path, topic: str, servers: str) -> Callable[[Path], Client]:
         def command(folder: Path) -> list[str]:
             return [str(program), "transfer", "-survey", "lsst", "-topic", topic, "-outdir", str(folder), *options]
 
-        return Client("finkctl 12.3.0", command, environment)
+        return Client("finkctl 12.3.0", command, environment, lambda: marked_as_read(servers, topic, group))
 
     return make
+
+
+def marked_as_read(servers: str, topic: str, group: str) -> int:
+    """Return how many records of the topic a consumer group has committed."""
+    from confluent_kafka import Consumer, TopicPartition
+
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": group})
+    try:
+        numbers = consumer.list_topics(topic, timeout=20).topics[topic].partitions
+        committed = consumer.committed([TopicPartition(topic, number) for number in numbers], timeout=20)
+        return sum(max(0, part.offset) for part in committed)
+    finally:
+        consumer.close()
 
 
 def finkctl(home: Path) -> Path:
@@ -277,6 +297,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "reliability.md")
     options = parser.parse_args()
+    # a shell's background jobs ignore Ctrl-C, and so would everything they start
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     seed = random.randrange(10**6) if options.seed is None else options.seed
     home = load_settings().home
     with tempfile.TemporaryDirectory() as name, running_broker(Path(name), jars_home=home) as broker:
