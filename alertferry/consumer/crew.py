@@ -7,7 +7,7 @@ import queue
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
 from alertferry.consumer.archive import Archive, Recipe, Skips
@@ -78,11 +78,13 @@ class Alone:
 
     def __init__(self, task: Task) -> None:
         self._archives: queue.SimpleQueue[Archive] = queue.SimpleQueue()
-        # files divided into folders are decoded as a whole: two at a time would take too much memory
-        self._count = 1 if task.recipe.partitioning else WRITERS
+        # chunks divided into folders are decoded as a whole: fewer and smaller ones keep memory small
+        divided = task.recipe.partitioning is not None
+        self._count = 1 if divided else WRITERS
+        limits = replace(task.limits, batch_bytes=max(1, task.limits.batch_bytes // 2)) if divided else task.limits
         for _ in range(self._count):
             self._archives.put(Archive(task.recipe))
-        self._intake = Intake(task.settings, task.recipe.topic, task.group, task.limits)
+        self._intake = Intake(task.settings, task.recipe.topic, task.group, limits)
         self._writers = ThreadPoolExecutor(self._count, "alertferry-writer")
 
     def fetch(self, spans: Sequence[Span], skips: Skips, stop: Stop, more: More | None = None) -> Iterator[Commit]:
