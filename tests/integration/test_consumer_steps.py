@@ -13,7 +13,7 @@ from tests.publishing import light_alerts, publish
 
 pytestmark = pytest.mark.kafka
 
-COUNT = 600
+COUNT = 1_200
 LAYOUTS = ({"format": "parquet"}, {"format": "avro"}, {"format": "parquet", "partition_by": "band"})
 EVERY = [
     pytest.param(point, kind, layout, id=f"{point.replace(' ', '-')}-{kind}-{'-'.join(layout.values())}")
