@@ -6,7 +6,7 @@ RUN     := $(VENV)/.installed-run
 UI      := $(VENV)/.installed-ui
 DEV     := $(VENV)/.installed-dev
 
-.PHONY: help demo test lint format bench soak ui pictures docs clean
+.PHONY: help demo test lint format bench reliability soak ui pictures docs clean
 
 help:                   ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -31,6 +31,9 @@ format: $(DEV)          ## mend what can be mended by machine
 
 bench: $(DEV)           ## measure publishing and consuming; writes docs/performance.md
 	$(BIN)/python benchmarks/bench.py
+
+reliability: $(DEV)     ## stop downloads again and again, ours and finkctl's; writes docs/reliability.md
+	$(BIN)/python benchmarks/reliability.py
 
 soak: $(DEV)            ## long fault-injection runs
 	$(BIN)/python -m pytest -m soak --timeout 7200

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +57,8 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
 
 
+ROOT = Path(__file__).parent.parent
+
 CONSUMER = """
 import json, os, sys
 from alertferry.consumer import consume
@@ -61,6 +66,9 @@ from alertferry.core.errors import AlertferryError
 from alertferry.core.settings import Settings
 
 def main(topic, folder, servers, options):
+    if fault := options.pop("fault", None):
+        from tests.faults import arm
+        arm(*fault)
     try:
         found = consume(topic, folder, settings=Settings(bootstrap_servers=servers), **options)
     except AlertferryError as error:
@@ -78,10 +86,10 @@ MANY = (
 import pyarrow.parquet, polars_avro, fastavro, confluent_kafka, alertferry.consumer.fetch
 for line in sys.stdin:
     if (child := os.fork()) == 0:
+        os.dup2(2, 1)
         os._exit(main(*json.loads(line)))
     print(child, flush=True)
-    os.waitpid(child, 0)
-    print("ended", flush=True)
+    print("ended", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 )
 
@@ -100,20 +108,36 @@ class Nursery:
     """Starts consumers in processes of their own without the second that imports take."""
 
     def __init__(self) -> None:
+        self._child: int | None = None
         self._process = subprocess.Popen(
-            [sys.executable, "-c", MANY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", MANY],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
         )
 
     def start(self, line: str) -> int:
+        if self._child is not None:  # a test failed before its end
+            self.kill(self._child)
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        self._child = int(self._process.stdout.readline())
+        return self._child
 
-    def kill(self, child: int) -> None:
+    def kill(self, child: int, number: int = signal.SIGKILL) -> int:
+        """Send a signal and wait for the end."""
         with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
-        while self._process.stdout.readline().strip() != "ended":
-            pass
+            os.kill(child, number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Return the exit code of the consumer that was started last; negative for a signal."""
+        word, code = self._process.stdout.readline().split()
+        self._child = None
+        assert word == "ended", word
+        return int(code)
 
     def close(self) -> None:
         self._process.stdin.close()
@@ -125,3 +149,42 @@ def wait_for_files(folder: Path, count: int) -> None:
     until = time.monotonic() + 10
     while len(list(folder.rglob("p*.*"))) < count and time.monotonic() < until:
         time.sleep(0.001)
+
+
+class Reader:
+    """Reads a delivery folder all the while, as an impatient user would; counts what could not be read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work)
+        self.reads = 0
+        self.failures: list[str] = []
+
+    def __enter__(self) -> Reader:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while not self._stop.wait(0.05):
+            names = glob.glob(f"{self._folder}/**/*.parquet", recursive=True)
+            names += glob.glob(f"{self._folder}/**/*.avro", recursive=True)
+            for name in random.sample(names, min(len(names), 20)):
+                self._read(Path(name))
+
+    def _read(self, path: Path) -> None:
+        try:
+            if path.suffix == ".parquet":
+                assert ds.dataset(path).to_table(columns=["diaSourceId"]).num_rows > 0
+            else:
+                with path.open("rb") as stream:
+                    assert sum(1 for _ in fastavro.reader(stream)) > 0
+            self.reads += 1
+        except FileNotFoundError:
+            return  # removed by the next run, because it was not committed
+        except Exception as error:  # whatever a reader says about a file is a failure
+            self.failures.append(f"{path.name}: {error}")

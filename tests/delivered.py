@@ -47,14 +47,14 @@ def complete(messages: list[Keyed], partitions: dict[int, int], **changes: Any) 
     return manifest(state="complete", receipt=receipt, **changes)
 
 
-def recipe(folder: Path, file_format: Any = "parquet", topic: str = TOPIC) -> Recipe:
+def recipe(folder: Path, file_format: Any = "parquet", topic: str = TOPIC, **more: Any) -> Recipe:
     """Return the recipe of light alerts."""
-    return Recipe(str(folder), topic, file_format, SCHEMA_JSON, FINGERPRINT, "0" * 64)
+    return Recipe(str(folder), topic, file_format, SCHEMA_JSON, FINGERPRINT, "0" * 64, **more)
 
 
-def label(file_format: str = "parquet", about: Manifest | None = None, topic: str = TOPIC) -> Label:
+def label(file_format: str = "parquet", about: Manifest | None = None, topic: str = TOPIC, **more: Any) -> Label:
     """Return the label of a folder."""
-    return Label(topic, file_format, "id-of-the-topic", about)
+    return Label(topic, file_format, "id-of-the-topic", about, **more)
 
 
 def chunk(partition: int, first: int, messages: list[Keyed]) -> Chunk:

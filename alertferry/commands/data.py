@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +11,9 @@ from typing import Annotated
 import typer
 
 from alertferry.commands.output import Json, answer, say
+from alertferry.core.errors import UsageError
+
+_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 
 
 class Format(StrEnum):
@@ -31,6 +36,17 @@ def consume(
     partition_by: Annotated[
         str | None, typer.Option(metavar="time|class|FIELD", help="Divide the files into folders by this.")
     ] = None,
+    shard: Annotated[
+        str | None, typer.Option(metavar="K/N", help="Fetch only part K of N; folders of all parts merge by copying.")
+    ] = None,
+    follow: Annotated[bool, typer.Option(help="Wait for the end of a job that publishes, however long.")] = False,
+    select: Annotated[
+        list[str] | None, typer.Option(metavar="FIELDS", help="Keep only these columns (a,b.c; may be repeated).")
+    ] = None,
+    batch: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ALERTS|SIZE", help="Largest file, as 20000 alerts or 64MB of messages; or both."),
+    ] = None,
     json: Json = False,  # noqa: ARG001 - read by its callback
 ) -> None:
     """Carry a topic's alerts into files: each exactly once, however often this is stopped and run again."""
@@ -38,6 +54,7 @@ def consume(
     from alertferry.commands.bars import consuming
     from alertferry.consumer import consume as fetch
 
+    sizes = batch_sizes(batch or ())
     with consuming() as progress:
         delivery = fetch(
             topic,
@@ -51,7 +68,11 @@ def consume(
             timeout=timeout,
             survey=survey,
             partition_by=partition_by,
+            shard=shard,
+            follow=follow,
+            select=[field for part in select or () for field in part.split(",")],
             progress=progress,
+            **sizes,
         )
     answer(
         {
@@ -67,6 +88,22 @@ def consume(
     raise typer.Exit(delivery.exit_code)
 
 
+def batch_sizes(texts: Sequence[str]) -> dict[str, int]:
+    """Read the sizes of a file: ``20000`` is a number of alerts, ``64MB`` bytes of messages.
+
+    Raises `UsageError` for anything else.
+    """
+    sizes: dict[str, int] = {}
+    for text in texts:
+        match = re.fullmatch(r"([1-9]\d{0,11}) ?([kMG]?B)?", text.strip())
+        if match is None:
+            raise UsageError(f"--batch {text}: write a number of alerts (20000), or bytes with a unit (64MB, 1GB)")
+        unit = match[2]
+        name = "batch_bytes" if unit else "batch_alerts"
+        sizes[name] = int(match[1]) * (_UNITS[unit] if unit else 1)
+    return sizes
+
+
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that consume or a files job wrote.")],
     json: Json = False,  # noqa: ARG001 - read by its callback
@@ -79,6 +116,7 @@ def verify(
         {
             "ok": found.ok,
             "alerts": found.alerts,
+            "shard": found.shard,
             "missing": found.missing,
             "duplicates": found.duplicates,
             "digest_ok": found.digest_ok,

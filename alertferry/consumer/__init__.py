@@ -6,7 +6,7 @@ never a timeout. Nothing here knows Spark or plugins, and importing it costs not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Delivery", "Progress", "State", "Verification", "batches", "consume", "verify"]
 
-BATCH_BYTES = 64 << 20
+BATCH_BYTES = 128 << 20
 BATCH_ALERTS = 50_000
 
 
@@ -39,6 +39,9 @@ def consume(  # noqa: PLR0913 - the options of `alertferry consume`, all by name
     progress: Progress | None = None,
     survey: str | None = None,
     partition_by: str | None = None,
+    shard: str | None = None,
+    follow: bool = False,
+    select: Sequence[str] = (),
 ) -> Delivery:
     """Carry the alerts of a topic into files; running it again continues where any earlier run ended.
 
@@ -59,19 +62,28 @@ def consume(  # noqa: PLR0913 - the options of `alertferry consume`, all by name
     timeout
         Seconds without anything new until an unfinished job is given up for now.
     batch_bytes, batch_alerts
-        Size of one file: whichever is reached first. Memory is a small multiple of ``batch_bytes``.
+        Size of one file: whichever is reached first, in bytes of the messages and in alerts. A worker's memory is a
+        small multiple of ``batch_bytes``.
     progress
         Called with the alerts on disk and the alerts expected (None while unknown).
     survey
         Refuse the topic if it says that it is of another survey.
     partition_by
         Divide the files into folders: ``time`` (``year=/month=/day=`` of the observation), ``class`` or a column.
+    shard
+        Fetch only this part of the topic, ``"2/5"``: folders of all parts, copied into one, are the whole.
+    follow
+        Wait for the receipt however long the job publishes; the timeout then counts only while the broker is silent.
+    select
+        Keep only these columns, by dotted path, named as a job names its fields; parquet only. The alert id is always
+        kept.
 
     Raises `UsageError` for an unknown topic or a folder of something else, `AlertferryError` when the broker cannot be
     reached or the disk refuses; what is committed stays.
     """
     from alertferry.consumer import fetch
     from alertferry.consumer.intake import Limits
+    from alertferry.consumer.shards import Shard
 
     order = fetch.Order(
         topic=topic,
@@ -85,6 +97,9 @@ def consume(  # noqa: PLR0913 - the options of `alertferry consume`, all by name
         limits=Limits(batch_bytes, batch_alerts, timeout),
         survey=survey,
         partition_by=partition_by,
+        shard=Shard.parse(shard) if shard else None,
+        follow=follow,
+        select=(select,) if isinstance(select, str) else tuple(select),
     )
     return fetch.consume(order, progress)
 

@@ -34,7 +34,7 @@ class Commit(_Record):
 
     ``digest`` is the `ids_digest` of the rows' keys, ``bad`` the offsets of the messages set aside and
     ``bad_digest`` that of their keys. ``duplicates_dropped`` counts repeated records left out. A partition of None
-    marks the empty file of a topic without alerts.
+    marks the empty file of a topic, or of a shard, without alerts: the record is called like it.
     """
 
     format: int = COMMIT_FORMAT
@@ -56,7 +56,11 @@ class Commit(_Record):
     @property
     def name(self) -> str:
         """Name of the record's own file."""
-        return f"{EMPTY_STEM if self.span is None else stem(self.span)}.json"
+        return f"{self._empty_stem if self.span is None else stem(self.span)}.json"
+
+    @property
+    def _empty_stem(self) -> str:
+        return Path(self.files[0].name).stem if self.files else EMPTY_STEM
 
     @property
     def rows(self) -> int:

@@ -198,4 +198,5 @@ def _stale() -> tuple[int, ...]:
         Codes.OFFSET_NOT_AVAILABLE,
         Codes.KAFKA_STORAGE_ERROR,
         Codes.NETWORK_EXCEPTION,
+        Codes._NOENT,  # no leader of any partition is known: the connection was cut a moment ago
     )

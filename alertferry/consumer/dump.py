@@ -8,6 +8,7 @@ from alertferry.consumer.archive import Recipe
 from alertferry.consumer.durable import storage_errors, write_durably
 from alertferry.consumer.layout import SCHEMAS_FOLDER
 from alertferry.consumer.schemas import UnsupportedSchemaError, arrow_schema
+from alertferry.consumer.selection import Selection
 
 
 def dump_schemas(topic: str, recipe: Recipe, folder: Path) -> None:
@@ -24,7 +25,7 @@ def dump_schemas(topic: str, recipe: Recipe, folder: Path) -> None:
         target.mkdir(exist_ok=True)
         write_durably(target / f"avro_schema_{topic}.json", [recipe.schema_json.encode()])
         try:
-            schema = arrow_schema(recipe.schema_json)
+            schema = Selection(recipe.select, arrow_schema(recipe.schema_json)).schema
         except UnsupportedSchemaError:
             return
         sink = pa.BufferOutputStream()

@@ -21,7 +21,7 @@ from alertferry.consumer.schemas import Avro, arrow_type, storage_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SLICE_BYTES = 8 << 20
+SLICE_BYTES = 4 << 20
 """Messages decoded in one call; larger blocks are slower, because the reader copies a block as a whole."""
 
 _MARK_BYTES = 8

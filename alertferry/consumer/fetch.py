@@ -27,6 +27,8 @@ from alertferry.core.settings import Settings
 if TYPE_CHECKING:
     from alertferry.consumer.archive import FileFormat, Recipe
     from alertferry.consumer.crew import Crew, Task
+    from alertferry.consumer.shards import Shard
+    from alertferry.core.receipt import Manifest
 
 LOOK_SECONDS = 0.25
 """Pause between two looks at a topic that has nothing new."""
@@ -47,10 +49,17 @@ class Order:
     limits: Limits
     survey: str | None
     partition_by: str | None = None
+    shard: Shard | None = None
+    follow: bool = False
+    select: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
             raise UsageError(f"no file format {self.format!r}; choose {' or '.join(FORMATS)}")
+        if self.select and self.format == "avro":
+            raise UsageError(
+                "--select needs --format parquet: avro files hold the messages as they were published, byte for byte"
+            )
         if not self.topic:
             raise UsageError("no topic is named; `alertferry run` prints it, and `alertferry jobs list` remembers it")
         if self.folder.exists() and not self.folder.is_dir():
@@ -64,28 +73,32 @@ class Order:
     @property
     def group(self) -> str:
         """Kafka group under which this folder's progress is shown; the same for every run."""
-        return "alertferry-" + xxhash.xxh3_64_hexdigest(f"{self.folder.resolve()} {self.topic}".encode())
+        where = f"{self.folder.resolve()} {self.topic}" + (f" {self.shard}" if self.shard else "")
+        return "alertferry-" + xxhash.xxh3_64_hexdigest(where.encode())
+
+    def label(self, topic_id: str | None = None, manifest: Manifest | None = None) -> Label:
+        """Return what the folder is for."""
+        return Label(self.topic, self.format, topic_id, manifest, self.partition_by, self.select, self.shard)
 
 
 def consume(order: Order, progress: Progress | None = None) -> Delivery:
     """Carry out an order. Raises `AlertferryError` for what stops it; ends that can be continued are deliveries."""
     with ExitStack() as stack:
+        stop = stack.enter_context(Interruption())
         try:
-            source = Source(order.topic, order.settings, order.limits.timeout)
+            source = _source(order, stop)
         except AlertferryError as error:
-            folder = (
-                None if order.from_beginning else finished(order.folder, order.topic, order.format, order.partition_by)
-            )
+            folder = None if order.from_beginning else finished(order.folder, order.label())
             if folder is None:
                 raise
             return judge.complete(folder, f"; {error}")
         stack.callback(source.close)
-        _check_survey(order, source)
+        _check_source(order, source)
+        order = _with_selection(order, source)
         recipe = _recipe(order, source)
-        folder = Folder(order.folder, _label(order, source))
+        folder = Folder(order.folder, order.label(source.topic_id, source.manifest))
         stack.callback(folder.close)
         folder.open(order.from_beginning)
-        stop = stack.enter_context(Interruption())
         run = stack.enter_context(_run(order, source, folder, recipe, stop))
         return run.deliver(progress or _silent)
 
@@ -94,14 +107,32 @@ def _silent(_done: int, _expected: int | None) -> None:
     return
 
 
-def _label(order: Order, source: Source) -> Label:
-    return Label(order.topic, order.format, source.topic_id, source.manifest, order.partition_by)
+def _source(order: Order, stop: Interruption) -> Source:
+    timeout = float("inf") if order.follow else order.limits.timeout
+    return Source(order.topic, order.settings, timeout, order.shard, lambda: stop.requested)
 
 
-def _check_survey(order: Order, source: Source) -> None:
+def _check_source(order: Order, source: Source) -> None:
     known = source.manifest.survey if source.manifest else None
     if order.survey and known and order.survey != known:
         raise UsageError(f"the topic {order.topic} holds alerts of {known}, not {order.survey}; leave --survey out")
+    partitions = len(source.partitions)
+    if order.shard and source.manifest is None and order.shard.needs_receipt(partitions):
+        raise UsageError(
+            f"the topic {order.topic} carries no receipt, so it can be divided by partition only: use at most "
+            f"{partitions} shards"
+        )
+
+
+def _with_selection(order: Order, source: Source) -> Order:
+    """Return the order with the selection in the words of the topic: the alert id added, in the packet's order."""
+    if not order.select:
+        return order
+    from alertferry.consumer import selection
+    from alertferry.consumer.schemas import arrow_schema
+
+    alert_id = source.manifest.alert_id if source.manifest else None
+    return replace(order, select=selection.plan(order.select, arrow_schema(source.schema_json), alert_id))
 
 
 def _recipe(order: Order, source: Source) -> Recipe:
@@ -113,7 +144,7 @@ def _recipe(order: Order, source: Source) -> Recipe:
     parse_schema(source.schema_json)
     divided = None
     if order.partition_by:
-        divided = plan(order.partition_by, arrow_schema(source.schema_json), source.manifest)
+        divided = plan(order.partition_by, arrow_schema(source.schema_json), source.manifest, order.select)
     elif order.format == "parquet":
         arrow_schema(source.schema_json)
     return Recipe(
@@ -124,6 +155,8 @@ def _recipe(order: Order, source: Source) -> Recipe:
         fingerprint=schema_fingerprint(source.schema_json),
         job_hash=source.manifest.job_hash if source.manifest else None,
         partitioning=divided,
+        select=order.select,
+        shard=str(order.shard) if order.shard else None,
     )
 
 
@@ -157,13 +190,13 @@ class _Run:
             from alertferry.consumer.dump import dump_schemas
 
             dump_schemas(self.order.topic, self.task.recipe, self.folder.path)
-        pacing = Pacing(self.order.limits)
+        pacing = Pacing(self.order.limits, self.order.follow)
         while True:
             outlook = self._look(pacing)
             if outlook is None:
                 return judge.unreachable(self.folder, self.order)
             self._expect(outlook)
-            progress(self.folder.alerts, outlook.receipt.alerts if outlook.receipt else None)
+            progress(self.folder.alerts, outlook.expected)
             todo = self._todo(outlook)
             verdict = judge.verdict(self.folder, outlook, self.order.limit, todo, pacing)
             if self.stop.requested:
@@ -187,13 +220,13 @@ class _Run:
             try:
                 outlook = self.source.look()
             except UnavailableError:
-                if pacing.idle_seconds > self.order.limits.timeout:
+                if pacing.unanswered():
                     return None
                 self.stop.wait(LOOK_SECONDS)
                 continue
             pacing.saw(outlook)
             return outlook
-        return Outlook(self.source.manifest, {}, {})
+        return Outlook(self.source.manifest, {}, {}, self.order.shard)
 
     def _expect(self, outlook: Outlook) -> None:
         """Keep the newest manifest, and find the repeated records once the receipt says that there are some."""
@@ -203,16 +236,17 @@ class _Run:
         if receipt is None or self.looked_for_repeats:
             return
         surplus = receipt.records - receipt.alerts
-        if surplus <= 0 or self.folder.dropped == surplus:
+        if surplus <= 0 or (self.folder.dropped == surplus and self.order.shard is None):
             return
-        self._find_repeats(outlook, surplus)
+        # a shard, too, reads all: which records are repetitions is decided by their number in the whole topic
+        self._find_repeats(replace(outlook, shard=None), surplus)
 
     def _find_repeats(self, outlook: Outlook, surplus: int) -> None:
         from alertferry.consumer.repeats import repeated_offsets
 
         intake = Intake(self.order.settings, self.order.topic, self.order.group, self.order.limits)
         try:
-            spans = missing({}, outlook.low, outlook.ends)
+            spans = missing({}, outlook.starts, outlook.ends)
             self.skips = repeated_offsets(intake, spans, surplus, lambda: self.stop.requested)
         finally:
             intake.close()
@@ -227,7 +261,7 @@ class _Run:
 
     def _todo(self, outlook: Outlook) -> list[Span]:
         """Return what is to be fetched and held by the broker, up to the limit."""
-        spans = missing(self.folder.coverage(), outlook.low, outlook.ends)
+        spans = missing(self.folder.coverage(), outlook.starts, outlook.ends)
         limit = self.order.limit
         return within(spans, None if limit is None else max(0, limit - self.folder.alerts))
 
@@ -236,11 +270,10 @@ class _Run:
         return limit is not None and bool(todo) and self.folder.alerts + total(todo) >= limit
 
     def _fetch(self, todo: list[Span], outlook: Outlook, progress: Progress) -> None:
-        expected = outlook.receipt.alerts if outlook.receipt else None
         crew = self.crew = self.crew or _crew(self.task, self.order.workers, self.folder.lock)
         for commit in crew.fetch(todo, self.skips, lambda: self.stop.requested):
             self.folder.add(commit)
-            progress(self.folder.alerts, expected)
+            progress(self.folder.alerts, outlook.expected)
         remove_empty_file(self.folder)
 
     def _finish(self, delivery: Delivery) -> Delivery:
@@ -253,6 +286,7 @@ class _Run:
 
 
 def _crew(task: Task, workers: int, lock: int) -> Crew:
-    from alertferry.consumer.crew import Alone, Several
+    from alertferry.consumer.crew import Alone
+    from alertferry.consumer.workers import Several
 
     return Alone(task) if workers == 1 else Several(task, workers, lock)

@@ -12,20 +12,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from alertferry.consumer.archive import FileFormat
 from alertferry.consumer.commits import Commit, commits_folder, read_commits
-from alertferry.consumer.durable import storage_errors, sync_folder, write_durably
+from alertferry.consumer.durable import make_durably, storage_errors, sync_folder, write_durably
 from alertferry.consumer.layout import (
     BAD_FOLDER,
     COMMITS_FOLDER,
     FORMATS,
     JOB_FILE,
     LOCK_FILE,
+    SHARDS_FOLDER,
     data_files,
     is_hidden,
     message_stem,
     parse_stem,
 )
+from alertferry.consumer.selection import column_of
+from alertferry.consumer.shards import Shard, lacking, mark, marked, portion
 from alertferry.consumer.spans import Span, coverage
 from alertferry.core.errors import UsageError
 from alertferry.core.receipt import RECEIPT_FILE, Manifest, Receipt
@@ -38,7 +40,8 @@ LOCK_SECONDS = 5.0
 class Label:
     """What a folder is for, kept in ``_job.json``: a topic, a file format, the job's newest manifest.
 
-    ``topic_id`` is Kafka's own id of the topic: a topic deleted and made again under its name has another.
+    ``topic_id`` is Kafka's own id of the topic: a topic deleted and made again under its name has another. ``select``
+    holds the paths of the columns kept, all when empty. A ``shard`` has this label a second time in a file of its own.
     """
 
     topic: str
@@ -46,34 +49,55 @@ class Label:
     topic_id: str | None
     manifest: Manifest | None
     partition_by: str | None = None
+    select: tuple[str, ...] = ()
+    shard: Shard | None = None
 
     def to_json(self) -> str:
         """Return the manifest's own JSON, with what the folder adds under ``folder``."""
         data: dict[str, Any] = json.loads(self.manifest.to_json()) if self.manifest else {}
-        own = {"format": self.format, "topic_id": self.topic_id}
+        own: dict[str, Any] = {"format": self.format, "topic_id": self.topic_id}
         own |= {"partition_by": self.partition_by} if self.partition_by else {}
+        own |= {"select": self.select} if self.select else {}
+        own |= {"shard": str(self.shard)} if self.shard else {}
         data |= {"topic": self.topic, "folder": own}
         return json.dumps(data, sort_keys=True, indent=1)
 
     @classmethod
     def read(cls, folder: Path) -> Label | None:
         """Return the label of a folder; None when it has none. Raises `UsageError` when it is damaged."""
-        path = folder / JOB_FILE
+        return cls.read_file(folder / JOB_FILE)
+
+    @classmethod
+    def read_file(cls, path: Path) -> Label | None:
+        """Read a label wherever it is."""
         try:
             text = path.read_bytes()
             data = json.loads(text)
             own = data["folder"]
-            divided = own.get("partition_by")
-            return cls(data["topic"], own["format"], own["topic_id"], Manifest.from_json(text), divided)
+            shard = Shard.parse(own["shard"]) if "shard" in own else None
+            return cls(
+                data["topic"],
+                own["format"],
+                own["topic_id"],
+                Manifest.from_json(text),
+                own.get("partition_by"),
+                tuple(own.get("select", ())),
+                shard,
+            )
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
             raise UsageError(f"{path} cannot be read ({error}); choose another folder, or remove this one") from None
 
     @property
     def receipt(self) -> Receipt | None:
         """The receipt, once the job is complete."""
         return self.manifest.receipt if self.manifest else None
+
+    @property
+    def alert_id(self) -> str | None:
+        """Where the files have the alert id, as a dotted path; None when they have none."""
+        return column_of(self.select, self.manifest.alert_id if self.manifest else None)
 
     def clash(self, other: Label) -> str | None:
         """Return why files of ``other`` may not join this folder; None when they may."""
@@ -92,6 +116,12 @@ class Label:
         if self.partition_by != other.partition_by:
             divided = f"--partition-by {self.partition_by}" if self.partition_by else "no --partition-by"
             return f"holds files of this topic made with {divided}; use the same, or replace them with --from-beginning"
+        if self.select != other.select:
+            kept = f"--select {','.join(self.select)}" if self.select else "all columns (no --select)"
+            return (
+                f"holds files of this topic with {kept}; use the same, another folder, or replace them with "
+                "--from-beginning"
+            )
         return None
 
 
@@ -139,6 +169,8 @@ class Folder:
             if from_beginning and known is not None:
                 self._clear()
             self._recover()
+            if self.label.shard is None:
+                self._forget_shards()
             if known is None or from_beginning:
                 self.relabel(self.label.manifest, anew=True)
             else:
@@ -158,6 +190,10 @@ class Folder:
         self.label = label
         if known is None or known.to_json() != label.to_json():
             with storage_errors(self.path):
+                if label.shard is not None:
+                    own = mark(self.path, label.shard)
+                    make_durably(own.parent, self.path)
+                    write_durably(own, [label.to_json().encode()])
                 write_durably(self.path / JOB_FILE, [label.to_json().encode()])
 
     def add(self, commit: Commit) -> None:
@@ -195,6 +231,8 @@ class Folder:
             clash = known.clash(self.label)
             if clash and not (from_beginning and known.topic == self.label.topic):
                 raise UsageError(f"the folder {self.path} {clash}")
+            if not from_beginning:
+                self._refuse_other_part()
             return
         if (self.path / RECEIPT_FILE).exists():
             raise UsageError(f"the folder {self.path} holds the result of a files job; choose another folder")
@@ -204,12 +242,35 @@ class Folder:
                 "topic; readers of the folder would mix them: choose an empty or a new folder"
             )
 
+    def _refuse_other_part(self) -> None:
+        """Refuse to go on with another part of the topic; what was merged by copying may be made whole."""
+        shard, found = self.label.shard, marked(self.path)
+        if shard is None and len(found) != 1:
+            return
+        if shard is not None and found == [shard]:
+            return
+        held = f"the shard {found[0]}" if len(found) == 1 else "the shards " + ", ".join(map(str, found))
+        if not found:
+            remedy = f"holds files of the whole topic; choose another folder for --shard {shard}"
+        elif len(found) == 1:
+            remedy = f"holds {held} of this topic; use --shard {found[0]}, or another folder: folders merge by copying"
+        else:
+            remedy = f"holds {held} of this topic; leave --shard out to fetch what is missing, or choose another folder"
+        raise UsageError(f"the folder {self.path} {remedy}")
+
+    def _forget_shards(self) -> None:
+        for shard in marked(self.path):
+            mark(self.path, shard).unlink()
+        with suppress(OSError):
+            (self.path / SHARDS_FOLDER).rmdir()
+
     def _clear(self) -> None:
         for item in read_commits(self.path):
             if isinstance(item, Commit):
                 self._remove(item)
                 for file in item.files:
                     self._prune((self.path / file.name).parent)
+        self._forget_shards()
         (self.path / JOB_FILE).unlink(missing_ok=True)
 
     def _recover(self) -> None:
@@ -235,7 +296,7 @@ class Folder:
         for path in data_files(self.path):
             if path.suffix.removeprefix(".") in FORMATS and parse_stem(path.stem):
                 yield path
-        for folder in (self.path / COMMITS_FOLDER, self.path / BAD_FOLDER):
+        for folder in (self.path / COMMITS_FOLDER, self.path / BAD_FOLDER, self.path / SHARDS_FOLDER):
             yield from folder.glob(".*.tmp")
         yield from (path for path in self.path.rglob(".*.tmp") if not is_hidden(path.parent, self.path))
 
@@ -291,18 +352,34 @@ def remove_empty_file(folder: Folder) -> None:
         folder.withdraw(commit)
 
 
-def finished(path: Path, topic: str, file_format: FileFormat, partition_by: str | None = None) -> Folder | None:
+def finished(path: Path, asked: Label) -> Folder | None:
     """Return the folder, unlocked, when it holds all of a complete job; so a download outlives its topic."""
     with suppress(UsageError):
         label = Label.read(path)
-        asked = (topic, file_format, partition_by)
-        if label is None or (label.topic, label.format, label.partition_by) != asked or label.receipt is None:
+        receipt = label.receipt if label else None
+        if label is None or receipt is None:
+            return None
+        held = marked(path)
+        label = replace(label, shard=held[0] if len(held) == 1 else None)
+        if not _same_files(label, asked):
             return None
         folder = Folder(path, label)
         items = read_commits(path)
         commits = [item for item in items if isinstance(item, Commit) and folder.is_whole(item)]
         for commit in commits:
             folder.add(commit)
-        if len(commits) == len(items) and folder.alerts == label.receipt.alerts:
+        gaps = lacking(folder.coverage(), portion(label.shard, receipt.partitions))
+        all_counted = label.shard is not None or folder.alerts == receipt.alerts
+        if len(commits) == len(items) and not gaps and all_counted and not folder.bad:
             return folder
     return None
+
+
+def _same_files(known: Label, asked: Label) -> bool:
+    """Tell whether files as asked for are those of a folder; the order of selected columns is not asked for."""
+    own_id = known.manifest.alert_id if known.manifest else None
+    selected = [set(label.select) - {own_id} for label in (known, asked)]
+    ours, theirs = (
+        (label.topic, label.format, label.partition_by, label.shard, bool(label.select)) for label in (known, asked)
+    )
+    return ours == theirs and selected[0] == selected[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -11,14 +12,14 @@ from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING
 
 from alertferry.consumer.connection import close_consumer, is_passing, kafka_failure, open_consumer
-from alertferry.consumer.spans import Span
+from alertferry.consumer.spans import Span, total
 from alertferry.core.errors import AlertferryError
 from alertferry.core.settings import Settings
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
 
-BATCH_BYTES = 64 << 20
+BATCH_BYTES = 128 << 20
 BATCH_ALERTS = 50_000
 
 POLL_SECONDS = 0.2
@@ -26,6 +27,15 @@ FIRST_POLL = 20
 LARGEST_POLL = 5_000
 POLL_BYTES = 16 << 20
 """One poll asks for no more than this, estimated from the sizes so far."""
+
+AHEAD_BYTES = 32 << 20
+"""The next span is begun when less than this is left of the one before: the broker is then never waited for."""
+
+SMALLEST_GIFT_BYTES = 16 << 20
+SMALLEST_GIFT_ALERTS = 2_000
+FIRST_GIFT_ALERTS = 500
+"""Half of what is left is given away when it is more than either of the first two, or the third before sizes are known.
+"""
 
 Stop = Callable[[], bool]
 
@@ -75,6 +85,13 @@ class _Reading:
     def finished(self) -> bool:
         return self.next >= self.span.end
 
+    def give(self, count: int) -> Span:
+        """Give up the last ``count`` offsets, which were not received yet."""
+        end = self.span.end - count
+        given = Span(self.span.partition, end, self.span.end)
+        self.span = Span(self.span.partition, self.span.start, end)
+        return given
+
     def add(self, messages: Sequence[Message]) -> None:
         """Hold messages; those beyond the span's end are not wanted."""
         last = messages[-1].offset()
@@ -106,7 +123,10 @@ class _Reading:
 
 
 class Intake:
-    """Reads spans of a topic; several partitions at a time while their messages are few, else two or three."""
+    """Reads spans of a topic; several partitions at a time while their messages are few, else one or two.
+
+    One thread fetches; others may call `halve` meanwhile.
+    """
 
     def __init__(self, settings: Settings, topic: str, group: str, limits: Limits) -> None:
         self._settings = settings
@@ -116,28 +136,65 @@ class Intake:
         self._mean_bytes = 0.0
         self._waiting: deque[Span] = deque()
         self._reading: dict[int, _Reading] = {}
+        self._lock = threading.Lock()
 
     def fetch(self, spans: Sequence[Span], stop: Stop) -> Iterator[Chunk]:
         """Return everything in ``spans`` as chunks; ends early, without what is still open, when ``stop()``.
 
         Raises `SilentBrokerError` when nothing comes for the timeout, `OvertakenError` when records expire meanwhile.
         """
-        self._waiting, self._reading = deque(spans), {}
+        with self._lock:
+            self._waiting, self._reading = deque(spans), {}
         try:
             yield from self._fetch(stop)
         finally:
+            with self._lock:
+                self._waiting, self._reading = deque(), {}
             self._consumer.unassign()
+
+    def halve(self) -> list[Span]:
+        """Give away half of what is left to fetch; nothing when that is too little to be worth it."""
+        with self._lock:
+            left = self._left() + total(self._waiting)
+            smallest = FIRST_GIFT_ALERTS
+            if self._mean_bytes:
+                smallest = min(SMALLEST_GIFT_ALERTS, int(SMALLEST_GIFT_BYTES / self._mean_bytes) + 1)
+            return self._give(left // 2) if left // 2 >= smallest else []
+
+    def _give(self, wanted: int) -> list[Span]:
+        """Give away ``wanted`` offsets: what was not begun, from the end, then the ends of what is being read."""
+        given: list[Span] = []
+        while self._waiting and wanted:
+            span = self._waiting.pop()
+            if span.size > wanted:
+                middle = span.end - wanted
+                self._waiting.append(Span(span.partition, span.start, middle))
+                span = Span(span.partition, middle, span.end)
+            given.append(span)
+            wanted -= span.size
+        for reading in sorted(self._reading.values(), key=_remaining, reverse=True):
+            cut = min(wanted, _remaining(reading) // 2)
+            if cut > 0:
+                given.append(reading.give(cut))
+                wanted -= cut
+        return sorted(given)
 
     def _fetch(self, stop: Stop) -> Iterator[Chunk]:
         heard = time.monotonic()
-        self._admit()
+        with self._lock:
+            self._admit()
         while self._reading and not stop():
+            # a poll that takes what another worker was given meanwhile does no harm: it is dropped
             messages = self._consumer.consume(self._appetite(), POLL_SECONDS)
             if messages:
                 heard = time.monotonic()
-                self._receive(messages)
-                yield from self._full_chunks()
-                self._admit()
+                with self._lock:
+                    self._receive(messages)
+                    full = self._full_chunks()
+                    self._admit()
+                del messages
+                while full:
+                    yield full.pop(0)
             elif time.monotonic() - heard > self._limits.timeout:
                 raise SilentBrokerError(
                     f"the broker sent nothing of {self._topic} for {self._limits.timeout:g} s although there is more; "
@@ -168,10 +225,10 @@ class Intake:
         return max(1, min(fitting, LARGEST_POLL, self._limits.batch_alerts, self._left()))
 
     def _admit(self) -> None:
-        """Begin further spans while what is being read would fill less than two chunks."""
+        """Begin further spans while little is left of what is being read."""
         from confluent_kafka import TopicPartition
 
-        room = min(2 * self._limits.batch_bytes / (self._mean_bytes or float("inf")), 2 * self._limits.batch_alerts)
+        room = min(AHEAD_BYTES / (self._mean_bytes or float("inf")), self._limits.batch_alerts / 2)
         for span in [span for span in self._waiting if span.partition not in self._reading]:
             if self._reading and (self._left() >= room or not self._mean_bytes):
                 break
@@ -210,22 +267,24 @@ class Intake:
         elif not is_passing(error):
             raise kafka_failure(error, f"the topic {self._topic} cannot be read", self._settings)
 
-    def _full_chunks(self) -> Iterator[Chunk]:
+    def _full_chunks(self) -> list[Chunk]:
         """Return what is full or finished; and the largest while all together hold too much."""
         from confluent_kafka import TopicPartition
 
+        full = []
         for number, reading in list(self._reading.items()):
             while len(reading.held.offsets) > self._limits.batch_alerts:
-                yield reading.take(self._limits.batch_alerts)
+                full.append(reading.take(self._limits.batch_alerts))
             if reading.finished:
                 del self._reading[number]
                 self._consumer.incremental_unassign([TopicPartition(self._topic, number)])
                 if reading.covered < reading.span.end:
-                    yield reading.take()
+                    full.append(reading.take())
             elif reading.bytes >= self._limits.batch_bytes:
-                yield reading.take()
-        while sum(reading.bytes for reading in self._reading.values()) > 2 * self._limits.batch_bytes:
-            yield max(self._reading.values(), key=_held_bytes).take()
+                full.append(reading.take())
+        while sum(reading.bytes for reading in self._reading.values()) > 1.1 * self._limits.batch_bytes:
+            full.append(max(self._reading.values(), key=_held_bytes).take())
+        return full
 
 
 def _size(values: Sequence[bytes | None]) -> int:
@@ -234,3 +293,7 @@ def _size(values: Sequence[bytes | None]) -> int:
 
 _partition = methodcaller("partition")
 _held_bytes = attrgetter("bytes")
+
+
+def _remaining(reading: _Reading) -> int:
+    return reading.span.end - reading.next

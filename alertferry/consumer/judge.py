@@ -10,8 +10,9 @@ from alertferry.consumer.delivery import Delivery, State, count_text
 from alertferry.consumer.folder import Folder
 from alertferry.consumer.layout import BAD_FOLDER
 from alertferry.consumer.pacing import Pacing
+from alertferry.consumer.shards import lacking
 from alertferry.consumer.source import Outlook
-from alertferry.consumer.spans import Coverage, Span, missing, total
+from alertferry.consumer.spans import Span
 from alertferry.core.receipt import Receipt, format_digest
 
 if TYPE_CHECKING:
@@ -29,28 +30,27 @@ def verdict(
         return _job_ended(folder, manifest.state, manifest.reason)
     if todo:
         return None
-    lost = expired(folder.coverage(), outlook)
+    lost = outlook.expired(folder.coverage())
     if limit is not None and folder.alerts >= limit and not _all_there(folder, outlook):
         return _delivery(folder, "limit", f"{_safe(folder)}, as asked for; without --limit, the same command continues")
     if lost and (outlook.receipt is not None or pacing.gave_up()):
         return _expired(folder, lost)
     if outlook.receipt is not None and not outlook.vanished:
-        return _settle(folder, outlook.receipt)
+        return _settle(folder, outlook.receipt) if outlook.shard is None else _settle_shard(folder, outlook)
     return _out_of_patience(folder, outlook) if pacing.gave_up() else None
 
 
-def expired(covered: Coverage, outlook: Outlook) -> int:
-    """Return the number of records that the broker deleted before they were fetched."""
-    return total(missing(covered, {}, outlook.low))
-
-
 def _all_there(folder: Folder, outlook: Outlook) -> bool:
-    return outlook.receipt is not None and not missing(folder.coverage(), {}, outlook.receipt.partitions)
+    return outlook.receipt is not None and not lacking(folder.coverage(), outlook.portion)
 
 
 def complete(folder: Folder, remark: str = "") -> Delivery:
     """Return the delivery of a folder that holds all of its job."""
-    return _delivery(folder, "complete", f"{_safe(folder)}: all that the job's receipt names{_dropped(folder)}{remark}")
+    shard = folder.label.shard
+    whole = "all that the job's receipt names"
+    if shard is not None:
+        whole = f"all of the shard {shard}; copy the folders of all shards into one, and `alertferry verify` proves it"
+    return _delivery(folder, "complete", f"{_safe(folder)}: {whole}{_dropped(folder)}{remark}")
 
 
 def interrupted(folder: Folder, outlook: Outlook, name: str) -> Delivery:
@@ -90,7 +90,7 @@ def _safe(folder: Folder) -> str:
 
 
 def _of(outlook: Outlook) -> str:
-    return f" of {outlook.receipt.alerts:,}" if outlook.receipt else ""
+    return "" if outlook.expected is None else f" of {outlook.expected:,}"
 
 
 def _dropped(folder: Folder) -> str:
@@ -142,6 +142,21 @@ def _settle(folder: Folder, receipt: Receipt) -> Delivery:
     return complete(folder)
 
 
+def _settle_shard(folder: Folder, outlook: Outlook) -> Delivery:
+    """Compare a shard with its part of the receipt: the ids can only be compared once all shards are together."""
+    counted = folder.alerts + folder.bad
+    if outlook.expected is not None and counted + folder.dropped != outlook.expected:
+        return _delivery(
+            folder,
+            "damaged",
+            f"the topic {folder.label.topic} does not hold what its receipt says: {count_text(counted)} of "
+            f"{outlook.expected:,} in the shard {outlook.shard}; submit the job again",
+        )
+    if folder.bad:
+        return _delivery(folder, "damaged", f"{_safe(folder)}; {_bad(folder)}")
+    return complete(folder)
+
+
 def _out_of_patience(folder: Folder, outlook: Outlook) -> Delivery:
     if outlook.vanished:
         return _delivery(
@@ -162,5 +177,12 @@ def _out_of_patience(folder: Folder, outlook: Outlook) -> Delivery:
         folder,
         "incomplete",
         f"the job behind {folder.label.topic} has not finished: it is still running, or died without a word; "
-        f"{_safe(folder)}, safe: {AGAIN}",
+        f"{_safe(folder)}, safe: {AGAIN}{_undivided(outlook)}",
     )
+
+
+def _undivided(outlook: Outlook) -> str:
+    if not outlook.undivided:
+        return ""
+    partitions = count_text(len(outlook.high), "partition")
+    return f"; a topic of {partitions} is divided into so many shards by its receipt: nothing is fetched before"

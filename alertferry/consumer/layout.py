@@ -13,6 +13,7 @@ RECEIPT_FILE = "_receipt.json"
 COMMITS_FOLDER = "_commits"
 BAD_FOLDER = "_bad"
 SCHEMAS_FOLDER = "_schemas"
+SHARDS_FOLDER = "_shards"
 EMPTY_STEM = "empty"
 FORMATS = ("parquet", "avro")
 

@@ -17,16 +17,20 @@ HOLD_SECONDS = 30.0
 class Pacing:
     """Watches the clock over a topic: what is new since when, and since when nothing was fetched."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, follow: bool = False) -> None:
         self._limits = limits
-        self._news = time.monotonic()
+        self._follow = follow
+        self._publishing = False
+        self._news = self._answered = time.monotonic()
         self._last_fetch: float | None = None
         self._known: tuple[dict[int, int], str | None] | None = None
         self._mean_bytes = 0.0
 
     def saw(self, outlook: Outlook) -> None:
         """Take note of a look at the topic."""
+        self._answered = time.monotonic()
         state = (dict(outlook.high), outlook.manifest.state if outlook.manifest else None)
+        self._publishing = state[1] == "publishing"
         if state != self._known:
             self._known = state
             self._news = time.monotonic()
@@ -44,8 +48,14 @@ class Pacing:
         return time.monotonic() - self._news
 
     def gave_up(self) -> bool:
-        """Whether nothing new came for the whole timeout."""
+        """Whether nothing new came for the whole timeout; a job that is followed may take its time."""
+        if self._follow and self._publishing:
+            return False
         return self.idle_seconds > self._limits.timeout
+
+    def unanswered(self) -> bool:
+        """Whether the broker has not answered for the whole timeout."""
+        return time.monotonic() - self._answered > self._limits.timeout
 
     def due(self, todo: Sequence[Span], outlook: Outlook) -> bool:
         """Whether to fetch now: all of a finished job; else a first look, a full file, or what has waited long."""

@@ -7,12 +7,14 @@ key is called like a column: pyarrow refuses a folder whose names and files disa
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import xxhash
 
+from alertferry.core.columns import name_columns
 from alertferry.core.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -74,7 +76,7 @@ def encoded(value: Any) -> str:
     return f"{cut}~{xxhash.xxh64_hexdigest(text.encode())}"
 
 
-def plan(by: str, schema: pa.Schema, manifest: Manifest | None) -> Partitioning:
+def plan(by: str, schema: pa.Schema, manifest: Manifest | None, select: Sequence[str] = ()) -> Partitioning:
     """Return how to divide the files of a topic.
 
     Parameters
@@ -86,12 +88,15 @@ def plan(by: str, schema: pa.Schema, manifest: Manifest | None) -> Partitioning:
         Arrow schema of the packets.
     manifest
         What the topic says about itself.
+    select
+        Paths of the columns that stay in the files; all when empty.
 
     Raises `UsageError` when the packets have no such column, or one whose values make no folders.
     """
+    taken = {name.lower() for name in (*schema.names, *(item.name for item in name_columns(select)))}
     if by == "time":
         path, scale = _time(schema, manifest)
-        return Partitioning(by, path, tuple(_key(key, schema) for key in ("year", "month", "day")), scale)
+        return Partitioning(by, path, tuple(_key(key, taken) for key in ("year", "month", "day")), scale)
     path = CLASS_COLUMN if by == "class" else by
     kind = _type_at(schema, path)
     if kind is None:
@@ -101,7 +106,7 @@ def plan(by: str, schema: pa.Schema, manifest: Manifest | None) -> Partitioning:
         raise UsageError(
             f"--partition-by {by}: the column {path!r} holds {kind}; text, whole numbers and true or false divide files"
         )
-    return Partitioning(by, path, (_key("class" if by == "class" else path.replace(".", "_"), schema),))
+    return Partitioning(by, path, (_key("class" if by == "class" else path.replace(".", "_"), taken),))
 
 
 def _time(schema: pa.Schema, manifest: Manifest | None) -> tuple[str, str]:
@@ -116,10 +121,9 @@ def _time(schema: pa.Schema, manifest: Manifest | None) -> tuple[str, str]:
     return found, _TIMES[found]
 
 
-def _key(name: str, schema: pa.Schema) -> str:
+def _key(name: str, taken: Collection[str]) -> str:
     key = re.sub(r"\W", "_", name)
-    taken = key.lower() in {column.lower() for column in schema.names}
-    return f"by_{key.lstrip('_')}" if taken or key.startswith("_") else key
+    return f"by_{key.lstrip('_')}" if key.lower() in taken or key.startswith("_") else key
 
 
 def _days(column: pa.Array, scale: str) -> pa.Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from alertferry.consumer.connection import (
     is_passing,
     kafka_failure,
 )
+from alertferry.consumer.shards import Shard, portion, share_of
+from alertferry.consumer.spans import Coverage, Covered, missing, total
 from alertferry.core.errors import IncompleteError, UsageError
 from alertferry.core.receipt import SCHEMA_SUFFIX, Manifest, Receipt
 from alertferry.core.settings import Settings
@@ -33,11 +35,12 @@ _COMPANION: dict[str, Any] = {"fetch.message.max.bytes": 64 << 10, "queued.min.m
 
 @dataclass(frozen=True)
 class Outlook:
-    """One look at a topic: what its job says, and where each partition begins and ends."""
+    """One look at a topic: what its job says, and where each partition begins and ends; of a shard, what is its."""
 
     manifest: Manifest | None
     low: Mapping[int, int]
     high: Mapping[int, int]
+    shard: Shard | None = None
 
     @property
     def receipt(self) -> Receipt | None:
@@ -45,35 +48,74 @@ class Outlook:
         return self.manifest.receipt if self.manifest and self.manifest.state == "complete" else None
 
     @property
+    def undivided(self) -> bool:
+        """Whether this shard's part is not known before the receipt is."""
+        return self.shard is not None and self.receipt is None and self.shard.needs_receipt(len(self.high))
+
+    @property
+    def portion(self) -> dict[int, Covered]:
+        """What is asked for of each partition: by the receipt, or what it holds so far; of a shard, its part."""
+        ends = self.receipt.partitions if self.receipt else self.high
+        return {} if self.undivided else portion(self.shard, ends)
+
+    @property
+    def starts(self) -> dict[int, int]:
+        """Where fetching begins in each partition."""
+        return {number: max(part.start, self.low.get(number, 0)) for number, part in self.portion.items()}
+
+    @property
     def ends(self) -> dict[int, int]:
-        """Where each partition ends: by the receipt, or what it holds so far.
+        """Where fetching ends in each partition.
 
         The receipt of a topic that shrank since asks for more than there is; it is not fetched, only missed.
         """
-        if self.receipt is None:
-            return dict(self.high)
-        return {number: min(end, self.high.get(number, 0)) for number, end in self.receipt.partitions.items()}
+        return {number: min(part.end, self.high.get(number, 0)) for number, part in self.portion.items()}
 
     @property
     def vanished(self) -> int:
         """Number of offsets that the receipt names and the topic no longer has at its end."""
         if self.receipt is None:
             return 0
-        return sum(max(0, end - self.high.get(number, 0)) for number, end in self.receipt.partitions.items())
+        found = self.portion.items()
+        return sum(max(0, part.end - max(part.start, self.high.get(number, 0))) for number, part in found)
+
+    @property
+    def expected(self) -> int | None:
+        """Number of alerts asked for; None while nobody knows."""
+        if self.receipt is None:
+            return None
+        return share_of(self.receipt, self.shard)
+
+    def expired(self, covered: Coverage) -> int:
+        """Return how many records the broker deleted before they were fetched."""
+        starts = {number: part.start for number, part in self.portion.items()}
+        lows = {number: min(part.end, self.low.get(number, 0)) for number, part in self.portion.items()}
+        return total(missing(covered, starts, lows))
 
 
 class Source:
-    """A topic and its companion. Raises `UsageError` for topics that do not exist or are no data topics."""
+    """A topic and its companion. Raises `UsageError` for topics that do not exist or are no data topics.
 
-    def __init__(self, topic: str, settings: Settings, timeout: float) -> None:
+    A schema is waited for until ``timeout`` seconds are over or ``stop()``.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        settings: Settings,
+        timeout: float,
+        shard: Shard | None = None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.topic = topic
         self.settings = settings
+        self._shard = shard
         self._broker = Broker(settings)
         topics = self._broker.topics()
         _check_topic(topic, topics)
         self.partitions = topics[topic]
         self._companion = Companion(self._broker, topic + SCHEMA_SUFFIX, topics[topic + SCHEMA_SUFFIX])
-        self.schema_json = self._companion.wait_for_schema(timeout)
+        self.schema_json = self._companion.wait_for_schema(timeout, stop)
         self.topic_id = self._broker.topic_id(topic)
 
     @property
@@ -85,7 +127,7 @@ class Source:
         """Return where the topic stands now. Raises `AlertferryError` when the broker does not answer."""
         manifest = self._companion.refresh()
         offsets = self._broker.offsets(self.topic, self.partitions)
-        return Outlook(manifest, offsets.low, offsets.high)
+        return Outlook(manifest, offsets.low, offsets.high, self._shard)
 
     def close(self) -> None:
         """Close the connections."""
@@ -104,10 +146,10 @@ class Companion:
         self._consumer = broker.consumer(**_COMPANION)
         self._is_ours = True
 
-    def wait_for_schema(self, timeout: float) -> str:
+    def wait_for_schema(self, timeout: float, stop: Callable[[], bool]) -> str:
         """Return the schema, waiting for a job that has just created its topics.
 
-        Raises `IncompleteError` when none comes within ``timeout`` seconds.
+        Raises `IncompleteError` when none comes within ``timeout`` seconds, or before ``stop()``.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -117,7 +159,7 @@ class Companion:
                     self._is_ours = Manifest.from_json(first.value() or b"") is not None
                     self.refresh()
                     return str(first.key().decode(errors="replace"))
-            if time.monotonic() > deadline:
+            if stop() or time.monotonic() > deadline:
                 raise IncompleteError(
                     f"the topic {self.topic} holds no schema yet: its job has not begun to publish, or its records "
                     "have expired; run the same command again later"

@@ -13,7 +13,6 @@ from alertferry.consumer.connection import GROUP, UnavailableError
 from alertferry.consumer.decode import Decoder
 from alertferry.consumer.delivery import count_text
 from alertferry.consumer.intake import Chunk, Intake, Limits
-from alertferry.consumer.judge import expired
 from alertferry.consumer.pacing import Pacing
 from alertferry.consumer.repeats import repeated_offsets
 from alertferry.consumer.source import Outlook, Source
@@ -65,7 +64,7 @@ class _Stream:
             outlook = self._look()
             self._refuse(outlook)
             covered = coverage(self.covered)
-            todo = missing(covered, outlook.low, outlook.ends)
+            todo = missing(covered, outlook.starts, outlook.ends)
             if todo:
                 self._expect_repeats(outlook)
                 for chunk in self.intake.fetch(todo, lambda: False):
@@ -120,7 +119,7 @@ class _Stream:
             raise IncompleteError(
                 f"the job behind {self.source.topic} {manifest.state}: {manifest.reason or 'no reason given'}"
             )
-        if lost := expired(coverage(self.covered), outlook):
+        if lost := outlook.expired(coverage(self.covered)):
             raise DamagedError(
                 f"{count_text(lost)} of {self.source.topic} expired on the broker before they were read; submit the "
                 "job again"
@@ -130,7 +129,7 @@ class _Stream:
         receipt = outlook.receipt
         if receipt is None or self.covered or receipt.records <= receipt.alerts:
             return
-        spans = missing({}, outlook.low, outlook.ends)
+        spans = missing({}, outlook.starts, outlook.ends)
         self.skips = repeated_offsets(self.intake, spans, receipt.records - receipt.alerts, lambda: False)
 
     def _decode(self, chunk: Chunk) -> Iterator[pa.RecordBatch]:

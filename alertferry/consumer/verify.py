@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from alertferry.consumer.commits import Commit, DataFile
     from alertferry.consumer.evidence import Facts
     from alertferry.consumer.folder import Label
+    from alertferry.consumer.shards import Shard
+    from alertferry.consumer.spans import Coverage, Span
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Verification:
 
     ``alerts`` are the rows that a reader of the folder finds, ``duplicates`` those that repeat another, ``missing`` the
     alerts of the receipt that are not there. ``digest_ok`` tells whether the alert ids are those of the receipt; None
-    when there is no receipt to compare with. ``problems`` name the files at fault.
+    when there is no receipt to compare with. ``problems`` name the files at fault. ``shard`` is the part of the topic
+    that the folder holds (``2/5``), None for the whole: ids can be compared only once all parts are together.
     """
 
     folder: Path
@@ -35,9 +38,11 @@ class Verification:
     digest_ok: bool | None
     problems: tuple[str, ...]
     note: str = ""
+    shard: str | None = None
 
     def __str__(self) -> str:
-        head = f"{self.alerts:,} {'alert' if self.alerts == 1 else 'alerts'} in {self.folder}: "
+        part = f" (shard {self.shard})" if self.shard else ""
+        head = f"{self.alerts:,} {'alert' if self.alerts == 1 else 'alerts'} in {self.folder}{part}: "
         if self.ok:
             return head + (self.note or "complete, each once, ids as in the receipt")
         wrong = [f"{self.missing:,} missing"] if self.missing else []
@@ -52,6 +57,8 @@ def _count(problems: Sequence[str]) -> str:
 
 def verify(folder: str | Path, settings: Settings | None = None) -> Verification:
     """Compare the files of a folder with the receipt of their job: counts, duplicates, digest, checksums.
+
+    The folder of a shard is compared with its part of the receipt, folders of shards copied into one with all of it.
 
     Works without a broker; with ``settings``, a receipt that came after the last run of the consumer is read from the
     broker. Raises `UsageError` for folders that neither `consume` nor a files job wrote.
@@ -85,6 +92,7 @@ class _Findings:
     bad_digest: int = 0
     copied_rows: int = 0
     note: str = ""
+    shard: Shard | None = None
 
     def result(self) -> Verification:
         """Weigh the findings against the receipt."""
@@ -99,9 +107,14 @@ class _Findings:
         missing = max(0, receipt.alerts - self.bad - (rows - duplicates)) if receipt else 0
         if wrong and not self.problems:
             self.problems.append(_unexplained(rows + self.bad, receipt, duplicates))
-        return Verification(
-            self.folder, not wrong, rows, missing, duplicates, digest_ok, tuple(self.problems), self.note
+        found = tuple(self.problems)
+        if self.shard is None:
+            return Verification(self.folder, not wrong, rows, missing, duplicates, digest_ok, found, self.note)
+        note = self.note or (
+            f"the shard {self.shard} is complete, each alert once; the ids are compared with the receipt once the "
+            f"folders of all {self.shard.count} shards are copied into one"
         )
+        return Verification(self.folder, not wrong, rows, missing, duplicates, None, found, note, str(self.shard))
 
     def _digest_ok(self) -> bool | None:
         if self.receipt is None:
@@ -120,9 +133,12 @@ def _verify_consumed(folder: Path, label: Label, settings: Settings | None) -> V
     """Check every file against its commit record, and their sum against the receipt."""
     from alertferry.consumer.commits import Commit, read_commits, total_digest
     from alertferry.consumer.layout import BAD_FOLDER, data_files
+    from alertferry.consumer.shards import marked
 
-    manifest = _newest(label, settings)
-    findings = _Findings(folder, manifest.receipt if manifest else None)
+    held = marked(folder)
+    label, differing = _merged(folder, label, held)
+    label = replace(label, manifest=_newest(label, settings))
+    findings = _Findings(folder, label.receipt, problems=differing, shard=held[0] if len(held) == 1 else None)
     commits: list[Commit] = []
     for item in read_commits(folder):
         if isinstance(item, Commit):
@@ -130,17 +146,50 @@ def _verify_consumed(folder: Path, label: Label, settings: Settings | None) -> V
         else:
             findings.problems.append(f"{item.relative_to(folder)}: the commit record cannot be read")
     for commit in commits:
-        _check_commit(findings, commit, label, manifest)
+        _check_commit(findings, commit, label)
     named = {file.name for commit in commits for file in commit.files}
     for path in data_files(folder):
         if str(path.relative_to(folder)) not in named:
-            _check_stranger(findings, path, label, manifest)
+            _check_stranger(findings, path, label)
     findings.bad = sum(len(commit.bad) for commit in commits)
     findings.bad_digest = total_digest(commit.bad_digest for commit in commits)
     if findings.bad:
         findings.problems.append(f"{BAD_FOLDER}: {findings.bad:,} messages could not be read and are set aside there")
-    _check_extent(findings, commits, manifest)
+    _check_extent(findings, commits, label, held)
+    if findings.shard is not None and findings.receipt is not None:
+        findings.receipt = _of_shard(findings.shard, findings.receipt, commits)
     return findings.result()
+
+
+def _merged(folder: Path, label: Label, held: Sequence[Shard]) -> tuple[Label, list[str]]:
+    """Return the label with the receipt if any shard has it, and which shards were not made alike.
+
+    A copied folder brings its own ``_job.json``: the last one copied need not be the newest.
+    """
+    from alertferry.consumer.folder import Label
+    from alertferry.consumer.shards import mark
+
+    differing = []
+    for shard in held:
+        other = Label.read_file(mark(folder, shard))
+        clash = label.clash(other) if other else None
+        if clash:
+            differing.append(f"the shard {shard} does not fit: {label.topic} here {clash}")
+        elif other is not None and label.receipt is None:
+            label = replace(label, manifest=other.manifest)
+    return label, differing
+
+
+def _of_shard(shard: Shard, receipt: Receipt, commits: Sequence[Commit]) -> Receipt:
+    """Return what the receipt says of one shard; its ids must be those of the keys that were committed."""
+    from alertferry.consumer.commits import total_digest
+    from alertferry.consumer.shards import share_of
+
+    alerts = share_of(receipt, shard)
+    if alerts is None:
+        alerts = sum(commit.rows + len(commit.bad) for commit in commits)
+    digest = total_digest(value for commit in commits for value in (commit.digest, commit.bad_digest))
+    return receipt.model_copy(update={"alerts": alerts, "digest": format_digest(digest)})
 
 
 def _newest(label: Label, settings: Settings | None) -> Manifest | None:
@@ -158,10 +207,10 @@ def _newest(label: Label, settings: Settings | None) -> Manifest | None:
     return now if same else known
 
 
-def _check_commit(findings: _Findings, commit: Commit, label: Label, manifest: Manifest | None) -> None:
+def _check_commit(findings: _Findings, commit: Commit, label: Label) -> None:
     if commit.topic != label.topic:
         findings.problems.append(f"_commits/{commit.name}: belongs to the topic {commit.topic}, not {label.topic}")
-    intact = [_check_file(findings, file, label, manifest) for file in commit.files]
+    intact = [_check_file(findings, file, label) for file in commit.files]
     found = [facts for facts in intact if facts is not None]
     if len(found) == len(commit.files) and not all(facts.has_ids for facts in found):
         # the packet holds no alert id: the keys' digest stands for files whose bytes are as they were committed
@@ -170,12 +219,12 @@ def _check_commit(findings: _Findings, commit: Commit, label: Label, manifest: M
         findings.digest += sum(facts.digest for facts in found)
 
 
-def _check_file(findings: _Findings, file: DataFile, label: Label, manifest: Manifest | None) -> Facts | None:
+def _check_file(findings: _Findings, file: DataFile, label: Label) -> Facts | None:
     """Return what a committed file says; None when it is not as it was committed."""
     from alertferry.consumer.evidence import inspect, read_container_ids
 
     path = findings.folder / file.name
-    alert_id = manifest.alert_id if manifest else None
+    alert_id = label.alert_id
     if not path.is_file():
         findings.problems.append(
             f"{file.name}: missing, with {file.rows:,} alerts; consume the topic again to get it back"
@@ -200,11 +249,11 @@ def _check_file(findings: _Findings, file: DataFile, label: Label, manifest: Man
     return facts
 
 
-def _check_stranger(findings: _Findings, path: Path, label: Label, manifest: Manifest | None) -> None:
+def _check_stranger(findings: _Findings, path: Path, label: Label) -> None:
     """Report a file that no commit names: readers of the folder would take it for alerts of this topic."""
     from alertferry.consumer.evidence import inspect
 
-    facts = inspect(path, findings.folder, manifest.alert_id if manifest else None)
+    facts = inspect(path, findings.folder, label.alert_id)
     twin = next((other for other in findings.files if other.checksum == facts.checksum), None)
     findings.files.append(facts)
     findings.digest += facts.digest
@@ -218,10 +267,12 @@ def _check_stranger(findings: _Findings, path: Path, label: Label, manifest: Man
     findings.problems.append(f"{facts.name}: {why}; remove it")
 
 
-def _check_extent(findings: _Findings, commits: Sequence[Commit], manifest: Manifest | None) -> None:
-    """Report what was never fetched, and jobs that are not complete."""
-    from alertferry.consumer.spans import coverage, missing
+def _check_extent(findings: _Findings, commits: Sequence[Commit], label: Label, held: Sequence[Shard]) -> None:
+    """Report what was never fetched, shards that are not here, and jobs that are not complete."""
+    from alertferry.consumer.shards import absent
+    from alertferry.consumer.spans import coverage
 
+    manifest = label.manifest
     if manifest is None:
         findings.note = "files are as they were committed; the topic carries no receipt to compare with"
         return
@@ -232,8 +283,29 @@ def _check_extent(findings: _Findings, commits: Sequence[Commit], manifest: Mani
         )
         return
     covered = coverage(commit.span for commit in commits if commit.span is not None)
-    for gap in missing(covered, {}, manifest.receipt.partitions):
+    for shard in absent(held) if len(held) > 1 else ():
+        own = _gaps(covered, shard, manifest.receipt)
+        if own:
+            size = sum(gap.size for gap in own)
+            findings.problems.append(
+                f"the shard {shard} is not here, with {size:,} alerts: copy its folder into this one, or fetch it with "
+                f"--shard {shard} into a folder of its own"
+            )
+            covered = coverage([*_spans(covered), *own])
+    for gap in _gaps(covered, findings.shard, manifest.receipt):
         findings.problems.append(f"{gap}: not fetched; consume the topic again")
+
+
+def _gaps(covered: Coverage, shard: Shard | None, receipt: Receipt) -> list[Span]:
+    from alertferry.consumer.shards import lacking, portion
+
+    return lacking(covered, portion(shard, receipt.partitions))
+
+
+def _spans(covered: Coverage) -> list[Span]:
+    from alertferry.consumer.spans import Span
+
+    return [Span(number, part.start, part.end) for number, parts in covered.items() for part in parts]
 
 
 def _verify_written(folder: Path) -> Verification:

@@ -1,8 +1,10 @@
-"""One fetching process, ``python -m alertferry.consumer.worker``, steered by `alertferry.consumer.crew` in JSON lines.
+"""One fetching process, ``python -m alertferry.consumer.worker``, steered by `workers` in JSON lines.
 
-The first line is the task; then ``{"fetch": [[partition, start, end], ...], "skips": {...}}`` is answered by one
-``{"commit": ...}`` a chunk and ``{"done": true}`` or ``{"error": kind, "message": text}``. ``{"stop": true}`` ends a
-fetch early. When the input closes the process ends at once, wherever it is: nothing but commits counts.
+The first line is the task; then ``{"fetch": [[partition, start, end], ...], "skips": {...}, "order": n}`` is answered
+by one ``{"commit": ...}`` a chunk. When everything is fetched ``{"more": true}`` asks for further spans, which come as
+``{"spans": [...]}``; with none, ``{"done": true}`` follows the last commit, or ``{"error": kind, "message": text}``.
+``{"halve": true}`` is answered at once by ``{"given": [...]}``, spans that this process will not fetch. ``{"stop": n}``
+ends order ``n`` early. When the input closes the process ends, wherever it is: nothing but commits counts.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from alertferry.consumer.archive import Skips
 from alertferry.consumer.commits import plain
 from alertferry.consumer.crew import ERRORS, Alone, Task
 from alertferry.consumer.spans import Span
@@ -25,28 +28,63 @@ Say = Callable[[dict[str, Any]], None]
 
 def main() -> None:
     """Serve one parent until it is done or gone."""
-    say = _private_output()
-    orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    stop = threading.Event()
+    served = _Served(_private_output())
     task = Task.from_line(sys.stdin.readline())
-    threading.Thread(target=_listen, args=(sys.stdin, orders, stop), daemon=True).start()
-    crew: Alone | None = None
+    threading.Thread(target=served.listen, args=(sys.stdin,), daemon=True).start()
     while True:
-        order = orders.get()
-        stop.clear()
+        served.carry_out(served.orders.get(), task)
+
+
+class _Served:
+    """What one parent asked for so far."""
+
+    def __init__(self, say: Say) -> None:
+        self.orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._say = say
+        self._answers: queue.SimpleQueue[list[Span]] = queue.SimpleQueue()
+        self._stopped = 0
+        self._crew: Alone | None = None
+        self._began = threading.Event()
+
+    def carry_out(self, order: dict[str, Any], task: Task) -> None:
+        """Fetch what is asked for and say how it ended."""
+        skips = {int(number): frozenset(offsets) for number, offsets in order["skips"].items()}
+
+        def stop() -> bool:
+            return self._stopped >= int(order["order"])
+
+        def more() -> tuple[list[Span], Skips]:
+            self._say({"more": True})
+            return self._answers.get(), skips
+
         try:
-            crew = crew or Alone(task)
-            _fetch(crew, order, stop, say)
-            say({"done": True})
+            try:
+                self._crew = self._crew or Alone(task)
+            finally:
+                self._began.set()
+            spans = [Span(*numbers) for numbers in order["fetch"]] or more()[0]
+            for commit in self._crew.fetch(spans, skips, stop, more):
+                self._say({"commit": plain(commit)})
+            self._say({"done": True})
         except AlertferryError as error:
-            say({"error": _kind(error), "message": str(error)})
+            self._say({"error": _kind(error), "message": str(error)})
 
-
-def _fetch(crew: Alone, order: dict[str, Any], stop: threading.Event, say: Say) -> None:
-    spans = [Span(*numbers) for numbers in order["fetch"]]
-    skips = {int(number): frozenset(offsets) for number, offsets in order["skips"].items()}
-    for commit in crew.fetch(spans, skips, stop.is_set):
-        say({"commit": plain(commit)})
+    def listen(self, source: TextIO) -> None:
+        """Take what the parent says, beside the fetching; end with it."""
+        for line in source:
+            message = json.loads(line)
+            if "stop" in message:
+                self._stopped = message["stop"]
+            elif "halve" in message:
+                # a worker that is still importing has all of its share to give
+                self._began.wait()
+                given = self._crew.halve() if self._crew else []
+                self._say({"given": [[span.partition, span.start, span.end] for span in given]})
+            elif "spans" in message:
+                self._answers.put([Span(*numbers) for numbers in message["spans"]])
+            else:
+                self.orders.put(message)
+        os._exit(IncompleteError.exit_code)
 
 
 def _kind(error: AlertferryError) -> str:
@@ -57,25 +95,17 @@ def _private_output() -> Say:
     """Return a channel to the parent that stray prints of libraries cannot reach."""
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    lock = threading.Lock()
 
     def say(message: dict[str, Any]) -> None:
         try:
-            channel.write(json.dumps(message) + "\n")
-            channel.flush()
+            with lock:
+                channel.write(json.dumps(message) + "\n")
+                channel.flush()
         except OSError:
             os._exit(IncompleteError.exit_code)
 
     return say
-
-
-def _listen(source: TextIO, orders: queue.SimpleQueue[dict[str, Any]], stop: threading.Event) -> None:
-    for line in source:
-        order = json.loads(line)
-        if "stop" in order:
-            stop.set()
-        else:
-            orders.put(order)
-    os._exit(IncompleteError.exit_code)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def case(broker: BrokerInfo, tmp_path: Path) -> Case:
     return Case(Settings(bootstrap_servers=broker.bootstrap_servers), broker.bootstrap_servers, topic, tmp_path)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def nursery() -> Iterator[Nursery]:
     """Return what starts consumers that are to be killed."""
     found = Nursery()

@@ -255,12 +255,12 @@ def test_the_label_reads_as_a_manifest(tmp_path):
 
 def test_a_finished_folder_is_recognised_without_a_broker(tmp_path):
     deliver(tmp_path)
-    assert finished(tmp_path, TOPIC, "parquet").alerts == 60
-    assert finished(tmp_path, "other", "parquet") is None
-    assert finished(tmp_path, TOPIC, "avro") is None
+    assert finished(tmp_path, label()).alerts == 60
+    assert finished(tmp_path, label(topic="other")) is None
+    assert finished(tmp_path, label("avro")) is None
     (tmp_path / "p03-000000000000-000000000014.parquet").unlink()
-    assert finished(tmp_path, TOPIC, "parquet") is None
-    assert finished(tmp_path / "absent", TOPIC, "parquet") is None
+    assert finished(tmp_path, label()) is None
+    assert finished(tmp_path / "absent", label()) is None
 
 
 def test_bad_messages_are_kept_raw_with_the_reason(tmp_path):
@@ -278,11 +278,29 @@ def test_bad_messages_are_kept_raw_with_the_reason(tmp_path):
     assert len(pd.read_parquet(tmp_path)) == 8
 
 
+def test_many_row_groups_with_bad_messages_among_them(tmp_path):
+    alerts = [alert | {"band": "r" * 200_000} for alert in light_alerts(200)]
+    messages = keyed(alerts)
+    messages[130] = (messages[130][0], b"junk")
+    messages[199] = (None, None)
+    opened(tmp_path).close()
+    whole = chunk(3, 100, messages)
+    commit = Archive(recipe(tmp_path)).write(whole)
+    assert (commit.rows, commit.bad, commit.files[0].rows) == (198, (230, 299), 198)
+    assert not any(whole.values)  # let go while the file was written
+    [path] = tmp_path.glob("*.parquet")
+    assert pq.ParquetFile(path).num_row_groups == 3
+    kept = [alert["diaSourceId"] for number, alert in enumerate(alerts) if number not in (130, 199)]
+    assert pq.read_table(path)["diaSourceId"].to_pylist() == kept
+    assert (tmp_path / "_bad/p03-000000000230.bin").read_bytes() == b"junk"
+
+
 def test_a_chunk_of_bad_messages_only_has_no_file(tmp_path):
     opened(tmp_path).close()
-    commit = Archive(recipe(tmp_path, "avro")).write(chunk(0, 0, [(b"1", b"junk")]))
-    assert (commit.files, commit.bad) == ((), (0,))
-    assert list(tmp_path.glob("*.avro")) == []
+    for offset, kind in enumerate(FORMATS):
+        commit = Archive(recipe(tmp_path, kind)).write(chunk(0, offset, [(b"1", b"junk")]))
+        assert (commit.files, commit.bad) == ((), (offset,))
+        assert list(tmp_path.glob(f"*.{kind}")) == []
 
 
 def test_withdrawing_a_commit_removes_its_traces(tmp_path):

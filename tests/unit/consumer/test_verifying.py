@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,6 +14,7 @@ from alertferry.consumer import verify
 from alertferry.consumer.archive import Archive
 from alertferry.consumer.commits import commits_folder
 from alertferry.consumer.folder import Folder, Label
+from alertferry.consumer.partitioning import Partitioning
 from alertferry.core.errors import UsageError
 from tests.delivered import chunk, complete, deliver, label, manifest, recipe
 from tests.publishing import FIRST_ID, keyed, light_alerts
@@ -94,6 +96,44 @@ def test_a_row_less_in_a_rewritten_file(tmp_path):
     found = verify(tmp_path)
     only_problem(found, THIRD, "holds 14 alerts, but 15 were committed")
     assert (found.alerts, found.missing) == (59, 1)
+
+
+def test_a_row_less_in_a_rewritten_container(tmp_path):
+    deliver(tmp_path, "avro")
+    victim = tmp_path / f"{THIRD}.avro"
+    with victim.open("rb") as stream:
+        reader = fastavro.reader(stream)
+        schema, rows = reader.writer_schema, list(reader)
+    with victim.open("wb") as stream:
+        fastavro.writer(stream, schema, rows[1:])
+    found = verify(tmp_path)
+    only_problem(found, THIRD, "holds 14 alerts, but 15 were committed")
+    assert (found.alerts, found.missing, found.digest_ok) == (59, 1, False)
+
+
+@pytest.mark.parametrize("defect", ["missing", "copy", "byte"])
+def test_defects_in_folders_by_value(tmp_path, defect):
+    messages = keyed(light_alerts(60))
+    divided = Partitioning("band", "band", ("by_band",))
+    folder = Folder(tmp_path, label(about=complete(messages, {0: 60}), partition_by="band"))
+    folder.open(False)
+    folder.close()
+    Archive(recipe(tmp_path, partitioning=divided)).write(chunk(0, 0, messages))
+    assert verify(tmp_path).ok
+    victim = next((tmp_path / "by_band=g").iterdir())
+    rows = pq.read_metadata(victim).num_rows
+    if defect == "missing":
+        victim.unlink()
+    elif defect == "copy":
+        shutil.copy(victim, tmp_path / "by_band=r" / "again.parquet")
+    else:
+        data = bytearray(victim.read_bytes())
+        data[len(data) // 2] ^= 0x10
+        victim.write_bytes(data)
+    found = verify(tmp_path)
+    only_problem(found, "by_band=")
+    assert found.missing in {"missing": (rows,), "copy": (0,), "byte": (0, rows)}[defect]
+    assert found.duplicates == (rows if defect == "copy" else 0)
 
 
 def test_a_changed_id_in_a_rewritten_file_with_its_commit_forged(tmp_path):
