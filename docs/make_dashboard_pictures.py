@@ -25,6 +25,7 @@ TARGET = ROOT / "docs" / "images" / "ui"
 SIZES = {"wide": (1400, 900), "narrow": (360, 740)}
 NIGHTS = [date(2026, 2, 20) + timedelta(days=day) for day in range(24) if day % 9 != 5]
 COLOURS = 128
+PATIENCE_MS = 240_000
 
 
 class Camera:
@@ -81,8 +82,8 @@ def lsst(camera: Camera, url: str) -> None:
     camera.take("lsst-3-fields")
     page.get_by_text("light-static", exact=True).click()
     tab.next("Review")
-    page.locator(".gauge.alerts").get_by_text(re.compile("95 %|counted")).wait_for(timeout=240_000)
-    page.get_by_role("region", name="First records").get_by_role("cell").first.wait_for(timeout=240_000)
+    page.locator(".gauge.alerts").get_by_text(re.compile("95 %|counted")).wait_for()
+    page.get_by_role("region", name="First records").get_by_role("cell").first.wait_for()
     camera.take("lsst-4-review")
     camera.scroll(700)
     camera.take("lsst-4-preview")
@@ -92,7 +93,7 @@ def carry(camera: Camera) -> str:
     """Submit the request at hand; return the address of its job when it is complete."""
     camera.tab.next("Running")
     camera.take("lsst-5-run", 12_000)
-    camera.tab.heading("Your data").wait_for(timeout=240_000)
+    camera.tab.heading("Your data").wait_for()
     return str(camera.tab.page.url)
 
 
@@ -162,6 +163,7 @@ def main() -> None:
                         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
                         tab = Tab(context.new_page())
                         tab.watch()
+                        tab.page.set_default_timeout(PATIENCE_MS)
                         tab.open(dashboard.url)
                         camera = Camera(tab, f"{size}-{scheme}")
                         lsst(camera, dashboard.url)

@@ -6,12 +6,15 @@ import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from alertferry.commands.output import Json, answer, say
 from alertferry.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from alertferry.consumer import Delivery
 
 _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -74,6 +77,12 @@ def consume(
             progress=progress,
             **sizes,
         )
+    _answer(delivery)
+    say(delivery.message)
+    raise typer.Exit(delivery.exit_code)
+
+
+def _answer(delivery: Delivery) -> None:
     answer(
         {
             "state": delivery.state,
@@ -84,8 +93,6 @@ def consume(
             "message": delivery.message,
         }
     )
-    say(delivery.message)
-    raise typer.Exit(delivery.exit_code)
 
 
 def batch_sizes(texts: Sequence[str]) -> dict[str, int]:

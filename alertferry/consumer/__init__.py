@@ -45,38 +45,16 @@ def consume(  # noqa: PLR0913 - the options of `alertferry consume`, all by name
 ) -> Delivery:
     """Carry the alerts of a topic into files; running it again continues where any earlier run ended.
 
-    Parameters
-    ----------
-    topic, outdir
-        The data topic, and the folder of its files: made when absent, one topic a folder.
-    settings
-        Broker and credentials; those of this process by default.
-    format
-        ``parquet``, or ``avro``: containers that hold the messages as they were published.
-    limit
-        Stop when the folder holds exactly this many alerts; a later run without it continues.
-    workers
-        Processes that fetch side by side; one means this process.
-    from_beginning, dump_schemas
-        Remove what earlier runs fetched of this topic first; write the Avro and Arrow schemas into ``_schemas`` too.
-    timeout
-        Seconds without anything new until an unfinished job is given up for now.
-    batch_bytes, batch_alerts
-        Size of one file: whichever is reached first, in bytes of the messages and in alerts. A worker's memory is a
-        small multiple of ``batch_bytes``.
-    progress
-        Called with the alerts on disk and the alerts expected (None while unknown).
-    survey
-        Refuse the topic if it says that it is of another survey.
-    partition_by
-        Divide the files into folders: ``time`` (``year=/month=/day=`` of the observation), ``class`` or a column.
-    shard
-        Fetch only this part of the topic, ``"2/5"``: folders of all parts, copied into one, are the whole.
-    follow
-        Wait for the receipt however long the job publishes; the timeout then counts only while the broker is silent.
-    select
-        Keep only these columns, by dotted path, named as a job names its fields; parquet only. The alert id is always
-        kept.
+    ``outdir`` is made when absent, and holds one topic. ``format`` ``avro`` keeps the messages as they were published.
+    ``limit`` ends with exactly so many alerts in the folder; a later run without it continues. ``workers`` processes
+    fetch side by side. ``from_beginning`` first removes what earlier runs fetched; ``dump_schemas`` writes the Avro and
+    Arrow schemas too. ``timeout`` counts seconds without anything new until an unfinished job is given up for now; with
+    ``follow`` only those in which the broker is silent. A file ends at ``batch_bytes`` of messages or ``batch_alerts``,
+    and a worker's memory is a small multiple of the former. ``progress`` is called with the alerts on disk and those
+    expected (None while unknown). A topic that says that it is not of ``survey`` is refused. ``partition_by`` divides
+    the files into folders: ``time`` (``year=/month=/day=`` of the observation), ``class`` or a column. ``shard``
+    ``"2/5"`` fetches that part of the topic: folders of all parts, copied into one, are the whole. ``select`` keeps
+    these columns, by dotted path, named as a job names its fields, and the alert id; for parquet only.
 
     Raises `UsageError` for an unknown topic or a folder of something else, `AlertferryError` when the broker cannot be
     reached or the disk refuses; what is committed stays.
