@@ -50,7 +50,8 @@ def _all_there(folder: Folder, outlook: Outlook) -> bool:
 
 def complete(folder: Folder, remark: str = "") -> Delivery:
     """Return the delivery of a folder that holds all of its job."""
-    return _delivery(folder, "complete", f"{_safe(folder)}: all that the job's receipt names{_dropped(folder)}{remark}")
+    said = f"{_safe(folder)}: all that the job's receipt names{_dropped(folder)}{_oversize(folder)}{remark}"
+    return _delivery(folder, "complete", said)
 
 
 def interrupted(folder: Folder, outlook: Outlook, name: str) -> Delivery:
@@ -95,6 +96,12 @@ def _of(outlook: Outlook) -> str:
 
 def _dropped(folder: Folder) -> str:
     return f"; {count_text(folder.dropped, 'repeated record')} left out" if folder.dropped else ""
+
+
+def _oversize(folder: Folder) -> str:
+    """Return what the job did with packets that were too large."""
+    receipt = folder.label.manifest.receipt if folder.label.manifest else None
+    return f"; {receipt.oversize}" if receipt and receipt.oversize else ""
 
 
 def _bad(folder: Folder) -> str:
