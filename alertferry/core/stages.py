@@ -27,6 +27,7 @@ def task_seconds(spark: SparkSession, after: int) -> dict[str, float]:
 def _stages(spark: SparkSession) -> list[Any]:
     context = spark.sparkContext
     gateway, store = context._gateway, context._jsc.sc().statusStore()
+    assert gateway is not None
     quantiles = gateway.new_array(gateway.jvm.double, 0)
     found = store.stageList(None, False, False, quantiles, gateway.jvm.java.util.ArrayList())
     return [found.apply(index) for index in range(found.size())]

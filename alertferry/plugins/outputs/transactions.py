@@ -22,6 +22,7 @@ from alertferry.core.spark_errors import REORDERED
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from confluent_kafka import Consumer, TopicPartition
     from pyspark.sql import DataFrame
 
     from alertferry.core.run import Run
@@ -141,7 +142,7 @@ class TaskProducer:
         self._producer.init_transactions(WAIT_SECONDS)
         self._marks = Consumer(sender.options | {"group.id": group, "enable.auto.commit": False})
         self._slot = (sender.topic, task % sender.partitions)
-        mark = self._marks.committed([TopicPartition(*self._slot)], WAIT_SECONDS)[0]
+        mark = _committed(self._marks, TopicPartition(*self._slot))
         self._committed = max(0, mark.offset)
         self._committed_digest = int(mark.metadata or "0", 16)
         self._rows, self._digest = 0, 0
@@ -188,3 +189,22 @@ class TaskProducer:
 
         mark = TopicPartition(*self._slot, self._rows, metadata=f"{self._digest:x}")
         self._producer.send_offsets_to_transaction([mark], self._marks.consumer_group_metadata(), WAIT_SECONDS)
+
+
+def _committed(marks: Consumer, slot: TopicPartition) -> TopicPartition:
+    """Return the offset committed for a slot, once the broker has found out who keeps it."""
+    from confluent_kafka import KafkaError, KafkaException
+
+    passing = (
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    )
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return marks.committed([slot], WAIT_SECONDS)[0]
+        except KafkaException as error:
+            if error.args[0].code() not in passing or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
