@@ -201,6 +201,12 @@ def test_conditions_select_and_the_funnel_counts(spark, tmp_path):
     steps = {step.name: step.alerts for step in report.receipt.steps}
     assert steps == {"lsst": 27, "sql": len(bright), "sql-2": len(both)}
     assert report.receipt.alerts == len(both)
+    parts = report.receipt.timings
+    assert {"lake", "prepare_sql", "schema", "topic", "publish", "count_steps", "reports"} <= parts.keys()
+    assert parts["task_cpu"] > 0
+    assert "start" not in parts, "a session that serves several jobs did not start for this one"
+    told = sum(seconds for name, seconds in parts.items() if not name.startswith("task_"))
+    assert told == pytest.approx(report.receipt.seconds, rel=0.2, abs=0.5)
 
 
 @pytest.mark.parametrize("survey", LAKES)
