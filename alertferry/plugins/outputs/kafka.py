@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from alertferry.core.run import Run
     from alertferry.core.settings import Settings
 
+BATCH_BYTES = 1024 * 1024
+
 PRODUCER = {
     "acks": "all",
     "enable.idempotence": "true",
-    "batch.size": str(1024 * 1024),
+    "batch.size": str(BATCH_BYTES),
     "linger.ms": "20",
     "compression.type": "lz4",
     "buffer.memory": str(128 * 1024 * 1024),
@@ -110,7 +112,10 @@ class Kafka(PacketOutput):
             acknowledged = send(frame, pair, run)
             return {"partitions": pair.settled_offsets(), "acknowledged": acknowledged}
         size = {"max.request.size": str(pair.largest_record_bytes())}
-        options = java_options(run.settings) | {f"kafka.{name}": value for name, value in (PRODUCER | size).items()}
+        largest = pair.largest_record_bytes()
+        # a batch is a unit to the broker: of several packets that fit one by one, it may be too large
+        sizes = {"max.request.size": str(largest), "batch.size": str(min(BATCH_BYTES, largest))}
+        options = java_options(run.settings) | {f"kafka.{name}": value for name, value in (PRODUCER | sizes).items()}
         frame.write.format("kafka").options(**options, topic=run.topic).mode("append").save()
         ends = pair.end_offsets()
         return {"partitions": ends, "acknowledged": ends}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ class Measures:
     def of(cls, seen: Observation) -> Measures:
         """Return the measures of an action that has ended. Blocks until Spark tells them."""
         found = {name: value for name, value in seen.get.items() if value is not None}
-        ids = tuple(found.pop("oversize_ids", ()))
+        ids = tuple(json.loads(found.pop("oversize_ids", "[]")))
         return cls(**{"bytes": 0, "digest": 0} | {name: int(value) for name, value in found.items()}, oversize_ids=ids)
 
 
@@ -68,6 +69,6 @@ def observed_with_oversize(
         F.sum(F.when(written, F.xxhash64(key))).alias("digest"),
         F.sum(F.when(written, size)).alias("bytes"),
         F.count_if(oversize).alias("oversize"),
-        F.slice(ids, 1, NAMED_ALERTS).alias("oversize_ids"),
+        F.to_json(F.slice(ids, 1, NAMED_ALERTS)).alias("oversize_ids"),  # an observation brings no arrays to Python
         F.count_if(~written).alias("skipped"),
     ), seen

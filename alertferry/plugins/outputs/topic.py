@@ -13,6 +13,7 @@ from alertferry.core.settings import Settings
 
 WAIT_SECONDS = 15.0
 SETTLE_SECONDS = 60.0
+MANIFEST_BYTES = 1024 * 1024
 
 
 class TopicPair:
@@ -39,7 +40,9 @@ class TopicPair:
         }
         replication = self._settings.topic_replication
         pair = [NewTopic(self.topic, partitions, replication, config=config)]
-        pair.append(NewTopic(self.companion, 1, replication, config=config))
+        # a manifest is not a packet: it must fit where packets are to be tiny
+        roomy = config | {"max.message.bytes": str(max(self._settings.max_message_bytes, MANIFEST_BYTES))}
+        pair.append(NewTopic(self.companion, 1, replication, config=roomy))
         for name, future in self._admin.create_topics(pair, request_timeout=WAIT_SECONDS).items():
             _wait(future.result, f"the topic {name} cannot be created")
 
