@@ -111,7 +111,6 @@ class Kafka(PacketOutput):
 
             acknowledged = send(frame, pair, run)
             return {"partitions": pair.settled_offsets(), "acknowledged": acknowledged}
-        size = {"max.request.size": str(pair.largest_record_bytes())}
         largest = pair.largest_record_bytes()
         # a batch is a unit to the broker: of several packets that fit one by one, it may be too large
         sizes = {"max.request.size": str(largest), "batch.size": str(min(BATCH_BYTES, largest))}
