@@ -116,11 +116,10 @@ def producer_performance(servers: str, records: int, record_bytes: int, runs: in
     words = [java_command(), "-cp", jars, "org.apache.kafka.tools.ProducerPerformance", "--throughput", "-1"]
     words += ["--num-records", str(records), "--record-size", str(record_bytes), "--producer-props"]
     props = [f"{name}={value}" for name, value in PRODUCER.items()]
-    seconds = []
+    admin, seconds = AdminClient({"bootstrap.servers": servers}), []
     for number in range(runs):
         topic = f"ftransfer_bench_{number}"
-        created = AdminClient({"bootstrap.servers": servers}).create_topics([NewTopic(topic, 10, 1)])
-        for future in created.values():
+        for future in admin.create_topics([NewTopic(topic, 10, 1)]).values():
             future.result()
         command = [*words, f"bootstrap.servers={servers}", *props, "max.request.size=10485760", "--topic", topic]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
