@@ -35,6 +35,7 @@ def session(home: Path) -> Any:
     jars = os.pathsep.join(map(str, fetch_jars(settings.spark_packages, home)))
     builder = SparkSession.builder.master("local[*]").config("spark.driver.extraClassPath", jars)
     options = {"spark.ui.enabled": "false", "spark.driver.memory": "6g", "spark.driver.host": "127.0.0.1", **SESSION}
+    options["spark.ui.showConsoleProgress"] = "false"
     for name, value in options.items():
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
