@@ -29,8 +29,8 @@ format: $(DEV)          ## mend what can be mended by machine
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(DEV)           ## measure publishing and consuming; writes docs/performance.md
-	$(BIN)/python benchmarks/bench.py
+bench: $(DEV)           ## measure publishing, consuming, latency and crossmatch; writes docs/performance.md (SCALE=0.05: in minutes)
+	PYTHONPATH=$(CURDIR):$$PYTHONPATH $(BIN)/python benchmarks/bench.py --scale $(or $(SCALE),1)
 
 reliability: $(DEV)     ## stop downloads again and again, ours and finkctl's; writes docs/reliability.md
 	$(BIN)/python benchmarks/reliability.py

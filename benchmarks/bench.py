@@ -1,205 +1,144 @@
-"""Measure publishing and consuming, as ratios in one run: ``make bench`` writes ``docs/performance.md``."""
+"""Measure publishing, consuming, latency and crossmatch, as ratios in one run; write ``docs/performance.md``.
+
+``make bench`` takes about an hour; ``make bench SCALE=0.05`` some minutes, with lakes of that share of the usual size.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import platform
-import shutil
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import consuming
 import crossmatch
+import latency
+import publishing
+from lakes import Case, Published, per_night
+from measuring import HEAD, RUNS, Row
 
 from alertferry.broker import running_broker
-from alertferry.consumer import consume
-from alertferry.core.job import Job
-from alertferry.core.render import render
-from alertferry.core.run import SESSION, Run
 from alertferry.core.settings import load_settings
-from alertferry.testing.simulator import simulate
+from tests.peer_client import installed
 
 ROOT = Path(__file__).parent.parent
-NIGHT = date(2026, 3, 1)
-RUNS = 3
+SECTIONS = ("publish", "consume", "latency", "crossmatch")
 
+PAGE = """# Performance
 
-@dataclass(frozen=True)
-class Case:
-    """One packet of one survey, on a simulated lake of so many alerts."""
+Written by `make bench` on {machine}. {runs} Spark, broker and consumer share the cores. Read ratios, not seconds:
+machines differ. Memory is the most that any one process had.
 
-    survey: str
-    packet: str
-    alerts: int
-    wide: bool
+"""
 
 
 def cases(scale: float) -> list[Case]:
     """Return what is measured."""
-    full, light = int(8_000 * scale), int(300_000 * scale)
+    full, light = int(20_000 * scale), int(300_000 * scale)
     return [
         Case("ztf", "full", full, True),
         Case("lsst", "full", full, True),
         Case("ztf", "light", light, False),
-        Case("lsst", "light-static", light, False),
+        Case("lsst", "light-static", int(1_000_000 * scale), False),
+        Case("ztf", "light", int(2_000_000 * scale), False),
     ]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One measured line: seconds of two things, medians."""
+def main() -> None:
+    """Measure what was asked for and write the page."""
+    options = parsed()
+    home = load_settings().home
+    lines: list[str] = []
+    with tempfile.TemporaryDirectory(dir=options.scratch) as name, running_broker(Path(name), jars_home=home) as broker:
+        os.environ["ALERTFERRY_BOOTSTRAP_SERVERS"] = broker.bootstrap_servers
+        if {"publish", "consume"} & set(options.only):
+            lines += told(topics(options, Path(name), broker.bootstrap_servers))
+        if "latency" in options.only:
+            lines += told(first_alert(options, Path(name)))
+    found = [HEAD + "\n".join(lines)] if lines else []
+    if "crossmatch" in options.only:
+        with tempfile.TemporaryDirectory(dir=options.scratch) as name:
+            size = (int(10_000_000 * options.scale), int(75_000 * options.scale))
+            found.append("\n".join(crossmatch.compare(Path(name), *size, options.runs)))
+            print(found[-1], flush=True)
+    options.out.write_text(PAGE.format(machine=machine(), runs=runs_said(options)) + "\n\n".join(found) + "\n")
 
-    what: str
-    alerts: int
-    megabytes: float
-    seconds: float
-    against: str
-    other_seconds: float
 
-    def __str__(self) -> str:
-        ratio = self.seconds / self.other_seconds
-        rate = self.alerts / self.seconds
-        return (
-            f"| {self.what} | {self.alerts:,} | {self.megabytes:,.0f} MB | {self.seconds:.2f} s | {rate:,.0f} | "
-            f"{self.against} {self.other_seconds:.2f} s | {ratio:.2f} × |"
+def parsed() -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the usual number of alerts")
+    parser.add_argument("--runs", type=int, default=RUNS, help="runs that count, of which the median is told")
+    parser.add_argument("--peer-runs", type=int, default=RUNS, help="the same for finkctl; 0 leaves it out")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="parts to measure")
+    parser.add_argument("--lakes", type=Path, help="folder to keep simulated lakes in")
+    parser.add_argument("--scratch", type=Path, help="folder for everything else, removed at the end")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "performance.md")
+    options = parser.parse_args()
+    options.lakes = options.lakes or load_settings().home / "bench-lakes"
+    return options
+
+
+def topics(options: argparse.Namespace, folder: Path, servers: str) -> Iterator[Row]:
+    """Publish every case, and consume what was published."""
+    home = load_settings().home
+    program, reason = installed(home) if "consume" in options.only and options.peer_runs else (None, "")
+    if reason:
+        print(f"finkctl cannot be installed: {reason}", file=sys.stderr)
+    spark = publishing.session(home)
+    for case in cases(options.scale):
+        alerts = per_night(case, options.scale)
+        jobs = (
+            case.job(options.lakes, alerts),
+            case.job(options.lakes, alerts, delivery="transactional"),
         )
+        runs = options.runs if "publish" in options.only else 0
+        if runs:
+            for found in publishing.compare(spark, servers, case, jobs, runs):
+                if isinstance(found, Row):
+                    yield found
+                else:
+                    published = found
+        else:
+            report = publishing.publish(spark, jobs[0])
+            published = Published(case, servers, report.topic, report.receipt.bytes)
+        if "consume" in options.only:
+            yield from consuming.against_polling(published, folder, options.runs)
+            theirs = [consuming.peer(program, published, folder) for _ in range(options.peer_runs if program else 0)]
+            yield from consuming.against_peer(published, folder, theirs, options.runs)
+        publishing.delete_topics(servers, published.topic, published.topic + "_schema")
+    spark.stop()
 
 
-def median(action: Callable[[], Any], runs: int = RUNS) -> float:
-    """Return the median seconds of ``runs`` runs after one to warm up."""
-    action()
-    seconds = []
-    for _ in range(runs):
-        started = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds)
+def first_alert(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
+    """Measure the way of the first alert, in a job of many."""
+    case = cases(options.scale)[2]
+    yield latency.row(case.job(options.lakes, per_night(case, options.scale)), case.alerts, folder, options.runs)
 
 
-def session(home: Path) -> Any:
-    """Return a Spark session as the local launcher makes it."""
-    from pyspark.sql import SparkSession
-
-    from alertferry.core.jars import fetch_jars
-
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    settings = load_settings()
-    jars = os.pathsep.join(map(str, fetch_jars(settings.spark_packages, home)))
-    builder = SparkSession.builder.master("local[*]").config("spark.driver.extraClassPath", jars)
-    options = {"spark.ui.enabled": "false", "spark.driver.memory": "6g", "spark.driver.host": "127.0.0.1", **SESSION}
-    for name, value in options.items():
-        builder = builder.config(name, value)
-    spark = builder.getOrCreate()
-    spark.sparkContext.setLogLevel("ERROR")
-    return spark
+def told(rows: Iterator[Row]) -> list[str]:
+    """Print each line as soon as it is known."""
+    lines = []
+    for row in rows:
+        print(row, flush=True)
+        lines.append(str(row))
+    return lines
 
 
-def encode_only(spark: Any, job: Job) -> None:
-    """Read and encode the same packets and throw them away: what publishing cannot be faster than."""
-    from pyspark.sql import functions as F
-    from pyspark.sql.avro.functions import to_avro
-
-    from alertferry.plugins.outputs import packing
-
-    run = Run(spark)
-    alerts = run.read(job.source)
-    packed = packing.pack(job.output, alerts, run)  # type: ignore[arg-type]
-    alerts.frame.select(to_avro(F.struct(*packed.columns))).write.format("noop").mode("overwrite").save()
-
-
-def publish(spark: Any, job: Job) -> Any:
-    """Run the rendered job in this session."""
-    scope: dict[str, Any] = {"__name__": "job"}
-    exec(compile(render(job), "job.py", "exec"), scope)
-    return scope["main"](spark)
-
-
-def poll_only(topic: str, servers: str, count: int) -> None:
-    """Receive every message and drop it: what consuming cannot be faster than."""
-    from confluent_kafka import Consumer, TopicPartition
-
-    options = {"bootstrap.servers": servers, "group.id": "bench", "auto.offset.reset": "earliest"}
-    consumer = Consumer(options | {"enable.auto.commit": False, "fetch.queue.backoff.ms": 20, "log_level": 0})
-    partitions = consumer.list_topics(topic).topics[topic].partitions
-    consumer.assign([TopicPartition(topic, number, 0) for number in partitions])
-    seen = 0
-    while seen < count:
-        seen += len(consumer.consume(min(10_000, count - seen), timeout=5))
-    consumer.close()
-
-
-def measure(case: Case, spark: Any, folder: Path, servers: str) -> Iterator[Row]:
-    """Publish and consume one case."""
-    lake = folder / f"{case.survey}-{case.packet}"
-    simulate(case.survey, lake, [NIGHT], case.alerts, cutouts=case.wide, history=case.wide)
-    job = Job.from_dict(
-        {
-            "source": {"kind": case.survey, "nights": str(NIGHT), "lake": str(lake)},
-            "output": {"kind": "kafka", "packet": case.packet},
-        }
-    )
-    reports: list[Any] = []
-    noop = median(lambda: encode_only(spark, job))
-    seconds = median(lambda: reports.append(publish(spark, job)))
-    size = reports[-1].receipt.bytes / 1e6
-    name = f"{case.survey} {case.packet}"
-    yield Row(f"publish {name}", case.alerts, size, seconds, "read + encode", noop)
-    topic = reports[-1].topic
-    polling = median(lambda: poll_only(topic, servers, case.alerts))
-    for kind in ("parquet", "avro"):
-
-        def fetch(kind: str = kind) -> None:
-            shutil.rmtree(folder / kind, ignore_errors=True)
-            found = consume(topic, folder / kind, settings=load_settings(), format=kind)
-            assert found.alerts == case.alerts
-
-        yield Row(f"consume {name} to {kind}", case.alerts, size, median(fetch), "bare polling", polling)
-    shutil.rmtree(lake)
+def runs_said(options: argparse.Namespace) -> str:
+    """Say how often was measured."""
+    peer = f" ({options.peer_runs} of `finkctl`)" if options.peer_runs != options.runs else ""
+    part = f", {options.scale:g} of the usual number of alerts" if options.scale != 1 else ""
+    return f"Medians of {options.runs} runs{peer} after one to warm up{part}."
 
 
 def machine() -> str:
     """Describe the machine in a sentence."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return f"{os.cpu_count()} cores, {memory:.0f} GiB of memory, Python {platform.python_version()}"
-
-
-HEAD = """# Performance
-
-Written by `make bench` on {machine}. Medians of {runs} warm runs; Spark, broker and consumer share the cores. Read ratios,
-not seconds: machines differ.
-
-| what | alerts | bytes | time | alerts/s | against | ratio |
-|---|---|---|---|---|---|---|
-"""
-
-
-def main() -> None:
-    """Measure every case and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scale", type=float, default=1.0, help="share of the usual number of alerts")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "performance.md")
-    options = parser.parse_args()
-    home = load_settings().home
-    with tempfile.TemporaryDirectory() as folder, running_broker(Path(folder), jars_home=home) as broker:
-        os.environ["ALERTFERRY_BOOTSTRAP_SERVERS"] = broker.bootstrap_servers
-        spark = session(home)
-        lines = []
-        for case in cases(options.scale):
-            for row in measure(case, spark, Path(folder), broker.bootstrap_servers):
-                print(row, flush=True)
-                lines.append(str(row))
-        spark.stop()
-        size = (int(10_000_000 * options.scale), int(75_000 * options.scale))
-        lines += ["", *crossmatch.compare(Path(folder), *size, RUNS)]
-        print("\n".join(lines[-6:]), flush=True)
-    options.out.write_text(HEAD.format(machine=machine(), runs=RUNS) + "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -50,7 +50,9 @@ if word == "die":
 if word == "refuse":
     problems = [{"path": "output.fields[0]", "message": "no field 'x'"}]
     result(state="failed", error="output.fields[0]: no field 'x'", exit_code=2, problems=problems)
-receipt = {"alerts": 7, "bytes": 70, "digest": "0" * 16, "schema_fingerprint": "f", "job_hash": "h"}
+more = {"timings": {"start": 9.06, "topic": 0.01, "publish": 3.2}}
+more["oversize"] = {"action": "skip", "alerts": 2, "ids": ["11", "12"], "limit_bytes": 1000}
+receipt = more | {"alerts": 7, "bytes": 70, "digest": "0" * 16, "schema_fingerprint": "f", "job_hash": "h"}
 steps = [{"name": "lsst", "alerts": 20}, {"name": "sql", "alerts": 7}]
 result(state="complete", topic=None, destination="file:/small", alerts=7, bytes=70, seconds=0.25, steps=steps, receipt=receipt)
 """

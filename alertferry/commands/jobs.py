@@ -86,7 +86,11 @@ def _tell(outcome: Any) -> None:
     say(f"{outcome.alerts:,} alerts ({size}) {verb} {outcome.destination} in {seconds:.1f} s")
     for step in outcome.steps:
         say(f"  {step['name']:<20} {step['alerts']:>12,} alerts left")
+    if outcome.receipt.oversize:
+        say(f"  {outcome.receipt.oversize}")
     _tell_nights(outcome.receipt.nights)
+    if parts := [f"{name} {seconds:.1f} s" for name, seconds in outcome.receipt.timings.items() if seconds >= 0.05]:
+        say(f"  time: {', '.join(parts)}")
     if outcome.alerts == 0:
         where = "the topic and its schema exist, and are empty" if outcome.topic else "the files hold only their schema"
         say(f"No alert passed every filter: {where}. `alertferry estimate` tells which step removes them, and why.")

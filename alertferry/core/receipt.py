@@ -75,11 +75,36 @@ class CrossmatchReport(_Record):
     moc_order: int
 
 
+NAMED_ALERTS = 100
+"""How many alerts a receipt names at most where it counts unusual ones."""
+
+
+class Oversize(_Record):
+    """Alerts whose packets were larger than the topic takes, and what became of them.
+
+    ``action`` is ``drop-cutouts`` (sent without their cutouts) or ``skip`` (not sent, and not among the receipt's
+    ``alerts``). ``ids`` names some of the ``alerts``, at most `NAMED_ALERTS`; a packet may have ``limit_bytes``.
+    """
+
+    action: Literal["drop-cutouts", "skip"]
+    alerts: int
+    ids: tuple[str, ...]
+    limit_bytes: int
+
+    def __str__(self) -> str:
+        alerts = f"{self.alerts:,} alert{'' if self.alerts == 1 else 's'}"
+        what = "left out" if self.action == "skip" else "without cutouts"
+        more = f" and {self.alerts - 5:,} more" if self.alerts > 5 else ""
+        return f"{alerts} {what}, larger than {self.limit_bytes:,} bytes: {', '.join(self.ids[:5])}{more}"
+
+
 class Receipt(_Record):
     """What was selected and what the destination holds.
 
     ``digest`` is the order-free digest of the alert ids (see `ids_digest`), 16 hex digits. ``partitions``
-    maps a Kafka partition to its end offset: the offset after the last record of the job.
+    maps a Kafka partition to its end offset: the offset after the last record of the job. ``acknowledged`` maps it to
+    the number of its records, fewer where transactions take offsets too. ``oversize`` is there when there were any.
+    ``timings`` are seconds by part of the job.
     """
 
     alerts: int
@@ -88,6 +113,8 @@ class Receipt(_Record):
     schema_fingerprint: str
     job_hash: str
     partitions: dict[int, int] = Field(default_factory=dict)
+    acknowledged: dict[int, int] = Field(default_factory=dict)
+    oversize: Oversize | None = None
     steps: tuple[StepCount, ...] = ()
     nights: Nights = Nights()
     crossmatch: tuple[CrossmatchReport, ...] = ()
@@ -98,7 +125,7 @@ class Receipt(_Record):
     @property
     def records(self) -> int:
         """Number of records in the topic; more than ``alerts`` when a retried task sent some twice."""
-        return sum(self.partitions.values())
+        return sum((self.acknowledged or self.partitions).values())
 
 
 class Manifest(_Record):

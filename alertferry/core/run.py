@@ -6,7 +6,8 @@ A `Run` lives for one job in one Spark session.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from alertferry.core.errors import JobError, Problem, below
@@ -35,6 +36,9 @@ SESSION = {
 }
 """Session settings that every job runs with."""
 
+PROCESS_BEGAN = "spark.alertferry.process_began"
+"""Session setting: when the process of a job began, in seconds since 1970; absent in a session that serves several."""
+
 
 class Run:
     """One job under way in a Spark session."""
@@ -48,6 +52,9 @@ class Run:
         self._topic = topic or spark.conf.get("spark.alertferry.topic", None)
         self.owner = spark.conf.get("spark.alertferry.owner", None)
         self._started = time.monotonic()
+        began = spark.conf.get(PROCESS_BEGAN, None)
+        if began is not None:
+            self.timings["start"] = time.time() - float(began)
         self._source: Source | None = None
         self._selection: Selection | None = None
         for key, value in SESSION.items():
@@ -55,11 +62,10 @@ class Run:
 
     def read(self, source: Source) -> Alerts:
         """Find the nights and return their alerts, unread. Raises `UsageError` when there is none."""
-        started = time.monotonic()
         self._source = source
-        alerts = source.load(self.spark, self.settings)
+        with self.timed("lake"):
+            alerts = source.load(self.spark, self.settings)
         self._selection = Selection(source.kind, alerts)
-        self.timings["look_at_lake"] = time.monotonic() - started
         self.progress.total = alerts.count
         self.progress.step(source.kind, alerts.count, nights=alerts.nights.model_dump(mode="json"))
         return alerts
@@ -67,12 +73,13 @@ class Run:
     def filter(self, alerts: Alerts, step: Filter) -> Alerts:
         """Select. Raises `JobError` before Spark starts a job when the filter does not fit the alerts."""
         position = f"filters[{len(self.selection.steps)}]"
-        alerts = self._derive(alerts, step)
-        _refuse(step.problems(alerts.survey, alerts.schema), position)
-        try:
-            return self.selection.filter(step)
-        except JobError as error:
-            raise JobError(below(position, error.problems)) from None
+        with self.timed(f"prepare_{step.kind}"):
+            alerts = self._derive(alerts, step)
+            _refuse(step.problems(alerts.survey, alerts.schema), position)
+            try:
+                return self.selection.filter(step)
+            except JobError as error:
+                raise JobError(below(position, error.problems)) from None
 
     def write(self, alerts: Alerts, output: Output) -> Report:
         """Write the alerts and return the report with the receipt, after the last alert is safe."""
@@ -95,9 +102,18 @@ class Run:
         assert self._selection is not None, "read comes first"
         return self._selection
 
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Add the seconds that the block takes to a part of `timings`."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.timings[part] = self.timings.get(part, 0.0) + time.monotonic() - started
+
     @property
     def seconds(self) -> float:
-        """Seconds since the job began."""
+        """Seconds since the job began; in a process of its own it began when `timings` ``start`` had passed."""
         return time.monotonic() - self._started
 
     @property

@@ -13,6 +13,9 @@ OVERSIZE = "alertferry: oversize packet"
 TAG_FAILED = "alertferry: tag: "
 """Start of the message a task raises for a tag that cannot judge; the rest is for users."""
 
+REORDERED = "alertferry: a task that was tried again did not get the rows of its first attempt in the same order"
+"""Message of a task that cannot tell any more which of its alerts are published."""
+
 _FILE = re.compile(r"(?:file|hdfs|s3a?|abfss?|gs|wasbs?|viewfs|oss|cosn):[^\s,;\"'\]\)]+?\.parquet")
 
 
@@ -50,7 +53,15 @@ def _first_line(error: BaseException) -> str:
 def _oversize(match: re.Match[str], _: str) -> AlertferryError:
     return AlertferryError(
         f"alert {match['id']} makes a packet of {match['size']} bytes, and the topic takes at most {match['limit']}; "
-        "choose a smaller packet (without cutouts or history), or raise ALERTFERRY_MAX_MESSAGE_BYTES"
+        "choose a smaller packet (without cutouts or history), let the job go on with `oversize: drop-cutouts` or "
+        "`oversize: skip` in its output, or raise ALERTFERRY_MAX_MESSAGE_BYTES"
+    )
+
+
+def _reordered(_: re.Match[str], __: str) -> AlertferryError:
+    return AlertferryError(
+        "a task that Spark tried again got its alerts in another order, so that those already published cannot be told "
+        "from the others; run the job again, or with `delivery: at-least-once`"
     )
 
 
@@ -123,6 +134,7 @@ def _cancelled(_: re.Match[str], __: str) -> AlertferryError:
 
 _KNOWN: tuple[tuple[str, Callable[[re.Match[str], str], AlertferryError]], ...] = (
     (rf"{OVERSIZE} id=(?P<id>\S*) size=(?P<size>\d+) limit=(?P<limit>\d+)", _oversize),
+    (re.escape(REORDERED), _reordered),
     (rf"{TAG_FAILED}(?P<said>[^\n]+)", _tag_failed),
     (r"RecordTooLargeException", _too_large),
     (

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from alertferry.core.errors import AlertferryError, JobError
+from alertferry.core.run import PROCESS_BEGAN
 from alertferry.core.settings import load_settings
 from alertferry.core.spark_errors import from_spark_error
 
@@ -27,6 +30,7 @@ def submit(main: Callable[[SparkSession], Any]) -> None:
 
     spark = SparkSession.builder.appName("alertferry").getOrCreate()
     spark.conf.set("spark.alertferry.events", "true")
+    spark.conf.set(PROCESS_BEGAN, str(_began()))
     signal.signal(signal.SIGTERM, _cancel)
     code = 1
     try:
@@ -43,6 +47,16 @@ def submit(main: Callable[[SparkSession], Any]) -> None:
     finally:
         spark.stop()
     sys.exit(code)
+
+
+def _began() -> float:
+    """Return when ``spark-submit`` was called: it becomes the JVM that calls this script."""
+    import psutil
+
+    try:
+        return float(psutil.Process(os.getppid()).create_time())
+    except psutil.Error:  # another user's, or gone
+        return time.time()
 
 
 def _cancel(*_: object) -> None:

@@ -93,6 +93,8 @@ class Survey:
         Predefined contents by name.
     history
         Root columns that repeat earlier alerts of the same object.
+    cutouts
+        Root columns that hold image stamps: what a packet that is too large can be sent without.
     field_table
         Package and file name of the field documentation (see `alertferry.core.field_table`).
     derived
@@ -109,6 +111,7 @@ class Survey:
     time_scale: TimeScale
     packets: Mapping[str, Packet]
     history: tuple[str, ...] = ()
+    cutouts: tuple[str, ...] = ()
     field_table: tuple[str, str] | None = None
     derived: tuple[Derived, ...] = ()
 

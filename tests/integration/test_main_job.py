@@ -216,6 +216,7 @@ def test_a_condition_changes_no_byte_of_a_packet(spark, lakes, tmp_path, survey)
         }
     )
     report = run_job(spark, request)
+    assert_timings(report.receipt)
     delivery = consume(report.topic, tmp_path, settings=load_settings())
     assert (delivery.state, delivery.bad) == ("complete", 0)
     source = by(key, lake_rows(lakes[survey]))
@@ -223,6 +224,16 @@ def test_a_condition_changes_no_byte_of_a_packet(spark, lakes, tmp_path, survey)
     assert 0 < len(arrived) == report.receipt.alerts
     for alert, row in arrived.items():
         assert_same(row, source[alert], str(alert))
+
+
+def assert_timings(receipt):
+    """The parts of a job that shares its session; together they are nearly all of its time."""
+    parts = receipt.timings
+    assert {"lake", "prepare_sql", "schema", "topic", "publish", "count_steps", "reports"} <= parts.keys()
+    assert "start" not in parts, "the session did not start for this job"
+    assert parts["task_cpu"] > 0
+    told = sum(seconds for name, seconds in parts.items() if not name.startswith("task_"))
+    assert receipt.seconds / 2 < told < receipt.seconds + 0.1
 
 
 @real_alerts

@@ -65,6 +65,16 @@ def test_run_shows_up_among_the_jobs(alertferry, installation, file):
     assert "small job" in alertferry("jobs", "log", ran.json["id"][:6]).out
 
 
+def test_run_tells_where_the_time_went_and_which_alerts_were_too_large(alertferry, installation, file):
+    ran = alertferry("run", file("complete"))
+    assert ran.code == 0, ran.err
+    assert "time: start 9.1 s, publish 3.2 s" in ran.out
+    assert "2 alerts left out, larger than 1,000 bytes: 11, 12" in ran.out
+    found = alertferry("run", file("complete"), "--json").json["receipt"]
+    assert found["oversize"] == {"action": "skip", "alerts": 2, "ids": ["11", "12"], "limit_bytes": 1000}
+    assert found["timings"]["start"] == 9.06
+
+
 def test_run_ends_with_the_errors_of_the_job(alertferry, installation, file):
     refused = alertferry("run", file("refuse"), "--json")
     assert refused.code == 2

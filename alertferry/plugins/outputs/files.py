@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
@@ -18,6 +17,7 @@ from alertferry.core.receipt import RECEIPT_FILE
 from alertferry.core.steps import Alerts, Output, Report
 from alertferry.core.working_folder import resolved
 from alertferry.plugins.outputs import packing
+from alertferry.plugins.outputs.measures import Measures, observed
 
 if TYPE_CHECKING:
     from alertferry.core.run import Run
@@ -50,12 +50,11 @@ class Files(PacketOutput):
         packed = packing.pack(self, alerts, run)
         manifest = packing.manifest(run, alerts, packed, folder.target, datetime.now(UTC).isoformat())
         rows = alerts.frame.select(packed.key.alias(_KEY), *packed.columns)
-        frame, seen = packing.observed(rows, F.col(_KEY), F.lit(0))
-        started = time.monotonic()
+        frame, seen = observed(rows, F.col(_KEY), F.lit(0))
         try:
-            frame.drop(_KEY).write.parquet(folder.partial, compression="zstd")
-            run.timings["write"] = time.monotonic() - started
-            measured = packing.receipt(run, alerts, packed, seen, {})
+            with run.timed("write"):
+                frame.drop(_KEY).write.parquet(folder.partial, compression="zstd")
+            measured = packing.receipt(run, alerts, packed, Measures.of(seen))
             receipt = measured.model_copy(update={"bytes": folder.size()})
             complete = manifest.model_copy(update={"state": "complete", "receipt": receipt})
             folder.finish(complete.to_json())

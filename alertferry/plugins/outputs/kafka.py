@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -14,27 +13,29 @@ from alertferry.core.content import PacketOutput
 from alertferry.core.errors import AlertferryError
 from alertferry.core.hooks import hookimpl
 from alertferry.core.kafka_java import java_options
-from alertferry.core.receipt import Manifest
-from alertferry.core.spark_errors import OVERSIZE, from_spark_error
+from alertferry.core.receipt import Manifest, Oversize
+from alertferry.core.spark_errors import from_spark_error
+from alertferry.core.stages import last_stage, task_seconds
 from alertferry.core.steps import Alerts, Output, Report
 from alertferry.plugins.outputs import packing
 from alertferry.plugins.outputs.access import check_sink, unseen
+from alertferry.plugins.outputs.measures import Measures
 from alertferry.plugins.outputs.packing import Packing
+from alertferry.plugins.outputs.records import RECORD_OVERHEAD_BYTES, OversizeAction, records
 from alertferry.plugins.outputs.topic import TopicPair
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, Observation
+    from pyspark.sql import DataFrame
 
     from alertferry.core.run import Run
     from alertferry.core.settings import Settings
 
-RECORD_OVERHEAD_BYTES = 512
-"""Room for the key, headers and framing beside a packet in a batch of one record."""
+BATCH_BYTES = 1024 * 1024
 
 PRODUCER = {
     "acks": "all",
     "enable.idempotence": "true",
-    "batch.size": str(1024 * 1024),
+    "batch.size": str(BATCH_BYTES),
     "linger.ms": "20",
     "compression.type": "lz4",
     "buffer.memory": str(128 * 1024 * 1024),
@@ -56,6 +57,12 @@ class Kafka(PacketOutput):
     partitions: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Number of partitions of the topic; the installation's setting (10) when left out."""
 
+    oversize: OversizeAction = "fail"
+    """What to do with a packet larger than the topic takes: fail (the job, naming the alert), drop-cutouts, or skip."""
+
+    delivery: Literal["at-least-once", "transactional"] = "at-least-once"
+    """With transactional, no record is ever in the topic twice, however often Spark tries a task again; slower."""
+
     @classmethod
     def examples(cls) -> tuple[Self, ...]:
         """Return a predefined packet and a list of fields."""
@@ -63,13 +70,15 @@ class Kafka(PacketOutput):
 
     def write(self, alerts: Alerts, run: Run) -> Report:
         """Publish; return when every alert is acknowledged and the receipt stands in the companion topic."""
-        packed = packing.pack(self, alerts, run)
-        pair = TopicPair(run.topic, run.settings)
-        options = java_options(run.settings)  # refused now, if at all, and not behind a topic that stays empty
-        manifest = packing.manifest(run, alerts, packed, run.topic, datetime.now(UTC).isoformat())
-        pair.create(self.partitions or run.settings.topic_partitions, run.owner)
-        check_sink(run.spark._jvm, run.topic, options, run.settings)
-        pair.publish_schema(packed.avro_schema, manifest.to_json(), run.settings.schema_copies)
+        with run.timed("schema"):
+            packed = packing.pack(self, alerts, run)
+        with run.timed("topic"):
+            pair = TopicPair(run.topic, run.settings)
+            options = java_options(run.settings)  # refused now, if at all, and not behind a topic that stays empty
+            manifest = packing.manifest(run, alerts, packed, run.topic, datetime.now(UTC).isoformat())
+            pair.create(self.partitions or run.settings.topic_partitions, run.owner)
+            check_sink(run.spark._jvm, run.topic, options, run.settings)
+            pair.publish_schema(packed.avro_schema, manifest.to_json(), run.settings.schema_copies)
         run.event("topic", topic=run.topic)
         try:
             return self._publish(alerts, run, packed, pair, manifest)
@@ -83,41 +92,50 @@ class Kafka(PacketOutput):
 
     def _publish(self, alerts: Alerts, run: Run, packed: Packing, pair: TopicPair, manifest: Manifest) -> Report:
         run.progress.published = pair.published
-        started = time.monotonic()
-        frame, seen = _records(alerts, packed, run)
-        with unseen(run.spark, java_options(run.settings) | _producer(run)) as options:
-            frame.write.format("kafka").options(**options, topic=run.topic).mode("append").save()
-        run.timings["publish"] = time.monotonic() - started
-        receipt = packing.receipt(run, alerts, packed, seen, pair.end_offsets())
-        if receipt.records < receipt.alerts:
-            raise AlertferryError(
-                f"{receipt.alerts} alerts were selected, but the topic {run.topic} holds {receipt.records}: "
-                "the broker lost or expired some; run the job again"
-            )
+        limit_bytes = pair.largest_record_bytes() - RECORD_OVERHEAD_BYTES
+        frame, seen = records(alerts, packed, self.oversize, limit_bytes)
+        before = last_stage(run.spark)
+        with run.timed("publish"):
+            sent = self._send(frame, run, pair)
+            measures = Measures.of(seen)
+        run.timings |= task_seconds(run.spark, before)
+        receipt = packing.receipt(
+            run, alerts, packed, measures, **sent, oversize=_oversize(self.oversize, measures, limit_bytes)
+        )
+        _check_acknowledged(run.topic, receipt.alerts, receipt.records)
         complete = manifest.model_copy(update={"state": "complete", "receipt": receipt})
         pair.publish_schema(packed.avro_schema, complete.to_json(), 1)
         return Report(destination=run.topic, receipt=receipt, topic=run.topic)
 
+    def _send(self, frame: DataFrame, run: Run, pair: TopicPair) -> dict[str, Any]:
+        """Send all records; return what the receipt says of the partitions."""
+        if self.delivery == "transactional":
+            from alertferry.plugins.outputs.transactions import send
 
-def _producer(run: Run) -> dict[str, str]:
-    size = {"max.request.size": str(run.settings.max_message_bytes)}
-    return {f"kafka.{name}": value for name, value in (PRODUCER | size).items()}
+            acknowledged = send(frame, pair, run)
+            return {"partitions": pair.settled_offsets(), "acknowledged": acknowledged}
+        largest = pair.largest_record_bytes()
+        # a batch is a unit to the broker: of several packets that fit one by one, it may be too large
+        sizes = {"max.request.size": str(largest), "batch.size": str(min(BATCH_BYTES, largest))}
+        tuned = {f"kafka.{name}": value for name, value in (PRODUCER | sizes).items()}
+        with unseen(run.spark, java_options(run.settings) | tuned) as options:
+            frame.write.format("kafka").options(**options, topic=run.topic).mode("append").save()
+        ends = pair.end_offsets()
+        return {"partitions": ends, "acknowledged": ends}
 
 
-def _records(alerts: Alerts, packed: Packing, run: Run) -> tuple[DataFrame, Observation]:
-    """Return (key, value) rows; a packet over the limit ends the job and names its alert."""
-    from pyspark.sql import functions as F
-    from pyspark.sql.avro.functions import to_avro
+def _oversize(action: OversizeAction, measures: Measures, limit_bytes: int) -> Oversize | None:
+    if action == "fail" or not measures.oversize:
+        return None
+    return Oversize(action=action, alerts=measures.oversize, ids=measures.oversize_ids, limit_bytes=limit_bytes)
 
-    limit = run.settings.max_message_bytes - RECORD_OVERHEAD_BYTES
-    # the schema is given: left to itself Spark drops the null union of a column that a condition proves not null
-    value = to_avro(F.struct(*packed.columns), packed.avro_schema)
-    rows = alerts.frame.select(packed.key.alias("key"), value.alias("value"))
-    size, alert = F.length("value"), F.col("key").cast("string")
-    refusal = F.concat(F.lit(f"{OVERSIZE} id="), alert, F.lit(" size="), size.cast("string"), F.lit(f" limit={limit}"))
-    checked = F.when(size > limit, F.raise_error(refusal)).otherwise(F.col("value"))
-    rows = rows.select("key", checked.alias("value"))
-    return packing.observed(rows, F.col("key"), F.length("value"))
+
+def _check_acknowledged(topic: str, alerts: int, found: int) -> None:
+    if found < alerts:
+        raise AlertferryError(
+            f"{alerts} alerts were selected, but the topic {topic} holds {found}: "
+            "the broker lost or expired some; run the job again"
+        )
 
 
 def _say_failed(pair: TopicPair, packed: Packing, manifest: Manifest, run: Run, error: BaseException) -> None:

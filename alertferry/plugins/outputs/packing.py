@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import alertferry
 from alertferry.core.content import Content, PacketOutput, role_column
 from alertferry.core.projection import project, quote
-from alertferry.core.receipt import Manifest, Receipt, format_digest, schema_fingerprint
+from alertferry.core.receipt import Manifest, Receipt, StepCount, format_digest, schema_fingerprint
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, Observation
+    from pyspark.sql import Column
 
     from alertferry.core.run import Run
     from alertferry.core.steps import Alerts
+    from alertferry.plugins.outputs.measures import Measures
 
 BATCH_BYTES = 8 * 1024 * 1024
 """Aim for the size of one batch of Spark's parquet reader: wide alerts in small batches, or memory runs out."""
@@ -43,8 +44,10 @@ def pack(output: PacketOutput, alerts: Alerts, run: Run) -> Packing:
     columns = project(alerts, contents)
     key = F.col(quote(alerts.survey.alert_id)).cast("string").cast("binary")
     _size_batches(alerts, contents, run)
-    schema = alerts.frame.select(*columns).schema.json()
-    return Packing(contents, columns, key, _avro_schema(run, schema))
+    schema = alerts.frame.select(*columns).schema
+    for field, item in zip(schema, contents, strict=True):
+        field.nullable = field.nullable or item.root in alerts.survey.cutouts
+    return Packing(contents, columns, key, _avro_schema(run, schema.json()))
 
 
 def _avro_schema(run: Run, schema: str) -> str:
@@ -63,16 +66,6 @@ def _size_batches(alerts: Alerts, contents: tuple[Content, ...], run: Run) -> No
     run.spark.conf.set("spark.sql.parquet.columnarReaderBatchSize", str(max(16, min(4096, rows))))
 
 
-def observed(frame: DataFrame, key: Column, size: Column) -> tuple[DataFrame, Observation]:
-    """Measure alerts, bytes and the digest of ids while they are written."""
-    from pyspark.sql import Observation
-    from pyspark.sql import functions as F
-
-    seen = Observation()
-    measures = F.count(F.lit(1)).alias("alerts"), F.sum(F.xxhash64(key)).alias("digest"), F.sum(size).alias("bytes")
-    return frame.observe(seen, *measures), seen
-
-
 def manifest(run: Run, alerts: Alerts, packing: Packing, destination: str, created: str) -> Manifest:
     """Return the manifest that goes before the data."""
     job = run.job
@@ -89,21 +82,25 @@ def manifest(run: Run, alerts: Alerts, packing: Packing, destination: str, creat
     )
 
 
-def receipt(run: Run, alerts: Alerts, packing: Packing, seen: Observation, partitions: dict[int, int]) -> Receipt:
-    """Return the receipt of what was written."""
-    measured = seen.get
-    selected = int(measured["alerts"])
+def receipt(run: Run, alerts: Alerts, packing: Packing, measures: Measures, **more: Any) -> Receipt:
+    """Return the receipt of what was written; ``more`` are further fields of it."""
+    with run.timed("count_steps"):
+        steps = run.selection.funnel(measures.selected)
+    if measures.skipped:
+        steps = (*steps, StepCount(name="oversize", alerts=measures.alerts))
+    with run.timed("reports"):
+        reports = run.selection.reports()
     return Receipt(
-        alerts=selected,
-        bytes=int(measured["bytes"] or 0),
-        digest=format_digest(int(measured["digest"] or 0)),
+        alerts=measures.alerts,
+        bytes=measures.bytes,
+        digest=format_digest(measures.digest),
         schema_fingerprint=packing.fingerprint,
         job_hash=run.job.hash,
-        partitions=partitions,
-        steps=run.selection.funnel(selected),
+        steps=steps,
         nights=alerts.nights,
-        **run.selection.reports(),
+        **reports,
         versions={"alertferry": alertferry.__version__, "spark": run.spark.version},
         seconds=round(run.seconds, 3),
         timings={name: round(seconds, 3) for name, seconds in run.timings.items()},
+        **more,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from alertferry.core.settings import Settings
 from alertferry.plugins.outputs.access import check_writable, let_read
 
 WAIT_SECONDS = 15.0
+SETTLE_SECONDS = 60.0
+MANIFEST_BYTES = 1024 * 1024
 
 
 class TopicPair:
@@ -22,6 +25,7 @@ class TopicPair:
         from confluent_kafka.admin import AdminClient
 
         self.topic = topic
+        self._largest: int | None = None
         self.companion = topic + SCHEMA_SUFFIX
         self._settings = settings
         reachable_servers(settings)
@@ -38,12 +42,41 @@ class TopicPair:
         }
         replication = self._settings.topic_replication
         pair = [NewTopic(self.topic, partitions, replication, config=config)]
-        pair.append(NewTopic(self.companion, 1, replication, config=config))
+        # a manifest is not a packet: it must fit where packets are to be tiny
+        roomy = config | {"max.message.bytes": str(max(self._settings.max_message_bytes, MANIFEST_BYTES))}
+        pair.append(NewTopic(self.companion, 1, replication, config=roomy))
         if reader := reader_of(owner, self._settings):  # first, so that no topic stays behind when it is refused
             let_read(self._admin, (self.topic, self.companion), reader, WAIT_SECONDS)
         for name, future in self._admin.create_topics(pair, request_timeout=WAIT_SECONDS).items():
             _wait(future.result, f"the topic {name} cannot be created")
         check_writable(self._admin, (self.topic, self.companion), WAIT_SECONDS)
+
+    def largest_record_bytes(self) -> int:
+        """Return the largest record that the settings, the topic and the broker allow, as far as these tell."""
+        if self._largest is None:
+            told = [self._told("TOPIC", self.topic, "max.message.bytes")]
+            told += [self._told("BROKER", self._a_broker(), "socket.request.max.bytes")]
+            self._largest = min(self._settings.max_message_bytes, *(item for item in told if item))
+        return self._largest
+
+    def _a_broker(self) -> str:
+        return str(next(iter(self._admin.list_topics(timeout=WAIT_SECONDS).brokers)))
+
+    def _told(self, kind: str, name: str, option: str) -> int | None:
+        """Return a limit that is in force on the broker; None when this user may not ask."""
+        from confluent_kafka import KafkaException
+        from confluent_kafka.admin import ConfigResource
+
+        asked = self._admin.describe_configs([ConfigResource(kind, name)], request_timeout=WAIT_SECONDS)
+        try:
+            found = next(iter(asked.values())).result().get(option)
+        except KafkaException:
+            return None
+        return int(found.value) if found is not None and found.value else None
+
+    def partitions(self) -> int:
+        """Return the number of partitions of the data topic."""
+        return len(self._admin.list_topics(self.topic, timeout=WAIT_SECONDS).topics[self.topic].partitions)
 
     def publish_schema(self, schema: str, manifest: str, copies: int) -> None:
         """Write ``copies`` records: key the Avro schema, value the manifest."""
@@ -104,14 +137,33 @@ class TopicPair:
         self.publish_schema(schema, last.to_json(), 1)
         return last
 
-    def end_offsets(self) -> dict[int, int]:
-        """Return the end offset of every partition of the data topic."""
-        from confluent_kafka import TopicPartition
+    def settled_offsets(self) -> dict[int, int]:
+        """Return the end offsets once every transaction has ended: its last mark comes a moment after its commit.
+
+        Raises `AlertferryError` when one is still open after a minute.
+        """
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while True:
+            committed, ends = self.end_offsets(committed=True), self.end_offsets()
+            if committed == ends:
+                return ends
+            if time.monotonic() > deadline:
+                raise AlertferryError(
+                    f"a transaction on {self.topic} is still open {SETTLE_SECONDS:.0f} s after all were committed; "
+                    "look at the broker's log and run the job again"
+                )
+            time.sleep(0.05)
+
+    def end_offsets(self, *, committed: bool = False) -> dict[int, int]:
+        """Return the end offset of every partition of the data topic, or where open transactions begin."""
+        from confluent_kafka import IsolationLevel, TopicPartition
         from confluent_kafka.admin import OffsetSpec
+
+        isolation = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
 
         found = self._admin.list_topics(self.topic, timeout=WAIT_SECONDS).topics[self.topic].partitions
         wanted: dict[Any, Any] = {TopicPartition(self.topic, number): OffsetSpec.latest() for number in found}
-        answers = self._admin.list_offsets(wanted, request_timeout=WAIT_SECONDS)
+        answers = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=WAIT_SECONDS)
         return {
             part.partition: int(_wait(future.result, f"the offsets of {self.topic} cannot be read").offset)
             for part, future in sorted(answers.items(), key=lambda item: item[0].partition)

@@ -41,6 +41,7 @@ SURVEY = Survey(
     time="diaSource.midpointMjdTai",
     time_scale="mjd-tai",
     history=("prvDiaSources", "prvDiaForcedSources"),
+    cutouts=("cutoutScience", "cutoutTemplate", "cutoutDifference"),
     derived=(
         Derived(
             name="tns_type_recomputed",

@@ -24,6 +24,7 @@ SURVEY = Survey(
     time="candidate.jd",
     time_scale="jd-utc",
     history=("prv_candidates",),
+    cutouts=CUTOUTS,
     packets={
         "full": Packet(description="every column of the lake", roots=True),
         "medium": Packet(description="every column but the cutouts", roots=True, without=("cutout*",)),

@@ -1,0 +1,124 @@
+"""What the benchmarks share: lines of the table, medians, and the cost of other processes."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RUNS = 3
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds by the clock and of all processors, and the most memory of any one process, in bytes."""
+
+    seconds: float
+    cpu_seconds: float | None = None
+    peak_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What a ratio should be: at most, or at least, a number."""
+
+    at_most: float | None = None
+    at_least: float | None = None
+
+    def met(self, ratio: float) -> bool:
+        """Tell whether a ratio is as it should be."""
+        return ratio <= (self.at_most or float("inf")) and ratio >= (self.at_least or 0)
+
+    def __str__(self) -> str:
+        return f"≤ {self.at_most:g}" if self.at_most is not None else f"≥ {self.at_least:g}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: what was measured, beside what it is compared with.
+
+    The ratio is ours to the other's seconds; with ``faster``, the other's to ours.
+    """
+
+    what: str
+    alerts: int
+    megabytes: float
+    cost: Cost
+    against: str = ""
+    other: Cost | None = None
+    faster: bool = False
+    bar: Bar | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """How the two compare."""
+        if self.other is None:
+            return None
+        ratio = self.cost.seconds / self.other.seconds
+        return 1 / ratio if self.faster else ratio
+
+    def __str__(self) -> str:
+        cells = [self.what, f"{self.alerts:,}", f"{self.megabytes:,.0f} MB", *_cells(self.cost)]
+        cells += [f"{self.alerts / self.cost.seconds:,.0f}", self._said_of_other(), self._judged()]
+        return f"| {' | '.join(cells)} |"
+
+    def _said_of_other(self) -> str:
+        if self.other is None:
+            return self.against
+        cpu = f", {self.other.cpu_seconds:.1f} s CPU" if self.other.cpu_seconds is not None else ""
+        return f"{self.against}: {self.other.seconds:.2f} s{cpu}"
+
+    def _judged(self) -> str:
+        if self.ratio is None:
+            return "|"
+        verdict = f"{self.bar}: {'met' if self.bar.met(self.ratio) else 'missed'}" if self.bar else ""
+        return f"{self.ratio:.2f} ×{' faster' if self.faster else ''} | {verdict}"
+
+
+HEAD = (
+    "| what | alerts | bytes | time | CPU | memory | alerts/s | against | ratio | bar |\n"
+    "|---|---|---|---|---|---|---|---|---|---|\n"
+)
+
+
+def _cells(cost: Cost) -> list[str]:
+    cpu = f"{cost.cpu_seconds:.1f} s" if cost.cpu_seconds is not None else ""
+    return [f"{cost.seconds:.2f} s", cpu, f"{cost.peak_bytes / 2**20:,.0f} MiB" if cost.peak_bytes else ""]
+
+
+def median(action: Callable[[], Any], runs: int, *, warm: bool = True) -> Cost:
+    """Return the median seconds of some runs in this process, after one that is not counted."""
+    if warm:
+        action()
+    seconds, cpu = [], []
+    for _ in range(runs):
+        started, busy = time.perf_counter(), time.process_time()
+        action()
+        seconds.append(time.perf_counter() - started)
+        cpu.append(time.process_time() - busy)
+    return Cost(statistics.median(seconds), statistics.median(cpu))
+
+
+def middle(costs: Sequence[Cost]) -> Cost:
+    """Return the cost of the run in the middle, by seconds, with the largest memory of all."""
+    chosen = sorted(costs, key=lambda cost: cost.seconds)[len(costs) // 2]
+    return Cost(chosen.seconds, chosen.cpu_seconds, max(cost.peak_bytes or 0 for cost in costs) or None)
+
+
+def run_program(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Cost:
+    """Run a program to its end and return what it and its children cost. Raises `RuntimeError` with its last words."""
+    log = folder / "program.log"
+    with log.open("wb") as stream:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, env=dict(environment), cwd=folder, stdout=stream, stderr=stream)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {log.read_text()[-2000:]}")
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
