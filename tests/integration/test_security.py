@@ -362,7 +362,7 @@ def test_a_password_is_found_nowhere(
     code, out, err = call(ferry, "run", file, "--json")
     assert code == 0, err
     topic = json.loads(out)["topic"]
-    folder = next((home / "jobs").iterdir())
+    folder = next((home / "jobs").glob("*/job.py")).parent
     for environment, words in (
         (alice, ("consume", topic, "--outdir", tmp_path / "out")),
         (alice, ("verify", tmp_path / "out")),
