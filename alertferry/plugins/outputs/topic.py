@@ -56,7 +56,7 @@ class TopicPair:
         if self._largest is None:
             told = [self._told("TOPIC", self.topic, "max.message.bytes")]
             told += [self._told("BROKER", self._a_broker(), "socket.request.max.bytes")]
-            self._largest = min(self._settings.max_message_bytes, *(item for item in told if item))
+            self._largest = min([self._settings.max_message_bytes, *(item for item in told if item)])
         return self._largest
 
     def _a_broker(self) -> str:
