@@ -69,7 +69,7 @@ class CataloguePanel:
         )
         self.bad_rows = pmui.Checkbox(size="small", label="Leave out rows that cannot be used", margin=0)
         self.columns = pmui.MultiChoice(
-            size="small", label="Columns to carry along", options=[], sizing_mode="stretch_width", margin=0
+            label="Columns to carry along", options=[], sizing_mode="stretch_width", margin=0
         )
         self.drop = pmui.Button(label="Remove the catalogue", variant="text", margin=0)
         self.drop.on_click(lambda _: self._remove())
