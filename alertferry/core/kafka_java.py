@@ -101,8 +101,8 @@ def _own_certificate(kafka: Mapping[str, str]) -> dict[str, str]:
     if _PBES2 in _der(key):
         raise UsageError(
             "the key of ssl.key.location is encrypted in a way (PBES2) that Java's Kafka client cannot read; put key "
-            "and certificate into a PKCS#12 file (openssl pkcs12 -export -inkey KEY -in CERTIFICATE -out FILE) and name it "
-            "with ALERTFERRY_KAFKA_SSL_KEYSTORE_LOCATION and _SSL_KEYSTORE_PASSWORD, or use a key without password"
+            "and certificate into a PKCS#12 file (openssl pkcs12 -export -inkey KEY -in CERTIFICATE -out FILE) and "
+            "name it with ALERTFERRY_KAFKA_SSL_KEYSTORE_LOCATION and _SSL_KEYSTORE_PASSWORD, or use an open key"
         )
     options = {"ssl.keystore.type": "PEM", "ssl.keystore.certificate.chain": chain, "ssl.keystore.key": key}
     return options | (password if "ENCRYPTED" in key else {})
