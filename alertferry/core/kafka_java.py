@@ -5,6 +5,8 @@ Certificates and keys are text here, so that executors on other machines need no
 
 from __future__ import annotations
 
+import base64
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +22,9 @@ from alertferry.core.kafka_security import (
 from alertferry.core.settings import Settings, quoted
 
 _SECURITY = "org.apache.kafka.common.security"
+
+_PBES2 = bytes.fromhex("2a864886f70d01050d")
+"""The object identifier of that encryption, as it stands in a key (RFC 8018)."""
 
 _TRANSLATED = (
     "security.protocol",
@@ -93,8 +98,22 @@ def _own_certificate(kafka: Mapping[str, str]) -> dict[str, str]:
             "the key of ssl.key.location is not in PKCS#8 format, the only one that Spark reads; convert it: "
             "openssl pkcs8 -topk8 -in KEY -out KEY8 (with -nocrypt for a key without password)"
         )
+    if _PBES2 in _der(key):
+        raise UsageError(
+            "the key of ssl.key.location is encrypted in a way (PBES2) that Java's Kafka client cannot read; put key "
+            "and certificate into a PKCS#12 file (openssl pkcs12 -export -inkey KEY -in CERTIFICATE -out FILE) and "
+            "name it with ALERTFERRY_KAFKA_SSL_KEYSTORE_LOCATION and _SSL_KEYSTORE_PASSWORD, or use an open key"
+        )
     options = {"ssl.keystore.type": "PEM", "ssl.keystore.certificate.chain": chain, "ssl.keystore.key": key}
     return options | (password if "ENCRYPTED" in key else {})
+
+
+def _der(pem: str) -> bytes:
+    lines = [line for line in pem.partition("-----BEGIN ENCRYPTED")[2].splitlines()[1:] if line]
+    try:
+        return base64.b64decode("".join(itertools.takewhile(lambda line: not line.startswith("-"), lines)))
+    except ValueError:
+        return b""  # Java will say what is wrong with it
 
 
 def _text(kafka: Mapping[str, str], part: str) -> str:

@@ -31,6 +31,12 @@ OIDC = {
 }
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 
+# the start of a real one: its algorithm
+PBES2_KEY = """-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAh0
+-----END ENCRYPTED PRIVATE KEY-----
+"""
+
 
 def settings(**kafka: str) -> Settings:
     return Settings(bootstrap_servers="b:1", kafka=kafka)
@@ -161,6 +167,7 @@ def test_certificates_travel_as_text(tmp_path: Path) -> None:
             {"ssl.certificate.pem": CERTIFICATE, "ssl.key.pem": "-----BEGIN RSA PRIVATE KEY-----"},
             "openssl pkcs8 -topk8",
         ),
+        ({"ssl.certificate.pem": CERTIFICATE, "ssl.key.pem": PBES2_KEY}, "openssl pkcs12 -export -inkey KEY"),
         ({"ssl.ca.location": "/dev/null"}, "holds no certificate in PEM format"),
     ],
 )
