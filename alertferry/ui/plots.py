@@ -80,7 +80,7 @@ def split_line(ra_deg: Any, dec_deg: Any) -> tuple[list[Floats], list[Floats]]:
 
 def sky_map(height: int = 300) -> tuple[Any, dict[str, ColumnDataSource]]:
     """Return an empty map of the sky and the tables to fill: ``alerts``, ``sources``, ``cells``, ``region``."""
-    plot = _figure(height, tools="", match_aspect=True, x_range=(-2.95, 2.95), y_range=(-1.5, 1.5))
+    plot = _figure(height, tools="", match_aspect=True)
     plot.axis.visible = False
     plot.grid.visible = False
     _graticule(plot)

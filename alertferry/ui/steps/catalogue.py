@@ -94,9 +94,9 @@ class CataloguePanel:
     def _options(self) -> pn.Column:
         chart = pn.pane.Bokeh(self.plot, sizing_mode="stretch_width", margin=0)
         fields = grid(
-            *self.roles.values(), self.radius, self.keep, self.columns, columns="repeat(3, minmax(0, 1fr))", gap=12
+            *self.roles.values(), self.radius, self.keep, self.bad_rows, columns="repeat(3, minmax(0, 1fr))", gap=12
         )
-        return stack(fields, row(self.bad_rows, self.drop), self.table, self.faults, self.overlap, chart, visible=False)
+        return stack(fields, self.columns, row(self.drop), self.table, self.faults, self.overlap, chart, visible=False)
 
     def refresh(self) -> None:
         """Show the draft."""
