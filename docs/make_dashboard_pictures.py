@@ -105,7 +105,7 @@ def alerts(camera: Camera, url: str) -> None:
     page.goto(url)
     page.get_by_role("heading", name="On the sky").wait_for()
     camera.take("lsst-6-data", 1500)
-    camera.scroll(2000)
+    page.get_by_role("heading", name="On the sky").evaluate("heading => heading.scrollIntoView({block: 'center'})")
     camera.take("lsst-6-plots", 1500)
     page.get_by_role("button", name="Jobs").click()
     camera.take("jobs", 1500)

@@ -130,11 +130,16 @@ def histogram(values: Any, label: str, height: int = 240) -> Any:
     return plot
 
 
+def _by_wavelength(band: str) -> tuple[int, str]:
+    known = list(BAND_COLOURS)
+    return (known.index(band) if band in known else len(known), band)
+
+
 def light_curve(points: Mapping[str, Any], labels: tuple[str, str], inverted: bool, height: int = 240) -> Any:
     """Return a light curve; ``points`` has ``time``, ``value``, ``error`` and ``band``. Magnitudes are inverted."""
     plot = _figure(height, tools="")
     band = np.asarray(points["band"], dtype=object)
-    for name in sorted({str(item) for item in band}):
+    for name in sorted({str(item) for item in band}, key=_by_wavelength):
         here = band == name
         time, value, error = (np.asarray(points[key], float)[here] for key in ("time", "value", "error"))
         colour = BAND_COLOURS.get(name, UNCHOSEN)
@@ -147,7 +152,11 @@ def light_curve(points: Mapping[str, Any], labels: tuple[str, str], inverted: bo
     plot.yaxis.formatter = NumeralTickFormatter(format="0.[0]a")
     plot.xaxis.ticker.desired_num_ticks = 4
     if plot.legend:
-        plot.legend.orientation = "horizontal"
+        plot.legend.orientation = "horizontal"  # six bands must fit into a third of the page
+        plot.legend.ncols = 3
+        plot.legend.spacing, plot.legend.margin, plot.legend.padding = 4, 0, 0
+        plot.legend.glyph_width, plot.legend.label_standoff = 14, 1
+        plot.legend.label_text_font_size = "12px"
         plot.legend.background_fill_alpha = 0
         plot.legend.border_line_alpha = 0
         plot.legend.location = "top_left"
