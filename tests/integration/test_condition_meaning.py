@@ -104,7 +104,7 @@ def table(spark):
     return spark.createDataFrame([tuple(row[name] for name in names) for row in ROWS], SCHEMA).coalesce(1).cache()
 
 
-@settings(SLOW, max_examples=10)
+@settings(SLOW, max_examples=6)
 @given(batch=st.lists(conditions(), min_size=25, max_size=25))
 def test_a_random_condition_means_what_three_valued_logic_says(table, interpreted, batch):
     schema = simple_schema(table)
@@ -137,7 +137,7 @@ def compiled(frame, text):
         return error
 
 
-@settings(SLOW, max_examples=150)
+@settings(SLOW, max_examples=80)
 @given(
     pieces=st.lists(st.sampled_from(_PIECES.split()), min_size=1, max_size=14),
     glue=st.sampled_from([" ", " ", "", "\n"]),

@@ -75,7 +75,7 @@ def check_case(spark, seed, kind, sources, radius, own_radii, keep):
     check(found, match(alerts(spark, found), table, keep), keep)
 
 
-@settings(max_examples=25, **QUIETLY)
+@settings(max_examples=12, **QUIETLY)
 @given(**CASES)
 def test_it_equals_brute_force(spark, seed, kind, sources, radius, own_radii, keep):
     check_case(spark, seed, kind, sources, radius, own_radii, keep)

@@ -34,8 +34,8 @@ def rows_of(client, topic, outdir, *words) -> list[dict]:
 @pytest.mark.parametrize(
     ("survey", "delivery", "limits"),
     [
-        ("ztf", "at-least-once", [40, 30, None]),
-        ("lsst", "at-least-once", [10, 4, None]),
+        ("ztf", "at-least-once", [40, None]),
+        ("lsst", "at-least-once", [10, None]),
         pytest.param("ztf", "transactional", [40, None], marks=pytest.mark.soak),
     ],
 )

@@ -64,7 +64,7 @@ def delivered(report, folder):
     return by("candid", [plain(row) for row in pq.read_table(folder).to_pylist()]), delivery.message
 
 
-@pytest.mark.parametrize("delivery", ["at-least-once", "transactional"])
+@pytest.mark.parametrize("delivery", ["at-least-once", pytest.param("transactional", marks=pytest.mark.soak)])
 def test_skipped_alerts_are_counted_and_named(spark, lakes, sizes, limit, tmp_path, delivery):
     report = run_job(spark, job(lakes, oversize="skip", delivery=delivery))
     large = {str(alert) for alert, size in sizes.items() if size > limit}

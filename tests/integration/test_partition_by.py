@@ -43,7 +43,7 @@ def test_usual_readers_take_the_folder(case):
     assert set(green.column("band").to_pylist()) == {"g"}
 
 
-@pytest.mark.parametrize("kind", ["parquet", "avro"])
+@pytest.mark.parametrize("kind", ["parquet", pytest.param("avro", marks=pytest.mark.soak)])
 def test_killed_at_any_moment(case, nursery, kind):
     publish(case.servers, case.topic, light_alerts(4_000))
     options = {"format": kind, "batch_alerts": 40, "partition_by": "band"}
