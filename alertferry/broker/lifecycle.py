@@ -159,7 +159,7 @@ def _launch(request: _Request, jars: tuple[Path, ...]) -> BrokerInfo:
             attach(record.info.pid, request.home)
         wait_until_ready(record.info)
         check_properties(record.info, request.properties)
-    except BaseException:
+    except BaseException:  # also when interrupted: no broker stays that nobody knows of
         _end(record)
         raise
     return record.info

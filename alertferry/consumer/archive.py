@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 from alertferry.consumer.commits import Commit, DataFile, write_commit
 from alertferry.consumer.durable import make_durably, storage_errors, write_durably
@@ -15,9 +15,6 @@ from alertferry.consumer.intake import Chunk
 from alertferry.consumer.layout import BAD_FOLDER, EMPTY_STEM, message_stem, stem
 from alertferry.consumer.partitioning import Partitioning
 from alertferry.core.receipt import format_digest, ids_digest
-
-if TYPE_CHECKING:
-    pass
 
 FileFormat = Literal["parquet", "avro"]
 

@@ -51,7 +51,7 @@ def write_durably(path: Path, parts: Iterable[Any]) -> Written:
                 size += len(part)
             os.fsync(file.fileno())
         aside.rename(path)
-    except BaseException:
+    except BaseException:  # also when interrupted: no half-written file stays
         with suppress(OSError):
             aside.unlink()
         raise

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from alertferry.consumer.archive import TOPIC_KEY
 from alertferry.consumer.durable import checksum
 from alertferry.consumer.framing import FramingError, scan
+from alertferry.consumer.schemas import field_at
 from alertferry.core.receipt import ids_digest
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _inspect_parquet(path: Path, facts: Facts, alert_id: str | None, every_page:
         metadata = file.metadata.metadata or {}
         facts.topic = metadata[TOPIC_KEY.encode()].decode() if TOPIC_KEY.encode() in metadata else None
         facts.columns = tuple(file.schema_arrow.names)
-        facts.has_ids = alert_id is not None and _has(file.schema_arrow, alert_id)
+        facts.has_ids = alert_id is not None and field_at(file.schema_arrow, alert_id) is not None
         wanted = None if every_page else [alert_id] if facts.has_ids else []
         if wanted == []:
             return
@@ -94,17 +95,6 @@ def read_container_ids(path: Path, facts: Facts, alert_id: str) -> None:
         return
     facts.ids = [_field(array, rest) for array in arrays]
     facts.has_ids = True
-
-
-def _has(schema: pa.Schema, alert_id: str) -> bool:
-    import pyarrow as pa
-
-    kind: Any = pa.struct(list(schema))
-    for name in alert_id.split("."):
-        if not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
-            return False
-        kind = kind.field(name).type
-    return True
 
 
 def _column(table: pa.Table, alert_id: str) -> pa.ChunkedArray:

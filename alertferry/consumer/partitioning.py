@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import xxhash
 
+from alertferry.consumer.schemas import field_at
 from alertferry.core.columns import name_columns
 from alertferry.core.errors import UsageError, did_you_mean
 
@@ -98,21 +99,22 @@ def plan(by: str, schema: pa.Schema, manifest: Manifest | None, select: Sequence
         path, scale = _time(schema, manifest)
         return Partitioning(by, path, tuple(_key(key, taken) for key in ("year", "month", "day")), scale)
     path = CLASS_COLUMN if by == "class" else by
-    kind = _type_at(schema, path)
-    if kind is None:
+    field = field_at(schema, path)
+    if field is None:
         near = did_you_mean(path, list(_leaves(schema)))
         raise UsageError(f"--partition-by {by}: the packets have no column {path!r}{near}")
-    if not _divides(kind):
+    if not _divides(field.type):
         raise UsageError(
-            f"--partition-by {by}: the column {path!r} holds {kind}; text, whole numbers and true or false divide files"
+            f"--partition-by {by}: the column {path!r} holds {field.type}; text, whole numbers and true or false "
+            "divide files"
         )
     return Partitioning(by, path, (_key("class" if by == "class" else path.replace(".", "_"), taken),))
 
 
 def _time(schema: pa.Schema, manifest: Manifest | None) -> tuple[str, str]:
-    if manifest is not None and manifest.time and manifest.time_scale and _type_at(schema, manifest.time):
+    if manifest is not None and manifest.time and manifest.time_scale and field_at(schema, manifest.time):
         return manifest.time, manifest.time_scale
-    found = next((path for path in _TIMES if _type_at(schema, path) is not None), None)
+    found = next((path for path in _TIMES if field_at(schema, path) is not None), None)
     if found is None:
         raise UsageError(
             "--partition-by time: the packets hold no time of observation; add it to the job's fields, or divide by "
@@ -148,17 +150,6 @@ def _column(batch: pa.RecordBatch, path: str) -> pa.Array:
     root, *below = path.split(".")
     column = batch.column(root)
     return pc.struct_field(column, below) if below else column
-
-
-def _type_at(schema: pa.Schema, path: str) -> pa.DataType | None:
-    import pyarrow as pa
-
-    kind: Any = pa.struct(list(schema))
-    for name in path.split("."):
-        if not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
-            return None
-        kind = kind.field(name).type
-    return kind
 
 
 def _leaves(schema: Any, before: str = "") -> list[str]:

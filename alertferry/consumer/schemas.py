@@ -223,3 +223,23 @@ def _logical(name: str) -> pa.DataType:
         return pa.time32("ms") if name == "time-millis" else pa.time64("us")
     unit = {"millis": "ms", "micros": "us", "nanos": "ns"}[name.rpartition("-")[2]]
     return pa.timestamp(unit, None if name.startswith("local-") else "UTC")
+
+
+def fields_to(schema: pa.Schema, path: str) -> list[pa.Field]:
+    """Return the fields on a dotted path, from root column through structs to its end; none when it leads nowhere."""
+    import pyarrow as pa
+
+    fields: list[pa.Field] = []
+    kind: Any = pa.struct(list(schema))
+    for name in path.split("."):
+        if not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
+            return []
+        fields.append(kind.field(name))
+        kind = fields[-1].type
+    return fields
+
+
+def field_at(schema: pa.Schema, path: str) -> pa.Field | None:
+    """Return the field at a dotted path; None when there is none."""
+    fields = fields_to(schema, path)
+    return fields[-1] if fields else None

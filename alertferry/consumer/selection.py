@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from alertferry.consumer.schemas import field_at, fields_to
 from alertferry.core.columns import Content, name_columns, role_column
 from alertferry.core.errors import UsageError, did_you_mean
 
@@ -61,7 +62,8 @@ def _hint(path: str, schema: pa.Schema, known: Iterable[str]) -> str:
     root, *below = path.split(".")
     for depth in range(len(below)):
         around = ".".join([root, *below[:depth]])
-        if around in known and pa.types.is_list(_at(schema, around).type):
+        field = field_at(schema, around)
+        if around in known and field is not None and pa.types.is_list(field.type):
             return f"; {around!r} is a list, which is kept as a whole: name {around!r}"
     return did_you_mean(path, known)
 
@@ -76,19 +78,10 @@ def _paths(fields: Any, before: str = "") -> Iterable[str]:
             yield from _paths(field.type, f"{before}{field.name}.")
 
 
-def _at(schema: Any, path: str) -> Any:
-    root, *below = path.split(".")
-    field = schema.field(root)
-    for name in below:
-        field = field.type.field(name)
-    return field
-
-
 def _field(schema: pa.Schema, content: Content) -> pa.Field:
     import pyarrow as pa
 
-    parts = content.path.split(".")
-    around = [_at(schema, ".".join(parts[: depth + 1])) for depth in range(len(parts))]
+    around = fields_to(schema, content.path)
     return pa.field(content.name, around[-1].type, any(field.nullable for field in around))
 
 

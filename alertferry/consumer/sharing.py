@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
-from alertferry.consumer.spans import Span, total
+from alertferry.consumer.spans import Span, to_numbers, total
 
 WorkerT = TypeVar("WorkerT", bound=Hashable)
 Letter = tuple[WorkerT, dict[str, Any]]
@@ -86,4 +86,4 @@ class Sharing(Generic[WorkerT]):
 
 
 def _spans(worker: WorkerT, spans: Iterable[Span]) -> Letter[WorkerT]:
-    return worker, {"spans": [[span.partition, span.start, span.end] for span in spans]}
+    return worker, {"spans": to_numbers(spans)}

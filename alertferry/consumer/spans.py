@@ -27,6 +27,16 @@ class Span:
         return f"partition {self.partition}, offsets {self.start} to {self.end - 1}"
 
 
+def to_numbers(spans: Iterable[Span]) -> list[list[int]]:
+    """Return spans as plain numbers, as processes tell them to each other."""
+    return [[span.partition, span.start, span.end] for span in spans]
+
+
+def from_numbers(numbers: Iterable[Sequence[int]]) -> list[Span]:
+    """Read what `to_numbers` wrote."""
+    return [Span(*item) for item in numbers]
+
+
 class Covered(NamedTuple):
     """Offsets ``start`` (included) to ``end`` (excluded), the partition being known from the context."""
 

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from alertferry.consumer.archive import Skips
 from alertferry.consumer.commits import plain
 from alertferry.consumer.crew import ERRORS, Alone, Task
-from alertferry.consumer.spans import Span
+from alertferry.consumer.spans import Span, from_numbers, to_numbers
 from alertferry.core.errors import AlertferryError, IncompleteError
 
 Say = Callable[[dict[str, Any]], None]
@@ -62,7 +62,7 @@ class _Served:
                 self._crew = self._crew or Alone(task)
             finally:
                 self._began.set()
-            spans = [Span(*numbers) for numbers in order["fetch"]] or more()[0]
+            spans = from_numbers(order["fetch"]) or more()[0]
             for commit in self._crew.fetch(spans, skips, stop, more):
                 self._say({"commit": plain(commit)})
             self._say({"done": True})
@@ -79,9 +79,9 @@ class _Served:
                 # a worker that is still importing has all of its share to give
                 self._began.wait()
                 given = self._crew.halve() if self._crew else []
-                self._say({"given": [[span.partition, span.start, span.end] for span in given]})
+                self._say({"given": to_numbers(given)})
             elif "spans" in message:
-                self._answers.put([Span(*numbers) for numbers in message["spans"]])
+                self._answers.put(from_numbers(message["spans"]))
             else:
                 self.orders.put(message)
         os._exit(IncompleteError.exit_code)

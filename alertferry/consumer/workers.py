@@ -16,7 +16,7 @@ from alertferry.consumer.commits import Commit
 from alertferry.consumer.crew import ERRORS, Task
 from alertferry.consumer.intake import Stop
 from alertferry.consumer.sharing import Letter, Sharing
-from alertferry.consumer.spans import Span, share, total
+from alertferry.consumer.spans import Span, from_numbers, share, to_numbers, total
 from alertferry.core.errors import AlertferryError
 
 POLL_SECONDS = 0.2
@@ -85,7 +85,7 @@ class Several:
         try:
             for _ in range(workers):
                 self._workers.append(_Worker(task, lock, self._heard))
-        except BaseException:
+        except BaseException:  # also when interrupted: no worker stays that nobody listens to
             self.close()
             raise
 
@@ -99,7 +99,7 @@ class Several:
         sharing = Sharing({worker: total(wanted) for worker, wanted in zip(self._workers, shares, strict=True)})
         skipped = {number: sorted(offsets) for number, offsets in skips.items() if offsets}
         for worker, wanted in zip(self._workers, shares, strict=True):
-            worker.say({"fetch": _plain(wanted), "skips": skipped, "order": self._orders})
+            worker.say({"fetch": to_numbers(wanted), "skips": skipped, "order": self._orders})
         failure: AlertferryError | None = None
         told = False
         while busy:
@@ -135,16 +135,12 @@ class Several:
 def _share(sharing: Sharing[_Worker], worker: _Worker, said: dict[str, Any]) -> list[Letter[_Worker]]:
     if "more" in said:
         return sharing.waits(worker)
-    return sharing.gives(worker, [Span(*numbers) for numbers in said["given"]])
+    return sharing.gives(worker, from_numbers(said["given"]))
 
 
 def _send(letters: Sequence[Letter[_Worker]]) -> None:
     for worker, message in letters:
         worker.say(message)
-
-
-def _plain(spans: Sequence[Span]) -> list[list[int]]:
-    return [[span.partition, span.start, span.end] for span in spans]
 
 
 def _failure(worker: _Worker, said: dict[str, Any] | None) -> AlertferryError | None:

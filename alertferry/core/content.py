@@ -7,14 +7,12 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from alertferry.core.columns import Content, name_columns, role_column
+from alertferry.core.columns import Content, name_columns
 from alertferry.core.errors import Problem, did_you_mean
 from alertferry.core.schema import Field as SchemaField
 from alertferry.core.schema import Struct, find, paths
 from alertferry.core.steps import Output
 from alertferry.core.survey import Survey
-
-__all__ = ["Content", "PacketOutput", "field_problems", "name_columns", "packet_fields", "role_column"]
 
 
 class PacketOutput(Output):

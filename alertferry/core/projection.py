@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from alertferry.core.content import Content, packet_fields
+from alertferry.core.columns import Content
+from alertferry.core.content import packet_fields
 from alertferry.core.schema import Array, Map, Primitive, Struct, Type
 
 if TYPE_CHECKING:

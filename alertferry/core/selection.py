@@ -28,7 +28,7 @@ class _Decision:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """Alerts as the source, or a step that is no predicate, left them; and the predicates since."""
 
     name: str
@@ -43,62 +43,68 @@ class _Part:
             alerts = decision.step.staged(alerts).where(decision.condition).visible()
         return alerts
 
-    def counts(self) -> DataFrame:
-        """Return a row with the number of alerts after each step: the base, then every predicate."""
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Names of the base and of every predicate."""
+        return (self.name, *(decision.name for decision in self.decisions))
+
+    def counts(self, *by: Column) -> DataFrame:
+        """Return the number of alerts after each of `steps`, in columns ``0``, ``1``, …: one row, or one a group."""
         from pyspark.sql import functions as F
 
         alerts, passed = self.base, [F.lit(True)]
         for decision in self.decisions:
             alerts = decision.step.staged(alerts)
             passed.append(passed[-1] & F.coalesce(decision.condition, F.lit(False)))
-        return alerts.frame.agg(*(F.count_if(item).alias(str(index)) for index, item in enumerate(passed)))
+        return alerts.frame.groupBy(*by).agg(*(F.count_if(item).alias(str(index)) for index, item in enumerate(passed)))
 
 
 @dataclass
 class Selection:
     """What a job has selected so far.
 
-    ``start`` are the alerts of the chosen nights, ``name`` is what the receipt calls them.
+    ``start`` are the alerts of the chosen nights, ``name`` is what the receipt calls them. ``parts`` are the alerts
+    between two steps that are no predicates.
     """
 
     name: str
     start: Alerts
     steps: list[Filter] = field(default_factory=list)
-    _parts: list[_Part] = field(init=False)
+    parts: list[Part] = field(init=False)
     _joins: list[tuple[Filter, Alerts]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._parts = [_Part(self.name, self.start)]
+        self.parts = [Part(self.name, self.start)]
 
     @property
     def alerts(self) -> Alerts:
         """The selected alerts."""
-        return self._parts[-1].alerts
+        return self.parts[-1].alerts
 
     def meet(self, alerts: Alerts) -> None:
         """Go on from these alerts, should they be others than this selection gave out."""
         if alerts is not self.alerts:
-            self._parts.append(_Part(self._parts[-1].name, alerts))
+            self.parts.append(Part(self.parts[-1].name, alerts))
 
     def derive(self, mentions: Callable[[str], bool]) -> Alerts:
         """Add the columns that a step mentions and the survey can derive; predicates keep every column."""
-        part = self._parts[-1]
+        part = self.parts[-1]
         wider = part.base.derive(mentions)
         if wider is not part.base:
-            self._parts[-1] = replace(part, base=wider)
+            self.parts[-1] = replace(part, base=wider)
         return self.alerts
 
     def filter(self, step: Filter) -> Alerts:
         """Select. Raises `JobError` when the filter does not fit the alerts."""
-        name, part = self._name_of(step), self._parts[-1]
+        name, part = self._name_of(step), self.parts[-1]
         if isinstance(step, Predicate):
             condition = step.checked(step.staged(part.base))
-            self._parts[-1] = replace(part, decisions=(*part.decisions, _Decision(name, step, condition)))
+            self.parts[-1] = replace(part, decisions=(*part.decisions, _Decision(name, step, condition)))
         else:
             before, after = part.alerts, step.apply(part.alerts)
             added = dict.fromkeys([*after.added, *(item.name for item in step.adds())])
             self._joins.append((step, before))
-            self._parts.append(_Part(name, replace(after, added=tuple(added))))
+            self.parts.append(Part(name, replace(after, added=tuple(added))))
         self.steps.append(step)
         return self.alerts
 
@@ -121,22 +127,22 @@ class Selection:
         counted in one pass for each part, which reads only the columns it needs.
         """
         names, counts = list[str](), list[int]()
-        for part in self._parts:
+        for part in self.parts:
             found = self._counted(part, selected)
             fresh = slice(1 if names and part.name == names[-1] else 0, None)  # a part that only took others' alerts
-            names += [part.name, *(decision.name for decision in part.decisions)][fresh]
+            names += part.steps[fresh]
             counts += found[fresh]
         return tuple(StepCount(name=name, alerts=count) for name, count in zip(names, counts, strict=True))
 
-    def _counted(self, part: _Part, selected: int) -> Sequence[int]:
+    def _counted(self, part: Part, selected: int) -> Sequence[int]:
         known = part.base.count
-        if part is self._parts[-1] and not part.decisions:
+        if part is self.parts[-1] and not part.decisions:
             return [selected]
-        if part is self._parts[-1] and len(part.decisions) == 1 and known is not None:
+        if part is self.parts[-1] and len(part.decisions) == 1 and known is not None:
             return [known, selected]
         if not part.decisions and known is not None:
             return [known]
         row = part.counts().first()
         assert row is not None
-        counts = [int(row[str(index)]) for index in range(len(part.decisions) + 1)]
-        return [*counts[:-1], selected] if part is self._parts[-1] else counts
+        counts = [int(row[str(index)]) for index in range(len(part.steps))]
+        return [*counts[:-1], selected] if part is self.parts[-1] else counts

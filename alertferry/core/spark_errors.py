@@ -50,30 +50,16 @@ def _first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0][:500]}" if lines else type(error).__name__
 
 
-def _oversize(match: re.Match[str], _: str) -> AlertferryError:
-    return AlertferryError(
-        f"alert {match['id']} makes a packet of {match['size']} bytes, and the topic takes at most {match['limit']}; "
-        "choose a smaller packet (without cutouts or history), let the job go on with `oversize: drop-cutouts` or "
-        "`oversize: skip` in its output, or raise ALERTFERRY_MAX_MESSAGE_BYTES"
-    )
+Builder = Callable[[re.Match[str], str], AlertferryError]
 
 
-def _reordered(_: re.Match[str], __: str) -> AlertferryError:
-    return AlertferryError(
-        "a task that Spark tried again got its alerts in another order, so that those already published cannot be told "
-        "from the others; run the job again, or with `delivery: at-least-once`"
-    )
+def _says(sentence: str, kind: type[AlertferryError] = AlertferryError) -> Builder:
+    """Return a builder of errors; ``{name}`` in the sentence is a group of the pattern."""
 
+    def build(match: re.Match[str], _: str) -> AlertferryError:
+        return kind(sentence.format_map({name: text.strip() for name, text in match.groupdict().items()}))
 
-def _tag_failed(match: re.Match[str], _: str) -> AlertferryError:
-    return AlertferryError(match["said"].strip())
-
-
-def _too_large(_: re.Match[str], __: str) -> AlertferryError:
-    return AlertferryError(
-        "the broker refused a packet as too large; choose a smaller packet (without cutouts or history), or raise "
-        "the broker's message.max.bytes"
-    )
+    return build
 
 
 def _damaged(_: re.Match[str], text: str) -> AlertferryError:
@@ -82,77 +68,77 @@ def _damaged(_: re.Match[str], text: str) -> AlertferryError:
     return DamagedError(f"{where} cannot be read: it is damaged or incomplete; write it again or remove it")
 
 
-def _unreachable(_: re.Match[str], __: str) -> AlertferryError:
-    return AlertferryError(
-        "the Kafka broker stopped answering while alerts were published; the topic is incomplete and says so. "
-        "Check the broker and run the job again: it gets a new topic"
-    )
-
-
-def _refused_login(_: re.Match[str], __: str) -> AlertferryError:
-    return AlertferryError(
-        "the Kafka broker refuses Spark's login; check ALERTFERRY_KAFKA_SASL_MECHANISM, ALERTFERRY_KAFKA_SASL_USERNAME "
-        "and ALERTFERRY_KAFKA_SASL_PASSWORD"
-    )
-
-
-def _refused_certificate(_: re.Match[str], __: str) -> AlertferryError:
-    return AlertferryError(
-        "Spark and the Kafka broker do not agree on TLS: the broker's certificate is not signed by the authority in "
-        "ALERTFERRY_KAFKA_SSL_CA_LOCATION (Java does not know those of the system), is not for this host name, or the "
-        "broker wants a certificate of ours"
-    )
-
-
-def _refused_right(match: re.Match[str], _: str) -> AlertferryError:
-    return AlertferryError(
-        f"the Kafka broker does not let this user publish ({match['said'].strip()}); ask its operator for CREATE and "
-        "WRITE on topics that begin with ftransfer_ and fxmatch_"
-    )
-
-
-def _refused_options(match: re.Match[str], _: str) -> AlertferryError:
-    return UsageError(
-        f"Spark's Kafka client refuses its options ({match['said'].strip()}); correct the ALERTFERRY_KAFKA_* settings"
-    )
-
-
-def _memory(_: re.Match[str], __: str) -> AlertferryError:
-    return AlertferryError(
-        "Spark ran out of memory; give it more with ALERTFERRY_SPARK_CONF='spark.driver.memory=8g', or choose a "
-        "smaller packet"
-    )
-
-
-def _disk(_: re.Match[str], __: str) -> AlertferryError:
-    return AlertferryError("no space left on the disk that Spark or the output uses; free some and run again")
-
-
-def _cancelled(_: re.Match[str], __: str) -> AlertferryError:
-    return UsageError("the job was cancelled")
-
-
-_KNOWN: tuple[tuple[str, Callable[[re.Match[str], str], AlertferryError]], ...] = (
-    (rf"{OVERSIZE} id=(?P<id>\S*) size=(?P<size>\d+) limit=(?P<limit>\d+)", _oversize),
-    (re.escape(REORDERED), _reordered),
-    (rf"{TAG_FAILED}(?P<said>[^\n]+)", _tag_failed),
-    (r"RecordTooLargeException", _too_large),
+_KNOWN: tuple[tuple[str, Builder], ...] = (
+    (
+        rf"{OVERSIZE} id=(?P<id>\S*) size=(?P<size>\d+) limit=(?P<limit>\d+)",
+        _says(
+            "alert {id} makes a packet of {size} bytes, and the topic takes at most {limit}; choose a smaller packet "
+            "(without cutouts or history), let the job go on with `oversize: drop-cutouts` or `oversize: skip` in its "
+            "output, or raise ALERTFERRY_MAX_MESSAGE_BYTES"
+        ),
+    ),
+    (
+        re.escape(REORDERED),
+        _says(
+            "a task that Spark tried again got its alerts in another order, so that those already published cannot be "
+            "told from the others; run the job again, or with `delivery: at-least-once`"
+        ),
+    ),
+    (rf"{TAG_FAILED}(?P<said>[^\n]+)", _says("{said}")),
+    (
+        r"RecordTooLargeException",
+        _says(
+            "the broker refused a packet as too large; choose a smaller packet (without cutouts or history), or raise "
+            "the broker's message.max.bytes"
+        ),
+    ),
     (
         r"FAILED_READ_FILE|is not a Parquet file|ParquetDecodingException|CorruptStatistics|could not read page",
         _damaged,
     ),
-    (r"SaslAuthenticationException|LoginException", _refused_login),
-    (r"SslAuthenticationException|SSLHandshakeException", _refused_certificate),
-    (r"AuthorizationException: (?P<said>[^\n]+)", _refused_right),
+    (
+        r"SaslAuthenticationException|LoginException",
+        _says(
+            "the Kafka broker refuses Spark's login; check ALERTFERRY_KAFKA_SASL_MECHANISM, "
+            "ALERTFERRY_KAFKA_SASL_USERNAME and ALERTFERRY_KAFKA_SASL_PASSWORD"
+        ),
+    ),
+    (
+        r"SslAuthenticationException|SSLHandshakeException",
+        _says(
+            "Spark and the Kafka broker do not agree on TLS: the broker's certificate is not signed by the authority "
+            "in ALERTFERRY_KAFKA_SSL_CA_LOCATION (Java does not know those of the system), is not for this host name, "
+            "or the broker wants a certificate of ours"
+        ),
+    ),
+    (
+        r"AuthorizationException: (?P<said>[^\n]+)",
+        _says(
+            "the Kafka broker does not let this user publish ({said}); ask its operator for CREATE and WRITE on topics "
+            "that begin with ftransfer_ and fxmatch_"
+        ),
+    ),
     (
         r"org\.apache\.kafka\.common\.\S+\.(?:Invalid)?Config\w*Exception: (?P<said>[^\n]+)",
-        _refused_options,
+        _says("Spark's Kafka client refuses its options ({said}); correct the ALERTFERRY_KAFKA_* settings", UsageError),
     ),
     (
         r"org\.apache\.kafka\.common\.errors\.(TimeoutException|NetworkException|DisconnectException)",
-        _unreachable,
+        _says(
+            "the Kafka broker stopped answering while alerts were published; the topic is incomplete and says so. "
+            "Check the broker and run the job again: it gets a new topic"
+        ),
     ),
-    (r"OutOfMemoryError", _memory),
-    (r"No space left on device", _disk),
-    (r"cancelled because|SparkContext was shut down", _cancelled),
+    (
+        r"OutOfMemoryError",
+        _says(
+            "Spark ran out of memory; give it more with ALERTFERRY_SPARK_CONF='spark.driver.memory=8g', or choose a "
+            "smaller packet"
+        ),
+    ),
+    (
+        r"No space left on device",
+        _says("no space left on the disk that Spark or the output uses; free some and run again"),
+    ),
+    (r"cancelled because|SparkContext was shut down", _says("the job was cancelled", UsageError)),
 )

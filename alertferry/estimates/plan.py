@@ -13,7 +13,6 @@ from alertferry.core.errors import JobError, below
 from alertferry.core.job import Job
 from alertferry.core.projection import quote
 from alertferry.core.run import Run
-from alertferry.core.selection import _Part
 from alertferry.core.settings import Settings
 from alertferry.core.steps import Alerts, Source
 from alertferry.core.survey import PARTITION_COLUMNS, Survey
@@ -71,9 +70,9 @@ class Plan:
     def _parts(self) -> list[tuple[tuple[str, ...], bool, DataFrame]]:
         """Return names of steps, whether the first repeats the step before, and counts by night, for each part."""
         found: list[tuple[tuple[str, ...], bool, DataFrame]] = []
-        for part in self.run.selection._parts:
-            names = (part.name, *(decision.name for decision in part.decisions))
-            found.append((names, bool(found) and found[-1][0][0] == part.name, _by_night(part)))
+        for part in self.run.selection.parts:
+            repeats = bool(found) and found[-1][0][0] == part.name
+            found.append((part.steps, repeats, part.counts(*_night(part.base))))
         return found
 
     def counts(self) -> tuple[StepCounts, ...]:
@@ -145,18 +144,6 @@ def plan(spark: SparkSession, job: Job, alerts: Alerts) -> Plan:
     if problems:
         raise JobError(problems)
     return Plan(job, run, final)
-
-
-def _by_night(part: _Part) -> DataFrame:
-    """Return the number of alerts after each step of a part, by night."""
-    from pyspark.sql import functions as F
-
-    alerts, passed = part.base, [F.lit(True)]
-    for decision in part.decisions:
-        alerts = decision.step.staged(alerts)
-        passed.append(passed[-1] & F.coalesce(decision.condition, F.lit(False)))
-    counts = [F.count_if(item).alias(str(index)) for index, item in enumerate(passed)]
-    return alerts.frame.groupBy(*_night(alerts)).agg(*counts)
 
 
 def _night(alerts: Alerts) -> list[Column]:

@@ -82,7 +82,7 @@ class Kafka(PacketOutput):
         run.event("topic", topic=run.topic)
         try:
             return self._publish(alerts, run, packed, pair, manifest)
-        except BaseException as error:
+        except BaseException as error:  # also when interrupted: consumers must learn that no receipt will come
             _say_failed(pair, packed, manifest, run, error)
             raise
 

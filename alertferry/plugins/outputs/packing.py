@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import alertferry
-from alertferry.core.content import Content, PacketOutput, role_column
+from alertferry.core.columns import Content, role_column
+from alertferry.core.content import PacketOutput
 from alertferry.core.projection import project, quote
 from alertferry.core.receipt import Manifest, Receipt, StepCount, format_digest, schema_fingerprint
 

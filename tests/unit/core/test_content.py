@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertferry.core.content import Content, name_columns, role_column
+from alertferry.core.columns import Content, name_columns, role_column
 
 
 def names(*paths):
