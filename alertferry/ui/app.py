@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ import panel as pn
 import panel_material_ui as pmui
 from panel.io.document import hold
 from panel.io.state import set_curdoc
+from panel.util import edit_readonly
 
 from alertferry import service
 from alertferry.core.errors import AlertferryError
@@ -54,8 +56,12 @@ class App:
             theme_config=THEME,
             site_url="./",
             meta_description="Choose alerts of a survey and carry them home",
+            busy_indicator=None,
         )
-
+        with edit_readonly(self.page):
+            # made to follow whether the server is busy, with any page: every click of anyone would be work for all
+            # pages, also for those long closed
+            self.page.busy = self.wizard.bar.param.busy
         self.page.param.watch(lambda event: setattr(self.nav, "dark", bool(event.new)), "dark_theme")
 
     def open(self, query: dict[str, str]) -> None:
@@ -156,7 +162,8 @@ def _page(site: Site) -> Any:
     owner = str(pn.state.user) if site.signed_in else None
     session = Session(owner, site, partial(_in_page, document))
     app = App(session, pn.state.location)
-    pn.config.exception_handler = partial(_failed, app)
+    # Panel keeps the settings of a page for as long as they keep the page: they must not hold it
+    pn.config.exception_handler = partial(_failed, weakref.ref(app))
     pn.state.on_session_destroyed(lambda _: session.close())
     query = {key: values[0].decode(errors="replace") for key, values in pn.state.session_args.items() if values}
 
@@ -168,10 +175,12 @@ def _page(site: Site) -> Any:
     return app.page
 
 
-def _failed(app: App, error: Exception) -> None:
+def _failed(page_of: weakref.ref[App], error: Exception) -> None:
     """Say that something went wrong, without its inner details."""
     LOG.error("a callback failed", exc_info=error)
-    app.wizard.notice.param.update(visible=True, tone="error", title="That did not work", lines=[SORRY])
+    app = page_of()
+    if app is not None:
+        app.wizard.notice.param.update(visible=True, tone="error", title="That did not work", lines=[SORRY])
 
 
 def _in_page(document: Any, function: Callable[[], None]) -> None:
