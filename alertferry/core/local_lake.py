@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -62,12 +63,25 @@ def united_schema(files: Sequence[Path]) -> Struct | None:
     The run itself names such files; a look beforehand only helps to find mistakes early.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        return merge(from_arrow(pq.read_schema(file)) for file in files)
+        return merge(_footer(file, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
     except (OSError, pa.ArrowException, ValueError):
         return None
+
+
+@lru_cache(maxsize=20_000)
+def _footer(file: Path, size: int, written_ns: int) -> Struct:
+    """Return the schema of a file, read once as long as it stays as it is."""
+    import pyarrow.parquet as pq
+
+    return _first_equal(from_arrow(pq.read_schema(file)))
+
+
+@lru_cache(maxsize=100)
+def _first_equal(schema: Struct) -> Struct:
+    """Return the same object for equal schemas: those of thousands of files are few."""
+    return schema
 
 
 def _data_files(folder: Path) -> Iterator[Path]:

@@ -172,10 +172,13 @@ def merge(schemas: Iterable[Struct]) -> Struct:
     Types widen as Spark's parquet reader can widen them (int to long, float to double). Raises `ValueError`
     naming the path and both types when two schemas contradict each other.
     """
-    merged = Struct(())
+    merged: Struct | None = None
     for schema in schemas:
-        merged = _merge_structs(merged, schema, "")
-    return merged
+        if merged is None:
+            merged = schema
+        elif merged != schema:
+            merged = _merge_structs(merged, schema, "")
+    return merged or Struct(())
 
 
 _WIDER = {
