@@ -186,8 +186,8 @@ def main() -> None:
             print("\n".join(one_user(dashboard)))
             opened, waits = asyncio.run(many(dashboard.url, options.pages, options.ticks, options.pause))
             print(f"| {options.pages} pages opened at once, all ready | {opened:.1f} s | | |")
-            name = f"a tick to a gauge with {options.pages} pages open, each ticking every {options.pause:g} s"
-            print(line(name, [wait / 1000 for wait in waits], 1))
+            users = f"a tick to a gauge with {options.pages} pages open, each ticking every {options.pause:g} s"
+            print(line(users, [wait / 1000 for wait in waits], 1))
             print(memory(dashboard, 100))
 
 

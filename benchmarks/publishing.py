@@ -16,7 +16,7 @@ from measuring import Bar, Cost, Row, median
 from alertferry.core.jars import fetch_jars, java_command
 from alertferry.core.job import Job
 from alertferry.core.render import render
-from alertferry.core.run import SESSION, Run
+from alertferry.core.run import SESSION, STARTED_WITH, Run
 from alertferry.core.settings import load_settings
 from alertferry.plugins.outputs.kafka import PRODUCER
 
@@ -34,7 +34,13 @@ def session(home: Path) -> Any:
     settings = load_settings()
     jars = os.pathsep.join(map(str, fetch_jars(settings.spark_packages, home)))
     builder = SparkSession.builder.master("local[*]").config("spark.driver.extraClassPath", jars)
-    options = {"spark.ui.enabled": "false", "spark.driver.memory": "6g", "spark.driver.host": "127.0.0.1", **SESSION}
+    options = {
+        "spark.ui.enabled": "false",
+        "spark.driver.memory": "6g",
+        "spark.driver.host": "127.0.0.1",
+        **SESSION,
+        **STARTED_WITH,
+    }
     options["spark.ui.showConsoleProgress"] = "false"
     for name, value in options.items():
         builder = builder.config(name, value)

@@ -24,7 +24,7 @@ def session(master):
     from pyspark.sql import SparkSession
 
     from alertferry.core.jars import fetch_jars
-    from alertferry.core.run import SESSION
+    from alertferry.core.run import SESSION, STARTED_WITH
     from alertferry.core.settings import SPARK_PACKAGES, load_settings
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
@@ -40,6 +40,7 @@ def session(master):
         "spark.speculation.quantile": "0.2",
         "spark.speculation.multiplier": "1.1",
         **SESSION,
+        **STARTED_WITH,
     }
     builder = SparkSession.builder.master(master).appName("alertferry tests")
     for name, value in options.items():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from alertferry.catalogs.cell_table import CellTable
-from alertferry.catalogs.healpix import Get, staged, with_cell
+from alertferry.catalogs.healpix import Get, all_but, staged, with_cell
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,7 +91,7 @@ def with_nearest(frame: DataFrame, position: Position, table: CellTable, nearest
     joined = _with_vectors(celled.join(F.broadcast(sources), F.col(_CELL) == F.col(_KEY), "left"), position)
     value = F.get(_hits(table.moves), 0).getField("source").getField(nearest.field)
     found = F.coalesce(value, F.lit(nearest.otherwise)).alias(nearest.name)
-    return joined.select(*(_quoted(name) for name in frame.columns), found)
+    return joined.select(all_but((_CELL, _KEY, _SOURCES, _X, _Y, _Z, _YEAR)), found)
 
 
 def matches(names: Sequence[str], keep: Keep) -> Column:
@@ -134,7 +134,7 @@ def _joined(frame: DataFrame, position: Position, table: CellTable, keep: Keep, 
     hits = _hits(table.moves)
     kept = F.slice(hits, 1, 1) if keep == "nearest" else hits
     some = F.filter(F.array(kept), lambda found: F.size(found) > 0)
-    return joined.select(*(_quoted(name) for name in frame.columns), F.explode(some).alias(HITS))
+    return joined.select(all_but((_CELL, _KEY, _SOURCES, _X, _Y, _Z, _YEAR)), F.explode(some).alias(HITS))
 
 
 def _with_vectors(frame: DataFrame, position: Position) -> DataFrame:
@@ -213,7 +213,3 @@ def _by_shuffle(frame: DataFrame, position: Position, table: CellTable, keep: Ke
         keys.append(position.year == F.col("__xm_when"))
     joined = frame.join(F.broadcast(found) if size <= limit else found, keys, how)
     return joined.drop(*positions.columns) if how == "inner" else joined
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"

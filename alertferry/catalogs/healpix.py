@@ -10,8 +10,10 @@ times, and the generated method would grow beyond what the JVM compiles.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+from alertferry.core.projection import quote
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -71,15 +73,25 @@ def staged(
     """
     from pyspark.sql import functions as F
 
-    known = given or {}
+    known, made = dict(given or {}), list[str]()
 
     def get(name: str) -> Column:
-        return known[name] if name in known else F.col(_HIDDEN + name)
+        if name not in known:
+            known[name] = F.col(_HIDDEN + name)
+        return known[name]
 
-    before = [F.col(f"`{name.replace('`', '``')}`") for name in frame.columns]
     for stage in stages:
-        frame = frame.select("*", *(column.alias(_HIDDEN + name) for name, column in stage(get).items()))
-    return frame.select(*before, *(get(name).alias(alias) for name, alias in kept.items()))
+        columns = stage(get)
+        frame = frame.select("*", *(column.alias(_HIDDEN + name) for name, column in columns.items()))
+        made += [_HIDDEN + name for name in columns]
+    return frame.select(all_but(made), *(get(name).alias(alias) for name, alias in kept.items()))
+
+
+def all_but(names: Iterable[str]) -> Column:
+    """Return every column but these, for ``select``: one word to Spark, however many columns there are."""
+    from pyspark.sql import functions as F
+
+    return F.expr(f"* EXCEPT ({', '.join(map(quote, names))})")
 
 
 def inlined(stages: Sequence[Stage], kept: str, given: Mapping[str, Column] | None = None) -> Column:

@@ -71,7 +71,7 @@ def united_schema(files: Sequence[Path]) -> Struct | None:
 
 
 @lru_cache(maxsize=20_000)
-def _footer(file: Path, size: int, written_ns: int) -> Struct:
+def _footer(file: Path, size: int, written_ns: int) -> Struct:  # noqa: ARG001 - they say which file it is
     """Return the schema of a file, read once as long as it stays as it is."""
     import pyarrow.parquet as pq
 

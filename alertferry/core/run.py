@@ -36,6 +36,13 @@ SESSION = {
 }
 """Session settings that every job runs with."""
 
+STARTED_WITH = {
+    # else every column made in Python asks the JVM who made it, for messages about code that users never see: four
+    # times slower
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
+}
+"""The same, for settings that only a new Spark takes."""
+
 PROCESS_BEGAN = "spark.alertferry.process_began"
 """Session setting: when the process of a job began, in seconds since 1970; absent in a session that serves several."""
 

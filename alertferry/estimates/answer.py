@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alertferry.core.content import PacketOutput
@@ -15,6 +18,7 @@ from alertferry.core.job import Job
 from alertferry.core.lake_source import LakeSource
 from alertferry.core.nights import summarise
 from alertferry.core.settings import Settings
+from alertferry.core.working_folder import resolved
 from alertferry.estimates.doctor import diagnose
 from alertferry.estimates.interval import Interval, count_interval, ratio_interval
 from alertferry.estimates.looking import Looker
@@ -32,6 +36,9 @@ FETCHED = 5
 PARQUET_MARGIN = 0.15
 """How much better or worse large parquet files may compress than the small one that is measured."""
 
+KEPT_SECONDS = 120.0
+"""How long a look at a job may serve another question about it."""
+
 FEW = 10
 """With fewer passing alerts among those looked at, an estimate says how little it rests on."""
 
@@ -43,6 +50,7 @@ class Answerer:
     spark: SparkSession
     exact_alerts: int = EXACT_ALERTS
     _looker: Looker = field(default_factory=Looker)
+    _last: tuple[str, float, View] | None = None
 
     def estimate(self, job: Job, settings: Settings, say: Callable[[str], None]) -> Estimate:
         """Return how much a job will carry. Raises what a run of it would raise before it reads alerts."""
@@ -89,8 +97,41 @@ class Answerer:
         )
 
     def _view(self, job: Job, settings: Settings, say: Callable[[str], None]) -> View:
+        """Return the view of a job; that of the question before, if it was about the same job a moment ago.
+
+        Who asks how much a job carries often asks next what it looks like.
+        """
+        now = time.monotonic()
         # a session of its own: filters and outputs size batches for their job
-        return View(self.spark.newSession(), job, settings, self._looker, say, self.exact_alerts)
+        view = View(self.spark.newSession(), job, settings, self._looker, say, self.exact_alerts)
+        facts = _facts(view)
+        if self._last is not None and facts and self._last[0] == facts and now - self._last[1] < KEPT_SECONDS:
+            last = self._last[2]
+            if last.stands:
+                last.say = say
+                return last
+        self._last = (facts, now, view)
+        return view
+
+
+def _facts(view: View) -> str:
+    """Return all that an answer depends on, the state of files included; empty when that cannot be known."""
+    if view.nights is None:
+        return ""
+    asked = json.dumps([view.job.to_dict(), view.settings.model_dump(mode="json")], default=str)
+    return "\n".join([asked, *_mentioned(view.job.to_dict()), *(night.fingerprint for night in view.nights.files)])
+
+
+def _mentioned(value: Any) -> Iterator[str]:
+    """Yield the state of every file that a job names, anywhere."""
+    if isinstance(value, str):
+        with contextlib.suppress(OSError, ValueError):
+            path = resolved(value)
+            status = Path(path).stat()
+            yield f"{path} {status.st_size} {status.st_mtime_ns}"
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _mentioned(item)
 
 
 def _interval(look: Look, step: StepCounts, job: Job) -> Interval:

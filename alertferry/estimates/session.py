@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alertferry.core.jars import fetch_jars
-from alertferry.core.run import SESSION
+from alertferry.core.run import SESSION, STARTED_WITH
 from alertferry.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def _options(settings: Settings, folder: Path) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         **settings.spark_conf,
         **SESSION,
+        **STARTED_WITH,
         "spark.master": "local[2]",
         "spark.submit.deployMode": "client",
         "spark.ui.enabled": "false",

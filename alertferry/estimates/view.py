@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alertferry.core.job import Job
@@ -122,6 +123,12 @@ class View:
     @cached_property
     def _whole(self) -> Look:
         return Look(plan(self.spark, self.job, self._loaded))
+
+    @property
+    def stands(self) -> bool:
+        """Whether the samples it has looked at are still there."""
+        samples = [sample for look in self._looks.values() for sample in (look.samples or {}).values()]
+        return all(Path(file).exists() for sample in samples for part in sample.parts for file in part.files)
 
     def counting(self) -> Look:
         """Return the look that the filters are counted on."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alertferry.core.jars import fetch_jars
-from alertferry.core.run import SESSION
+from alertferry.core.run import SESSION, STARTED_WITH
 from alertferry.core.settings import SPARK_PACKAGES, load_settings
 from alertferry.core.steps import Alerts
 from alertferry.testing.contracts import NIGHTS
@@ -42,6 +42,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         **SESSION,
+        **STARTED_WITH,
     }
     builder = SparkSession.builder.master("local[2]").appName("alertferry tests")
     for name, value in options.items():

@@ -26,6 +26,7 @@ from alertferry.core.jobs import new_id
 from alertferry.core.jobs.abilities import FOLDER_OPTION, JOB_OPTION
 from alertferry.core.jobs.events import EVENTS_FILE, LOG_FILE, read_events, result_of
 from alertferry.core.jobs.processes import Process, process_of
+from alertferry.core.run import STARTED_WITH
 from alertferry.core.settings import Settings, is_secret
 from alertferry.core.steps import Handle, Launcher, Status
 
@@ -96,6 +97,7 @@ class Local(Launcher):
 
     def _command(self, folder: Path, settings: Settings) -> list[str]:
         options = {
+            **STARTED_WITH,
             "spark.master": f"local[{self.cores or '*'}]",
             "spark.ui.enabled": "false",
             "spark.driver.memory": f"{_driver_gigabytes()}g",
