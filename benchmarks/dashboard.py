@@ -8,85 +8,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import re
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import psutil
 from playwright.sync_api import sync_playwright
-from tornado.httpclient import AsyncHTTPClient, HTTPRequest
-from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from alertferry.testing.simulator import simulate
 from tests.ui.browsing import CHROMIUM, Dashboard, Tab, serving
+from tests.ui.wire import Page
 
 NIGHTS = [date(2026, 3, 1) + timedelta(days=day) for day in range(20)]
-
-
-@dataclass
-class Page:
-    """A page that is open without a browser."""
-
-    url: str
-    socket: WebSocketClientConnection | None = None
-    calendar: str = ""
-    waits_ms: list[float] = field(default_factory=list)
-
-    async def open(self) -> None:
-        """Fetch the page, connect, and wait until its first step is there."""
-        answer = await AsyncHTTPClient().fetch(self.url, request_timeout=120)
-        token = re.search(r'"token":\s*"([^"]+)"', answer.body.decode())[1]
-        address = self.url.replace("http", "ws", 1) + "ws"
-        origin = {"Origin": self.url.rstrip("/")}
-        request = HTTPRequest(address, headers=origin, connect_timeout=120, request_timeout=120)
-        self.socket = await websocket_connect(request, subprotocols=["bokeh", token], max_message_size=1 << 30)
-        await self.hear()
-        await self.say("PULL-DOC-REQ", {})
-        await self.event("document_ready", {})
-        while not self.calendar:
-            text = await self.hear()
-            self.calendar = calendar_of(json.loads(text)) if "Calendar" in text else ""
-
-    async def tick(self, nights: list[str], on: bool) -> None:
-        """Tick nights and wait until the gauge has changed."""
-        started = time.perf_counter()
-        data = {"type": "map", "entries": [["nights", nights], ["on", on]]}
-        await self.event("data_event", {"model": {"id": self.calendar}, "data": data})
-        while '"attr":"alerts"' not in await self.hear():
-            pass
-        self.waits_ms.append(1000 * (time.perf_counter() - started))
-
-    async def say(self, kind: str, content: dict[str, Any]) -> None:
-        """Send one message."""
-        header = {"msgid": "bench", "msgtype": kind}
-        for part in (header, {}, content):
-            await self.socket.write_message(json.dumps(part))
-
-    async def event(self, name: str, values: dict[str, Any]) -> None:
-        """Send what happened in the page."""
-        data = {"type": "event", "name": name, "values": {"type": "map", "entries": list(values.items())}}
-        await self.say("PATCH-DOC", {"events": [{"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": data}]})
-
-    async def hear(self) -> str:
-        """Return the text of what comes next."""
-        text = await self.socket.read_message()
-        assert text is not None, "the server has closed the page"
-        return text if isinstance(text, str) else ""
-
-
-def calendar_of(told: Any) -> str:
-    """Return the id of the calendar in what the server has told; empty when it is not there."""
-    if isinstance(told, dict):
-        if told.get("attributes", {}).get("class_name") == "Calendar":
-            return str(told["id"])
-        told = list(told.values())
-    return next(filter(None, map(calendar_of, told)), "") if isinstance(told, list) else ""
 
 
 async def many(url: str, pages: int, ticks: int, pause: float = 0) -> tuple[float, list[float]]:
@@ -106,7 +42,7 @@ async def many(url: str, pages: int, ticks: int, pause: float = 0) -> tuple[floa
 
     await asyncio.gather(*(use(page, pause * index / pages) for index, page in enumerate(found)))
     for page in found:
-        page.socket.close()
+        page.close()
     return opened, [wait for page in found for wait in page.waits_ms]
 
 
