@@ -10,7 +10,7 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import consuming
@@ -35,36 +35,45 @@ machines differ. Memory is the most that any one process had.
 """
 
 
-def cases(scale: float) -> list[Case]:
+def cases(scale: float, numbers: Sequence[int]) -> list[Case]:
     """Return what is measured."""
     full, light = int(20_000 * scale), int(300_000 * scale)
-    return [
+    found = [
         Case("ztf", "full", full, True),
         Case("lsst", "full", full, True),
         Case("ztf", "light", light, False),
         Case("lsst", "light-static", int(1_000_000 * scale), False),
         Case("ztf", "light", int(2_000_000 * scale), False),
     ]
+    return [found[number - 1] for number in numbers]
 
 
 def main() -> None:
-    """Measure what was asked for and write the page."""
+    """Measure what was asked for and write the page, also when interrupted: with what is known by then."""
     options = parsed()
+    lines, sky = list[str](), list[str]()
+    try:
+        if set(SECTIONS[:3]) & set(options.only):
+            with_broker(options, lines)
+        if "crossmatch" in options.only:
+            with tempfile.TemporaryDirectory(dir=options.scratch) as name:
+                size = (int(10_000_000 * options.scale), int(75_000 * options.scale))
+                sky.append("\n".join(crossmatch.compare(Path(name), *size, options.runs)))
+                print(sky[-1], flush=True)
+    finally:
+        found = [HEAD + "\n".join(lines)] * bool(lines) + sky
+        options.out.write_text(PAGE.format(machine=machine(), runs=runs_said(options)) + "\n\n".join(found) + "\n")
+
+
+def with_broker(options: argparse.Namespace, lines: list[str]) -> None:
+    """Measure what needs a broker; the lines of the table are added as they are known."""
     home = load_settings().home
-    lines: list[str] = []
     with tempfile.TemporaryDirectory(dir=options.scratch) as name, running_broker(Path(name), jars_home=home) as broker:
         os.environ["ALERTFERRY_BOOTSTRAP_SERVERS"] = broker.bootstrap_servers
-        if {"publish", "consume"} & set(options.only):
-            lines += told(topics(options, Path(name), broker.bootstrap_servers))
         if "latency" in options.only:
-            lines += told(first_alert(options, Path(name)))
-    found = [HEAD + "\n".join(lines)] if lines else []
-    if "crossmatch" in options.only:
-        with tempfile.TemporaryDirectory(dir=options.scratch) as name:
-            size = (int(10_000_000 * options.scale), int(75_000 * options.scale))
-            found.append("\n".join(crossmatch.compare(Path(name), *size, options.runs)))
-            print(found[-1], flush=True)
-    options.out.write_text(PAGE.format(machine=machine(), runs=runs_said(options)) + "\n\n".join(found) + "\n")
+            tell(first_alert(options, Path(name)), lines)
+        if {"publish", "consume"} & set(options.only):
+            tell(topics(options, Path(name), broker.bootstrap_servers), lines)
 
 
 def parsed() -> argparse.Namespace:
@@ -74,6 +83,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=RUNS, help="runs that count, of which the median is told")
     parser.add_argument("--peer-runs", type=int, default=RUNS, help="the same for finkctl; 0 leaves it out")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS), help="parts to measure")
+    parser.add_argument(
+        "--cases", type=int, nargs="+", choices=range(1, 6), default=range(1, 6), help="which of the five"
+    )
     parser.add_argument("--lakes", type=Path, help="folder to keep simulated lakes in")
     parser.add_argument("--scratch", type=Path, help="folder for everything else, removed at the end")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "performance.md")
@@ -89,7 +101,7 @@ def topics(options: argparse.Namespace, folder: Path, servers: str) -> Iterator[
     if reason:
         print(f"finkctl cannot be installed: {reason}", file=sys.stderr)
     spark = publishing.session(home)
-    for case in cases(options.scale):
+    for case in cases(options.scale, options.cases):
         alerts = per_night(case, options.scale)
         jobs = (
             case.job(options.lakes, alerts),
@@ -115,17 +127,15 @@ def topics(options: argparse.Namespace, folder: Path, servers: str) -> Iterator[
 
 def first_alert(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
     """Measure the way of the first alert, in a job of many."""
-    case = cases(options.scale)[2]
+    case = cases(options.scale, [3])[0]
     yield latency.row(case.job(options.lakes, per_night(case, options.scale)), case.alerts, folder, options.runs)
 
 
-def told(rows: Iterator[Row]) -> list[str]:
-    """Print each line as soon as it is known."""
-    lines = []
+def tell(rows: Iterator[Row], lines: list[str]) -> None:
+    """Print and keep each line as soon as it is known."""
     for row in rows:
         print(row, flush=True)
         lines.append(str(row))
-    return lines
 
 
 def runs_said(options: argparse.Namespace) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import json
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -110,15 +111,27 @@ def middle(costs: Sequence[Cost]) -> Cost:
     return Cost(chosen.seconds, chosen.cpu_seconds, max(cost.peak_bytes or 0 for cost in costs) or None)
 
 
+_LET_RUN = """
+import json, resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+open(sys.argv[1], "w").write(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss * 1024]))
+sys.exit(code)
+"""
+"""Linux counts the memory of whoever starts a program as that of the program: a small process starts it."""
+
+
 def run_program(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Cost:
     """Run a program to its end and return what it and its children cost. Raises `RuntimeError` with its last words."""
-    log = folder / "program.log"
+    log, used = folder / "program.log", folder / "program.json"
     with log.open("wb") as stream:
         started = time.perf_counter()
-        process = subprocess.Popen(command, env=dict(environment), cwd=folder, stdout=stream, stderr=stream)
-        _, status, usage = os.wait4(process.pid, 0)
+        small = [sys.executable, "-I", "-S", "-c", _LET_RUN, str(used)]
+        code = subprocess.run(
+            [*small, *command], env=dict(environment), cwd=folder, stdout=stream, stderr=stream, check=False
+        ).returncode
         seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {log.read_text()[-2000:]}")
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    if code:
+        raise RuntimeError(f"{' '.join(command)} ended with {code}: {log.read_text()[-2000:]}")
+    cpu_seconds, peak_bytes = json.loads(used.read_text())
+    return Cost(seconds, cpu_seconds, peak_bytes)
