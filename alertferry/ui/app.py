@@ -56,7 +56,6 @@ class App:
             theme_config=THEME,
             site_url="./",
             meta_description="Choose alerts of a survey and carry them home",
-            busy_indicator=None,
         )
         with edit_readonly(self.page):
             # made to follow whether the server is busy, with any page: every click of anyone would be work for all

@@ -14,9 +14,10 @@ _TYPE = {"fontSize": 14, "button": {"textTransform": "none", "fontWeight": 500}}
 
 
 def _app_bar(colour: str) -> dict[str, Any]:
-    """Return how the bar at the top looks."""
+    """Return how the bar at the top looks; its line of progress needs a name for screen readers."""
     root = {"backgroundColor": colour, "backgroundImage": "none", "boxShadow": "none", "color": "#ffffff"}
-    return {"MuiAppBar": {"styleOverrides": {"root": root}}}
+    busy = {"defaultProps": {"aria-label": "the page is busy"}}
+    return {"MuiAppBar": {"styleOverrides": {"root": root}}, "MuiLinearProgress": busy}
 
 
 THEME: dict[str, Any] = {
