@@ -31,6 +31,7 @@ HITS = "__xm_hits"
 
 _CELL, _KEY, _SOURCES = "__xm_cell", "__xm_key", "__xm_sources"
 _X, _Y, _Z, _YEAR = "__xm_x", "__xm_y", "__xm_z", "__xm_year"
+_HELPERS = (_CELL, _KEY, _SOURCES, _X, _Y, _Z, _YEAR)
 _ARCSEC_PER_RADIAN = 180 * 3600 / math.pi
 
 
@@ -91,7 +92,7 @@ def with_nearest(frame: DataFrame, position: Position, table: CellTable, nearest
     joined = _with_vectors(celled.join(F.broadcast(sources), F.col(_CELL) == F.col(_KEY), "left"), position)
     value = F.get(_hits(table.moves), 0).getField("source").getField(nearest.field)
     found = F.coalesce(value, F.lit(nearest.otherwise)).alias(nearest.name)
-    return joined.select(all_but((_CELL, _KEY, _SOURCES, _X, _Y, _Z, _YEAR)), found)
+    return joined.select(all_but(_HELPERS), found)
 
 
 def matches(names: Sequence[str], keep: Keep) -> Column:
@@ -134,7 +135,7 @@ def _joined(frame: DataFrame, position: Position, table: CellTable, keep: Keep, 
     hits = _hits(table.moves)
     kept = F.slice(hits, 1, 1) if keep == "nearest" else hits
     some = F.filter(F.array(kept), lambda found: F.size(found) > 0)
-    return joined.select(all_but((_CELL, _KEY, _SOURCES, _X, _Y, _Z, _YEAR)), F.explode(some).alias(HITS))
+    return joined.select(all_but(_HELPERS), F.explode(some).alias(HITS))
 
 
 def _with_vectors(frame: DataFrame, position: Position) -> DataFrame:

@@ -46,12 +46,11 @@ def nights(root: Path) -> tuple[date, ...]:
 def count_alerts(files: Sequence[Path]) -> int:
     """Return the number of alerts, from the footers. Raises `DamagedError` naming a file that has none."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     total = 0
     for file in files:
         try:
-            total += pq.read_metadata(file).num_rows
+            total += _rows(*_version(file))
         except (OSError, pa.ArrowException) as error:
             raise DamagedError(f"{file} is not a whole parquet file ({error}); write it again") from None
     return total
@@ -65,17 +64,32 @@ def united_schema(files: Sequence[Path]) -> Struct | None:
     import pyarrow as pa
 
     try:
-        return merge(_footer(file, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+        return merge(_schema(*_version(file)) for file in files)
     except (OSError, pa.ArrowException, ValueError):
         return None
 
 
+_Version = tuple[Path, int, int]
+"""A file as it is now, by path, size and time of writing: what its footer says is read once."""
+
+
+def _version(file: Path) -> _Version:
+    status = file.stat()
+    return file, status.st_size, status.st_mtime_ns
+
+
 @lru_cache(maxsize=20_000)
-def _footer(file: Path, size: int, written_ns: int) -> Struct:  # noqa: ARG001 - they say which file it is
-    """Return the schema of a file, read once as long as it stays as it is."""
+def _rows(*version: *_Version) -> int:
     import pyarrow.parquet as pq
 
-    return _first_equal(from_arrow(pq.read_schema(file)))
+    return int(pq.read_metadata(version[0]).num_rows)
+
+
+@lru_cache(maxsize=20_000)
+def _schema(*version: *_Version) -> Struct:
+    import pyarrow.parquet as pq
+
+    return _first_equal(from_arrow(pq.read_schema(version[0])))
 
 
 @lru_cache(maxsize=100)

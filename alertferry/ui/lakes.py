@@ -138,15 +138,8 @@ def _look(kind: str, lake: str | None) -> Lake:
 
 
 def _count(root: Path, night: date) -> int | None:
-    files = night_files(root, night)
-    facts = tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
-    return _count_files(facts)
-
-
-@lru_cache(maxsize=20_000)
-def _count_files(facts: tuple[tuple[str, int, int], ...]) -> int | None:
     try:
-        return count_alerts([Path(file) for file, _, _ in facts])
+        return count_alerts(night_files(root, night))
     except AlertferryError:
         return None
 

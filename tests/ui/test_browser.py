@@ -94,6 +94,7 @@ def test_from_the_first_page_to_pandas(tab, dashboard, tmp_path):
     tab.next("Running")
     assert tab.complaints == []
     tab.page.wait_for_url("**/?job=*")
+    job = re.search(r"job=(\w{8})", tab.page.url)[1]
     other = Tab(tab.page.context.new_page())
     other.page.goto(tab.page.url)
     other.heading("Running").wait_for()
@@ -112,7 +113,7 @@ def test_from_the_first_page_to_pandas(tab, dashboard, tmp_path):
     assert tab.alerts == f"{len(alerts):,}"
     tab.page.get_by_role("heading", name="On the sky").wait_for()
     tab.page.get_by_role("button", name="Jobs").click()
-    tab.page.get_by_role("button", name="Edit").first.click()  # the newest job
+    tab.page.get_by_role("button", name=f"Edit: {job}").click()
     tab.heading("Survey and nights").wait_for()
     assert tab.complaints == []
     assert tab.elsewhere == []
