@@ -17,6 +17,7 @@ from alertferry.core.jobs import JobRecord
 from alertferry.core.receipt import Receipt
 from alertferry.core.registry import default_registry
 from alertferry.core.settings import Settings, load_settings
+from alertferry.current import current_settings
 
 if TYPE_CHECKING:
     from alertferry.core.jobs.entry import Context
@@ -30,18 +31,6 @@ Event = dict[str, Any]
 
 POLL_SECONDS = 0.1
 """Pause between two looks at a job that is waited for."""
-
-
-def current_settings() -> Settings:
-    """Return the settings; where no broker is configured but the embedded one runs, that one."""
-    settings = load_settings()
-    if settings.bootstrap_servers is None:
-        from alertferry.broker import status
-
-        running = status(settings.home)
-        if running:
-            settings = settings.model_copy(update={"bootstrap_servers": running.bootstrap_servers})
-    return settings
 
 
 def read_job(path: Path) -> Job:

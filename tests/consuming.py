@@ -83,7 +83,7 @@ ONE = CONSUMER + "sys.exit(main(*json.loads(sys.argv[1])))"
 MANY = (
     CONSUMER
     + """
-import pyarrow.parquet, polars_avro, fastavro, confluent_kafka, alertferry.consumer.fetch
+import pyarrow.parquet, fastavro, confluent_kafka, alertferry.consumer.fetch
 for line in sys.stdin:
     if (child := os.fork()) == 0:
         os.dup2(2, 1)

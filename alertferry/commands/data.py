@@ -53,16 +53,16 @@ def consume(
     json: Json = False,  # noqa: ARG001 - read by its callback
 ) -> None:
     """Carry a topic's alerts into files: each exactly once, however often this is stopped and run again."""
-    from alertferry import service
     from alertferry.commands.bars import consuming
     from alertferry.consumer import consume as fetch
+    from alertferry.current import current_settings
 
     sizes = batch_sizes(batch or ())
     with consuming() as progress:
         delivery = fetch(
             topic,
             outdir,
-            settings=service.current_settings(),
+            settings=current_settings(),
             format=format.value,
             limit=limit,
             workers=workers,

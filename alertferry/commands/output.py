@@ -22,8 +22,9 @@ class _Mode:
 
 MODE = _Mode()
 
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-out = Console(highlight=False, soft_wrap=True)
+# what is printed is other people's text, where :star: is no emoji
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
 
 
 def _set_json(value: bool) -> bool:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 
-from pydantic import TypeAdapter, ValidationError
-
 from alertferry.core.errors import UsageError
-from alertferry.core.nights import NightRange, expand
-
-_RANGES: TypeAdapter[list[str]] = TypeAdapter(list[NightRange])
 
 
 def read_nights(text: str) -> tuple[date, ...]:
     """Return the nights of a comma-separated list. Raises `UsageError` naming what is wrong."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from alertferry.core.nights import NightRange, expand
+
     parts = [part.strip() for part in text.split(",") if part.strip()]
     try:
-        return expand(_RANGES.validate_python(parts))
+        return expand(TypeAdapter(list[NightRange]).validate_python(parts))
     except ValidationError as error:
         raise UsageError("\n".join(f"--nights {item['ctx']['error']}" for item in error.errors())) from None

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from alertferry.consumer.archive import Recipe
     from alertferry.consumer.partitioning import Partitioning
 
-ROW_GROUP_BYTES = 16 << 20
+ROW_GROUP_BYTES = 24 << 20
 """Messages that become one row group: they are decoded, written and let go together, which keeps memory small."""
+
+ZSTD_LEVEL = 1
+"""The quickest level that still stores the symbols of an image in as few bits as they need."""
 
 Messages = list[bytes | None]
 
@@ -82,6 +85,9 @@ class ParquetEncoder(Encoder):
         # dictionaries make numbers larger and slower to write, and extremes of images say nothing
         self._texts = [path for path, kind in leaves if kind == "text"] or False
         self._ordered = [path for path, kind in leaves if kind != "bytes"] or False
+        # images gain most from zstd; hundreds of columns of numbers gain little, and each page would pay for its start
+        self._compression = {path: "zstd" if kind == "bytes" else "snappy" for path, kind in leaves}
+        self._levels = {path: ZSTD_LEVEL for path, kind in leaves if kind == "bytes"} or None
 
     def encode(self, messages: Messages, metadata: Mapping[str, str]) -> Encoded:
         """Return one part, written while its messages are decoded; or one for each folder, decoded together."""
@@ -138,8 +144,8 @@ class ParquetEncoder(Encoder):
         with pq.ParquetWriter(
             pa.PythonFile(sink, "w"),
             self._selection.schema,
-            compression="zstd",
-            compression_level=1,
+            compression=self._compression or "none",
+            compression_level=self._levels,
             use_dictionary=self._texts,
             write_statistics=self._ordered,
         ) as writer:

@@ -8,10 +8,13 @@ read. A message that does not end where it should cannot produce its mark.
 
 from __future__ import annotations
 
-import io
 import json
 import os
-from collections.abc import Sequence
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +24,15 @@ from alertferry.consumer.schemas import Avro, arrow_type, storage_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SLICE_BYTES = 4 << 20
-"""Messages decoded in one call; larger blocks are slower, because the reader copies a block as a whole."""
+SLICE_BYTES = 12 << 20
+"""Messages decoded in one call. The cost of a call grows with the columns, so smaller blocks are slower; and larger ones
+too, because the reader copies a block as a whole."""
+
+PIECE_BYTES = 64 << 10
+"""Messages smaller than this are joined up to it before the reader asks for them; larger ones are not copied."""
+
+_RUST = "polars_avro._avro_rs"
+_loading = threading.Lock()
 
 _MARK_BYTES = 8
 _MORE_THAN_HELD = varint(1 << 40)
@@ -39,7 +49,7 @@ class FastReader:
         self.mark = os.urandom(_MARK_BYTES)
         sync = new_sync()
         self._head = header(json.dumps(_wrapped(storage_schema(schema))), sync)
-        self._tail = self.mark + sync
+        self._sync = sync
         self._type = _packet_type(self._head)
         self.usable = self._type is not None
 
@@ -59,17 +69,24 @@ class FastReader:
         return self._type is not None and bool(self._type.equals(expected))
 
     def _batch(self, messages: Sequence[bytes], columns: list[str] | None) -> pa.RecordBatch:
-        batch = _first_batch(self._framed(messages), len(messages), columns)
+        batch = _first_batch(_Pieces(self._framed(messages)), len(messages), columns)
         if isinstance(batch, str):
             raise ReadError(batch)
         return batch
 
-    def _framed(self, messages: Sequence[bytes]) -> bytes:
-        size = sum(map(len, messages)) + len(messages) * _MARK_BYTES
-        head = self._head + _MORE_THAN_HELD + varint(size)
-        if len(messages) == 1:
-            return b"".join((head, messages[0], self._tail))
-        return self.mark.join((head + messages[0], *messages[1:-1], messages[-1] + self._tail))
+    def _framed(self, messages: Sequence[bytes]) -> Iterator[bytes]:
+        """Yield the container in pieces: every message, each followed by the mark."""
+        size = sum(map(len, messages))
+        yield self._head + _MORE_THAN_HELD + varint(size + len(messages) * _MARK_BYTES)
+        together = PIECE_BYTES * len(messages) // max(1, size)
+        if together > 1:
+            for start in range(0, len(messages), together):
+                yield self.mark.join((*messages[start : start + together], b""))
+        else:
+            for message in messages:
+                yield message
+                yield self.mark
+        yield self._sync
 
     def _check(self, batch: pa.RecordBatch, count: int) -> None:
         import pyarrow as pa
@@ -89,25 +106,69 @@ def _wrapped(packet: Avro) -> dict[str, Any]:
     return {"type": "record", "name": "AlertferryFrame", "fields": fields}
 
 
+class _Pieces:
+    """A file to read from whose content comes in pieces: none is copied that the reader has room for."""
+
+    closed = False
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._left = b""
+
+    def read(self, size: int) -> bytes:
+        """Return up to ``size`` bytes; none at the end."""
+        piece = self._left or next(filter(None, self._pieces), b"")
+        self._left = piece[size:]
+        return piece[:size]
+
+    def close(self) -> None:
+        """Let go of what was not read."""
+        self.closed = True
+        self._pieces = iter(())
+        self._left = b""
+
+    def __enter__(self) -> _Pieces:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+
 # Below, the reader and its iterator are held in variables until any error of theirs has been dealt with: they close
 # their file when they are dropped, and doing that while an error is on its way up corrupts the interpreter (seen as
 # SystemError and as segmentation faults). For the same reason these functions return what went wrong.
 
 
-def _reader(container: bytes) -> Any:
+def _rust() -> Any:
+    """Return the Rust part of polars-avro. Raises `ImportError` where there is none.
+
+    It is loaded by itself: its package imports all of polars, which nothing here uses and which takes as long as a
+    small topic.
+    """
+    with _loading:
+        if _RUST not in sys.modules:
+            package = find_spec("polars_avro")
+            spec = PathFinder.find_spec(_RUST, package.submodule_search_locations) if package else None
+            if spec is None or spec.loader is None:
+                raise ImportError(f"no {_RUST} is installed")
+            module = module_from_spec(spec)
+            spec.loader.exec_module(module)
+            sys.modules[_RUST] = module
+    return sys.modules[_RUST]
+
+
+def _reader(container: _Pieces) -> Any:
     # The documented functions of polars-avro convert to polars types and back, which loses nullability and time; the
     # reader below them hands out Arrow. Its absence in a later version is survived: `usable` is then false.
-    from polars_avro._avro_rs import AvroSource
-
-    return AvroSource([lambda: io.BytesIO(container)], False, False)
+    return _rust().AvroSource([lambda: container], False, False)
 
 
-def _packet_type(container: bytes) -> pa.DataType | None:
+def _packet_type(head: bytes) -> pa.DataType | None:
     import pyarrow as pa
 
     reader = None
     try:
-        reader = _reader(container)
+        reader = _reader(_Pieces(iter((head,))))
         return pa.record_batch(reader.schema()).schema.field("packet").type
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -115,7 +176,7 @@ def _packet_type(container: bytes) -> pa.DataType | None:
         return None
 
 
-def _first_batch(container: bytes, rows: int, columns: list[str] | None) -> pa.RecordBatch | str:
+def _first_batch(container: _Pieces, rows: int, columns: list[str] | None) -> pa.RecordBatch | str:
     import pyarrow as pa
 
     reader = _reader(container)
@@ -133,9 +194,8 @@ def _first_batch(container: bytes, rows: int, columns: list[str] | None) -> pa.R
 def container_column(path: Path, column: str) -> list[pa.Array] | None:
     """Return one top-level column of an Avro container known to be whole; None where the Rust reader cannot."""
     import pyarrow as pa
-    from polars_avro._avro_rs import AvroSource
 
-    reader = AvroSource([str(path)], False, False)
+    reader = _rust().AvroSource([str(path)], False, False)
     try:
         return [pa.record_batch(batch).column(column) for batch in reader.batch_iter(8192, [column])]
     except (KeyboardInterrupt, SystemExit, MemoryError):

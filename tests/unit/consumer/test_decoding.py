@@ -3,8 +3,9 @@
 import json
 import math
 import struct
+import subprocess
+import sys
 
-import polars_avro._avro_rs
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -151,8 +152,21 @@ def test_common_schemas_take_the_fast_path(schema):
     assert Decoder(json.dumps(schema)).fast
 
 
-def test_the_reader_below_polars_is_still_there():
-    assert polars_avro._avro_rs.AvroSource is not None
+def test_the_reader_below_polars_is_there_without_polars():
+    code = (
+        "import json, sys; from alertferry.consumer.decode import Decoder; "
+        f"assert Decoder({json.dumps(LIGHT)!r}).fast; assert 'polars' not in sys.modules; "
+        "import polars_avro; from polars_avro import _avro_rs; assert _avro_rs is sys.modules['polars_avro._avro_rs']"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("sizes", [[0] * 3000, [1, 70_000, 9_000_000, 1], [5_000_000] * 3, [200] * 2000 + [100_000]])
+def test_messages_of_any_size_arrive_whole(sizes):
+    schema = record(("image", "bytes"))
+    images = [bytes([number % 251]) * size for number, size in enumerate(sizes)]
+    found = table(schema, encode(schema, [{"image": image} for image in images]))
+    assert found["image"].to_pylist() == images
 
 
 def test_schemas_that_the_fast_reader_refuses_are_decoded_all_the_same():
