@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from alertferry.core.errors import DamagedError, UsageError
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _FOLDER = re.compile(r"^(year|month|day)=(\d{1,4})$")
 _FOOTER_THREADS = 8
+_REMEMBERED_FOOTERS = 20_000
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,10 @@ class LakeNights:
         return {night.isoformat(): paths for night, paths in sorted(found.items()) if paths}
 
 
-def open_nights(spark: SparkSession, location: str, nights: Sequence[date]) -> LakeNights:
-    """Find the folders and files of ``nights`` and read their footers.
+def open_nights(
+    spark: SparkSession, location: str, nights: Sequence[date], footers: Footers | None = None
+) -> LakeNights:
+    """Find the folders and files of ``nights`` and read their footers, except those that ``footers`` remembers.
 
     Raises `UsageError` when the lake does not exist or has none of the nights, `DamagedError` for an empty,
     truncated or unreadable file, which it names.
@@ -92,15 +97,15 @@ def open_nights(spark: SparkSession, location: str, nights: Sequence[date]) -> L
     statuses = [
         (night, status) for night, paths in sorted(folders.items()) for path in paths for status in hadoop.files(path)
     ]
-    footers = _Footers(spark)
+    known = footers or Footers(spark)
     with ThreadPoolExecutor(_FOOTER_THREADS) as pool:
-        files = tuple(pool.map(lambda item: footers.read(*item), statuses))
+        files = tuple(pool.map(lambda item: known.read(*item), statuses))
     filled = {file.night for file in files}
     absent = tuple(night for night in nights if night not in filled)
     if not files:
         raise UsageError(f"the lake {location} has none of the {len(nights)} nights asked for: {_some(absent)}")
     folders = {night: paths for night, paths in folders.items() if night in filled}
-    return LakeNights(location, folders, files, absent, footers.root_bytes(files))
+    return LakeNights(location, folders, files, absent, known.root_bytes(files))
 
 
 def read_nights(spark: SparkSession, found: LakeNights) -> DataFrame:
@@ -168,68 +173,83 @@ class _Hadoop:
         return sorted(found, key=lambda status: str(status.getPath().getName()))
 
 
-class _Footers:
-    """Reads parquet footers in the JVM; equal schemas are converted once."""
+class Footers:
+    """Reads parquet footers in the JVM, each once as long as its file stays as it is; equal schemas are one."""
 
     def __init__(self, spark: SparkSession) -> None:
         jvm = spark._jvm
         state = spark._jsparkSession.sessionState()
         self._conf = state.newHadoopConf()
+        self._path = jvm.org.apache.hadoop.fs.Path  # type: ignore[union-attr]
         self._input = jvm.org.apache.parquet.hadoop.util.HadoopInputFile  # type: ignore[union-attr]
         self._reader = jvm.org.apache.parquet.hadoop.ParquetFileReader  # type: ignore[union-attr]
         self._metadata = jvm.org.apache.parquet.hadoop.metadata.ParquetMetadata  # type: ignore[union-attr]
         parquet = jvm.org.apache.spark.sql.execution.datasources.parquet  # type: ignore[union-attr]
         self._converter = parquet.ParquetToSparkSchemaConverter(state.conf())
-        self._known: list[tuple[int, Any, Struct]] = []
-        self._sizes: tuple[int, str] | None = None
+        self._schemas: list[tuple[int, Any, Struct]] = []
+        self._files: dict[tuple[str, int, int], LakeFile] = {}
+        self._measured: tuple[LakeFile, dict[str, float]] | None = None
 
     def read(self, night: date, status: Any) -> LakeFile:
         """Read one footer. Raises `DamagedError` naming the file when it is empty or damaged."""
+        path, size = str(status.getPath().toString()), int(status.getLen())
+        version = (path, size, int(status.getModificationTime()))
+        if version in self._files:
+            return self._files[version]
+        if size == 0:
+            raise DamagedError(f"{path} is empty (0 bytes); remove it from the lake or write it again")
+        with self._open(path, lambda: self._input.fromStatus(status, self._conf)) as reader:
+            found = self._describe(reader, path, night)
+        if len(self._files) >= _REMEMBERED_FOOTERS:
+            self._files.clear()
+        return self._files.setdefault(version, found)
+
+    @contextmanager
+    def _open(self, path: str, source: Callable[[], Any]) -> Iterator[Any]:
         from py4j.protocol import Py4JJavaError
 
-        path = status.getPath().toString()
-        if status.getLen() == 0:
-            raise DamagedError(f"{path} is empty (0 bytes); remove it from the lake or write it again")
         try:
-            reader = self._reader.open(self._input.fromStatus(status, self._conf))
+            reader = self._reader.open(source())
         except Py4JJavaError as error:
             said = str(error.java_exception.getMessage()).splitlines()[0]
             raise DamagedError(f"{path} is not a whole parquet file ({said}); write it again") from None
         try:
-            return self._describe(reader, path, night)
+            yield reader
         finally:
             reader.close()
 
     def _describe(self, reader: Any, path: str, night: date) -> LakeFile:
-        footer = reader.getFooter()
         size = sum(block.getTotalByteSize() for block in reader.getRowGroups())
-        alerts = reader.getRecordCount()
-        if alerts and (self._sizes is None or size > self._sizes[0]):
-            self._sizes = (size, self._metadata.toJSON(footer))
-        return LakeFile(path, night, alerts, size, self._schema(footer.getFileMetaData().getSchema()))
+        return LakeFile(path, night, reader.getRecordCount(), size, self._schema(reader.getFileMetaData().getSchema()))
 
     def _schema(self, message: Any) -> Struct:
         code = message.hashCode()
-        for known_code, known, found in self._known:
+        for known_code, known, found in self._schemas:
             if known_code == code and known.equals(message):
                 return found
         schema = from_spark(json.loads(self._converter.convert(message).json()))
         assert isinstance(schema, Struct)
-        self._known.append((code, message, schema))
+        self._schemas.append((code, message, schema))
         return schema
 
     def root_bytes(self, files: Sequence[LakeFile]) -> dict[str, float]:
         """Return uncompressed bytes an alert by root column, measured on the largest file."""
-        if self._sizes is None:
+        largest = max((file for file in files if file.alerts), key=attrgetter("bytes"), default=None)
+        if largest is None:
             return {}
+        if self._measured is None or self._measured[0] is not largest:
+            self._measured = largest, self._measure(largest)
+        return self._measured[1]
+
+    def _measure(self, file: LakeFile) -> dict[str, float]:
         sizes: dict[str, float] = {}
-        alerts = 0
-        for block in json.loads(self._sizes[1])["blocks"]:
-            alerts += block["rowCount"]
+        with self._open(file.path, lambda: self._input.fromPath(self._path(file.path), self._conf)) as reader:
+            blocks = json.loads(self._metadata.toJSON(reader.getFooter()))["blocks"]
+        for block in blocks:
             for column in block["columns"]:
                 root = _column_path(column)[0]
                 sizes[root] = sizes.get(root, 0) + column["totalUncompressedSize"]
-        return {root: size / alerts for root, size in sizes.items()} if alerts and files else {}
+        return {root: size / file.alerts for root, size in sizes.items()}
 
 
 def _column_path(column: Mapping[str, Any]) -> list[str]:

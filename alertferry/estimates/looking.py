@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from alertferry.core.lake import LakeNights, open_nights, read_nights
+from alertferry.core.lake import Footers, LakeNights, open_nights, read_nights
 from alertferry.core.lake_source import LakeSource
 from alertferry.core.schema import to_ddl
 from alertferry.core.settings import Settings
@@ -51,6 +51,7 @@ class Looker:
     """Looks at nights; asks Spark about footers only when a file is new or has changed."""
 
     _known: OrderedDict[tuple[str, ...], LakeNights] = field(default_factory=OrderedDict)
+    _footers: Footers | None = None
 
     def look(self, spark: SparkSession, source: LakeSource, settings: Settings) -> Nights:
         """Return the nights of a job. Raises `UsageError` when the lake has none, `DamagedError` naming a file."""
@@ -58,7 +59,8 @@ class Looker:
         files = list_nights(location, asked)
         key = (location, source.survey.name, *map(str, asked), *(night.fingerprint for night in files))
         if key not in self._known:
-            self._known[key] = open_nights(spark, location, asked)
+            self._footers = self._footers or Footers(spark)
+            self._known[key] = open_nights(spark, location, asked, self._footers)
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)

@@ -7,6 +7,7 @@ import logging
 import weakref
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import panel as pn
@@ -27,6 +28,9 @@ from alertferry.ui.wizard import Wizard
 TITLE = "alertferry"
 SORRY = "Something is wrong on the server, whose log says more. Reload this page, or come back later."
 POLL_SECONDS = 0.7
+
+TEMPLATE = Path(__file__).with_name("page.html")
+"""What stands in the page before its scripts have run."""
 
 LOG = logging.getLogger("alertferry.ui")
 
@@ -54,6 +58,7 @@ class App:
             header=[self.nav],
             main=[self.main],
             theme_config=THEME,
+            template=TEMPLATE,
             site_url="./",
             meta_description="Choose alerts of a survey and carry them home",
         )
@@ -153,7 +158,8 @@ def page(site: Site) -> Any:
     except Exception:  # a page must answer; what it was stands in the log
         LOG.exception("a page could not be made")
         sorry = Notice(tone="error", title="The dashboard cannot be shown", lines=[SORRY])
-        return pmui.Page(title=TITLE, main=[pn.Column(sorry, stylesheets=[_MAIN, FREE])], theme_config=THEME)
+        main = [pn.Column(sorry, stylesheets=[_MAIN, FREE])]
+        return pmui.Page(title=TITLE, main=main, theme_config=THEME, template=TEMPLATE)
 
 
 def _page(site: Site) -> Any:
