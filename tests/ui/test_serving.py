@@ -7,6 +7,7 @@ import urllib.request
 
 import pytest
 
+from alertferry.ui.theme import THEME
 from tests.ui.browsing import serving
 
 
@@ -30,6 +31,18 @@ def test_every_answer_says_what_a_page_may_load(tmp_path, ui_lakes):
                 assert "default-src 'self'" in policy, path
                 assert not re.search(r"https?:", policy)
                 assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        with ask(found.url) as answer:
+            assert_shown_before_its_scripts(answer.read().decode())
+
+
+def assert_shown_before_its_scripts(page):
+    """A browser shows nothing below a script until it has run: the bar must stand above all that are loaded."""
+    bar = page.index('<div class="name">alertferry</div>')
+    assert bar < page.index("bokeh.min.js")
+    assert not re.search(r"<script[^>]* src=", page[:bar])
+    for scheme in ("light", "dark"):
+        app_bar = THEME[scheme]["components"]["MuiAppBar"]["styleOverrides"]["root"]["backgroundColor"]
+        assert app_bar in page[:bar]
 
 
 def test_an_oauth_provider_of_panel_lets_nobody_in_unasked(tmp_path, ui_lakes, monkeypatch):
