@@ -16,8 +16,7 @@ demo: $(RUN)            ## a lake, a broker, two jobs, two downloads and their p
 
 test: $(DEV)            ## every test but the long fault runs
 	@tools/chromium
-	$(BIN)/python -m pytest -m "not soak and not browser" -n 2 --dist loadgroup
-	$(BIN)/python -m pytest -m "browser and not soak" || $(BIN)/python -m pytest -m "browser and not soak" --last-failed
+	@tools/test
 
 lint: $(DEV)            ## style, types and who may import whom
 	$(BIN)/ruff check .
