@@ -27,10 +27,9 @@ from tests.peer_client import installed
 ROOT = Path(__file__).parent.parent
 SECTIONS = ("publish", "consume", "latency", "crossmatch")
 
-PAGE = """# Performance
-
-Written by `make bench` on {machine}. {runs} Spark, broker and consumer share the cores. Read ratios, not seconds:
-machines differ. Memory is the most that any one process had.
+TITLE = "# Performance\n\n"
+SECTION = """Written by `make bench` on {machine}. {runs} Spark, broker and consumer share the cores. Read ratios, not
+seconds: machines differ. Memory is the most that any one process had.
 
 """
 
@@ -62,7 +61,9 @@ def main() -> None:
                 print(sky[-1], flush=True)
     finally:
         found = [HEAD + "\n".join(lines), *sky] if lines else sky
-        options.out.write_text(PAGE.format(machine=machine(), runs=runs_said(options)) + "\n\n".join(found) + "\n")
+        section = SECTION.format(machine=machine(), runs=runs_said(options)) + "\n\n".join(found) + "\n"
+        before = options.out.read_text() + "\n## Another run\n\n" if options.add else TITLE
+        options.out.write_text(before + section)
 
 
 def with_broker(options: argparse.Namespace, lines: list[str]) -> None:
@@ -88,6 +89,7 @@ def parsed() -> argparse.Namespace:
     )
     parser.add_argument("--lakes", type=Path, help="folder to keep simulated lakes in")
     parser.add_argument("--scratch", type=Path, help="folder for everything else, removed at the end")
+    parser.add_argument("--add", action="store_true", help="keep what the page says, and add to it")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "performance.md")
     options = parser.parse_args()
     options.lakes = options.lakes or load_settings().home / "bench-lakes"

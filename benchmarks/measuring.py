@@ -64,7 +64,8 @@ class Row:
         return 1 / ratio if self.faster else ratio
 
     def __str__(self) -> str:
-        cells = [self.what, f"{self.alerts:,}", f"{self.megabytes:,.0f} MB", *_cells(self.cost)]
+        size = f"{self.megabytes:,.0f} MB" if self.megabytes else ""
+        cells = [self.what, f"{self.alerts:,}", size, *_cells(self.cost)]
         cells += [f"{self.alerts / self.cost.seconds:,.0f}", self._said_of_other(), self._judged()]
         return f"| {' | '.join(cells)} |"
 

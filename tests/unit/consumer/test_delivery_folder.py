@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import fastavro
@@ -294,6 +295,30 @@ def test_many_row_groups_with_bad_messages_among_them(tmp_path):
     kept = [alert["diaSourceId"] for number, alert in enumerate(alerts) if number not in (130, 199)]
     assert pq.read_table(path)["diaSourceId"].to_pylist() == kept
     assert (tmp_path / "_bad/p03-000000000230.bin").read_bytes() == b"junk"
+
+
+def test_every_column_is_compressed_images_by_zstd(tmp_path):
+    point = {"type": "record", "name": "point", "fields": [{"name": "x", "type": "double"}]}
+    kinds = {
+        "diaSourceId": "long",
+        "cutout": ["null", "bytes"],
+        "sum": {"type": "fixed", "name": "sum", "size": 4},
+        "band": {"type": "enum", "name": "band", "symbols": ["g", "r"]},
+        "history": {"type": "array", "items": ["null", point]},
+        "features": {"type": "map", "values": ["null", "float"]},
+    }
+    schema = {"type": "record", "name": "top", "fields": [{"name": name, "type": kind} for name, kind in kinds.items()]}
+    alert = {"diaSourceId": 1, "cutout": b"image", "sum": b"1234", "band": "r", "history": [{"x": 1.0}]}
+    opened(tmp_path).close()
+    own = replace(recipe(tmp_path), schema_json=json.dumps(schema))
+    Archive(own).write(chunk(0, 0, keyed([alert | {"features": {"mean": 1.0}}], schema)))
+    [path] = tmp_path.glob("*.parquet")
+    group = pq.ParquetFile(path).metadata.row_group(0)
+    columns = [group.column(index) for index in range(group.num_columns)]
+    found = {column.path_in_schema: column.compression for column in columns}
+    images = {"cutout", "sum"}
+    assert len(found) == 7
+    assert found == {name: "ZSTD" if name in images else "SNAPPY" for name in found}
 
 
 def test_a_chunk_of_bad_messages_only_has_no_file(tmp_path):
