@@ -144,7 +144,8 @@ def runs_said(options: argparse.Namespace) -> str:
     """Say how often was measured."""
     peer = f" ({options.peer_runs} of `finkctl`)" if options.peer_runs != options.runs else ""
     part = f", {options.scale:g} of the usual number of alerts" if options.scale != 1 else ""
-    return f"Medians of {options.runs} runs{peer} after one to warm up{part}."
+    runs = f"Medians of {options.runs} runs" if options.runs > 1 else "One run"
+    return f"{runs}{peer} after one to warm up{part}."
 
 
 def machine() -> str:

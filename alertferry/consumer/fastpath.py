@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SLICE_BYTES = 12 << 20
-"""Messages decoded in one call. The cost of a call grows with the columns, so smaller blocks are slower; and larger ones
-too, because the reader copies a block as a whole."""
+"""Messages decoded in one call. A call costs time for every column, so smaller blocks are slower; and larger ones too,
+because the reader copies a block as a whole."""
 
 PIECE_BYTES = 64 << 10
 """Messages smaller than this are joined up to it before the reader asks for them; larger ones are not copied."""
