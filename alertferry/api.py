@@ -66,10 +66,10 @@ def consume(topic: str, *, timeout: float = 60.0) -> Iterator[pa.RecordBatch]:
     Nothing is written; use `alertferry consume` for files that survive interruption. Raises `IncompleteError` when
     the job has not finished and nothing new came for ``timeout`` seconds.
     """
-    from alertferry import service
     from alertferry.consumer import batches
+    from alertferry.current import current_settings
 
-    return batches(topic, settings=service.current_settings(), timeout=timeout)
+    return batches(topic, settings=current_settings(), timeout=timeout)
 
 
 def verify(folder: str | Path) -> Verification:

@@ -18,6 +18,7 @@ from alertferry import service
 from alertferry.core.errors import AlertferryError
 from alertferry.core.jobs import ACTIVE
 from alertferry.core.locks import try_lock
+from alertferry.current import current_settings
 
 PERIOD_SECONDS = 1.0
 
@@ -74,4 +75,4 @@ def _look() -> bool:
 
 
 if __name__ == "__main__":
-    keep(service.current_settings().home / "jobs")
+    keep(current_settings().home / "jobs")

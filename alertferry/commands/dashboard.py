@@ -79,10 +79,10 @@ def _stop_worker() -> None:
 
 def _provide(stack: ExitStack) -> None:
     """Make what is missing: lakes when none is configured, a broker when none is known."""
-    from alertferry import service
+    from alertferry.current import current_settings
     from alertferry.ui.demo import demo_lakes
 
-    settings = service.current_settings()
+    settings = current_settings()
     if not settings.lakes:
         demo_lakes(settings, note)
     if settings.bootstrap_servers is None:

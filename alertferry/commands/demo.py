@@ -54,6 +54,7 @@ def _carry(survey: str, folder: Path, alerts: int) -> dict[str, Any]:
     from alertferry import service
     from alertferry.consumer import consume, verify
     from alertferry.core.job import Job
+    from alertferry.current import current_settings
 
     err.rule(f"[bold]{survey}")
     lake = _lake(survey, folder, alerts)
@@ -65,7 +66,7 @@ def _carry(survey: str, folder: Path, alerts: int) -> dict[str, Any]:
     say(f"published  {steps} alerts, {size_text(outcome.bytes)}, topic {outcome.topic}, {outcome.seconds:.1f} s")
     files = folder / f"{survey}-files"
     shutil.rmtree(files, ignore_errors=True)
-    delivery = consume(str(outcome.topic), files, settings=service.current_settings())
+    delivery = consume(str(outcome.topic), files, settings=current_settings())
     say(f"fetched    {delivery.message}")
     proof = verify(files)
     say(f"verified   {proof}")

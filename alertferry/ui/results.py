@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alertferry import service
 from alertferry.consumer import consume
 from alertferry.core.errors import IncompleteError, UsageError
 from alertferry.core.settings import load_settings
+from alertferry.current import current_settings
 from alertferry.ui import flat
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _once(path: Path, write: Callable[[Path], None]) -> None:
 
 def _carry(record: Any, kind: Any) -> list[Path]:
     target = folder(record.id) / f"{kind}-files"
-    delivery = consume(record.topic, target, settings=service.current_settings(), format=kind, timeout=20)
+    delivery = consume(record.topic, target, settings=current_settings(), format=kind, timeout=20)
     if not delivery.ok:
         raise IncompleteError(delivery.message)
     return sorted(delivery.files)

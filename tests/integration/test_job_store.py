@@ -16,6 +16,7 @@ from alertferry.core.jobs.entry import handle_text
 from alertferry.core.jobs.processes import this_process
 from alertferry.core.receipt import Manifest
 from alertferry.core.steps import Handle
+from alertferry.current import current_settings
 from alertferry.testing.simulator import simulate
 from tests.jobs import run_job
 from tests.publishing import FIRST_ID, Publisher, keyed, light_alerts
@@ -135,7 +136,7 @@ def dead(broker, lakes):
             publisher.send(keyed(light_alerts(4)))
             if word == "receipt":
                 publisher.finish([str(FIRST_ID + number).encode() for number in range(4)])
-        folder = service.current_settings().home / "jobs" / record.id
+        folder = current_settings().home / "jobs" / record.id
         folder.mkdir(parents=True)
         details = this_process().model_copy(update={"birth": "before:1"}).model_dump()
         handle = handle_text(Handle(record.id, "local", folder, details))

@@ -6,6 +6,7 @@ import pytest
 
 import alertferry as af
 from alertferry.core.job import Job
+from alertferry.current import current_settings
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
@@ -75,9 +76,7 @@ def test_the_embedded_broker_is_found_without_settings(alertferry, monkeypatch):
     try:
         assert started["running"] is True
         assert alertferry("broker", "status", "--json").json["bootstrap_servers"] == started["bootstrap_servers"]
-        from alertferry import service
-
-        assert service.current_settings().bootstrap_servers == started["bootstrap_servers"]
+        assert current_settings().bootstrap_servers == started["bootstrap_servers"]
     finally:
         assert alertferry("broker", "stop", "--json").json == {"running": False, "stopped": True}
     assert alertferry("broker", "status", "--json").json == {"running": False}
