@@ -1,4 +1,4 @@
-"""The settings of this moment: of the site, and of the broker that runs on this machine. Importing it costs nothing."""
+"""The settings of this moment: of the site, and of the broker that runs on this machine. Imports no jobs or plugins."""
 
 from __future__ import annotations
 
