@@ -18,6 +18,7 @@ from alertferry.core.job import Job
 from alertferry.core.render import render
 from alertferry.core.run import SESSION, STARTED_WITH, Run
 from alertferry.core.settings import load_settings
+from alertferry.core.spark_java import java_conf
 from alertferry.plugins.outputs.kafka import PRODUCER
 
 TOOLS = ("org.apache.kafka:kafka-tools:4.1.1",)
@@ -32,12 +33,12 @@ def session(home: Path) -> Any:
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
     settings = load_settings()
-    jars = os.pathsep.join(map(str, fetch_jars(settings.spark_packages, home)))
-    builder = SparkSession.builder.master("local[*]").config("spark.driver.extraClassPath", jars)
+    builder = SparkSession.builder.master("local[*]")
     options = {
         "spark.ui.enabled": "false",
         "spark.driver.memory": "6g",
         "spark.driver.host": "127.0.0.1",
+        **java_conf(settings.spark_packages, home),
         **SESSION,
         **STARTED_WITH,
     }

@@ -23,18 +23,19 @@ def session(master):
     """Return a session whose tasks are tried four times."""
     from pyspark.sql import SparkSession
 
-    from alertferry.core.jars import fetch_jars
     from alertferry.core.run import SESSION, STARTED_WITH
     from alertferry.core.settings import SPARK_PACKAGES, load_settings
+    from alertferry.core.spark_java import CLASS_PATH, COMPILE_LATER, java_conf
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    jars = list(map(str, fetch_jars(SPARK_PACKAGES, load_settings().home)))
+    java = java_conf(SPARK_PACKAGES, load_settings().home)
     options = {
         "spark.ui.enabled": "false",
         "spark.driver.memory": "1g",
         "spark.driver.host": "127.0.0.1",
-        "spark.driver.extraClassPath": os.pathsep.join(jars),
-        "spark.executor.extraClassPath": os.pathsep.join(jars),
+        **java,
+        "spark.executor.extraClassPath": java[CLASS_PATH],
+        "spark.executor.extraJavaOptions": " ".join(COMPILE_LATER),
         "spark.speculation": "true",
         "spark.speculation.interval": "50ms",
         "spark.speculation.quantile": "0.2",

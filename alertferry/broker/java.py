@@ -1,9 +1,8 @@
-"""The command lines of the broker's Java programs, and the archive of classes that halves its start."""
+"""The command lines of the broker's Java programs, which halve their start with an archive of classes."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import subprocess
 import uuid
 from collections.abc import Sequence
@@ -86,17 +85,6 @@ def telling_lines(log: str, limit: int = 6) -> list[str]:
     words = ("ERROR", "FATAL", "Exception", "Error", "error", "Could not", "cannot")
     telling = [line for line in lines if any(word in line for word in words)]
     return list(dict.fromkeys(telling or lines))[-limit:]
-
-
-def class_archive(jars: Sequence[Path]) -> Path:
-    """Return where the loaded classes of these jars are kept; one Java cannot read another's.
-
-    The JVM itself refuses an archive that does not fit the jars, and starts without it.
-    """
-    java = Path(java_command()).resolve()
-    release = java.parent.parent / "release"
-    identity = str(java) + (release.read_text(errors="replace") if release.is_file() else "")
-    return jars[0].parent / f"classes-{hashlib.sha256(identity.encode()).hexdigest()[:8]}.jsa"
 
 
 def _command(folder: Path, jars: Sequence[Path], options: Sequence[str], *program: str) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from alertferry.broker.java import broker_command, class_archive, format_storage, kafka_jars
+from alertferry.broker.java import broker_command, format_storage, kafka_jars
 from alertferry.broker.process import attach, claim, end, is_broker, spawn
 from alertferry.broker.properties import choose_ports, server_properties
 from alertferry.broker.readiness import PortLostError, check_properties, wait_until_ready
@@ -24,6 +24,7 @@ from alertferry.broker.security import (
     write_private,
 )
 from alertferry.broker.state import HOST, BrokerInfo, BrokerRecord, broker_folder, read_record, write_record
+from alertferry.core.class_archive import class_archive
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.locks import folder_lock
 

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alertferry.core.jars import fetch_jars
 from alertferry.core.run import SESSION, STARTED_WITH
 from alertferry.core.settings import Settings
+from alertferry.core.spark_java import java_conf
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -30,7 +30,6 @@ def start_spark(settings: Settings, folder: Path) -> SparkSession:
 
 
 def _options(settings: Settings, folder: Path) -> dict[str, str]:
-    jars = fetch_jars(settings.spark_packages, settings.home)
     return {
         "spark.driver.memory": f"{_gigabytes()}g",
         "spark.ui.showConsoleProgress": "false",
@@ -42,8 +41,7 @@ def _options(settings: Settings, folder: Path) -> dict[str, str]:
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraClassPath": os.pathsep.join(map(str, jars)),
-        "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder} -XX:+UseSerialGC",
+        **java_conf(settings.spark_packages, settings.home, f"-Dderby.system.home={folder}", "-XX:+UseSerialGC"),
         "spark.local.dir": str(folder / "spark"),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.shuffle.partitions": "2",

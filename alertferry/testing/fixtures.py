@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alertferry.core.jars import fetch_jars
 from alertferry.core.run import SESSION, STARTED_WITH
 from alertferry.core.settings import SPARK_PACKAGES, load_settings
+from alertferry.core.spark_java import java_conf
 from alertferry.core.steps import Alerts
 from alertferry.testing.contracts import NIGHTS
 
@@ -32,12 +32,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     folder = tmp_path_factory.mktemp("spark")
     options = {
-        "spark.jars": ",".join(map(str, fetch_jars(SPARK_PACKAGES, load_settings().home))),
         "spark.ui.enabled": "false",
         "spark.driver.memory": "2g",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": f"-Dderby.system.home={folder}",
+        **java_conf(SPARK_PACKAGES, load_settings().home, f"-Dderby.system.home={folder}"),
         "spark.local.dir": str(folder / "local"),
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.warehouse.dir": str(folder / "warehouse"),

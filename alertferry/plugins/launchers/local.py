@@ -20,7 +20,6 @@ from pydantic import Field
 from alertferry.core import working_folder
 from alertferry.core.errors import UsageError
 from alertferry.core.hooks import hookimpl
-from alertferry.core.jars import fetch_jars
 from alertferry.core.job import Job
 from alertferry.core.jobs import new_id
 from alertferry.core.jobs.abilities import FOLDER_OPTION, JOB_OPTION
@@ -28,6 +27,7 @@ from alertferry.core.jobs.events import EVENTS_FILE, LOG_FILE, read_events, resu
 from alertferry.core.jobs.processes import Process, process_of
 from alertferry.core.run import STARTED_WITH
 from alertferry.core.settings import Settings, is_secret
+from alertferry.core.spark_java import java_conf, merged
 from alertferry.core.steps import Handle, Launcher, Status
 
 POLL_SECONDS = 0.1
@@ -106,12 +106,9 @@ class Local(Launcher):
             "spark.ui.showConsoleProgress": "false",
             "spark.executor.heartbeatInterval": "1s",  # the counts of running tasks travel with it
             "spark.sql.warehouse.dir": str(folder / "warehouse"),
-            # on the class path, not as spark.jars: one JVM needs no copies sent to itself
-            "spark.driver.extraClassPath": os.pathsep.join(
-                map(str, fetch_jars(settings.spark_packages, settings.home))
-            ),
-            **settings.spark_conf,
+            **java_conf(settings.spark_packages, settings.home),
         }
+        options = merged(options, settings.spark_conf)
         spark = _spark_home()
         hidden = {name: value for name, value in options.items() if is_secret(name)}
         shown = [(name, value) for name, value in options.items() if name not in hidden]
