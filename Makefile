@@ -6,6 +6,9 @@ RUN     := $(VENV)/.installed-run
 UI      := $(VENV)/.installed-ui
 DEV     := $(VENV)/.installed-dev
 
+# What Python has compiled it keeps, whatever the shell says: compiling anew at every start takes longer than starting.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test lint format bench reliability soak ui pictures docs clean
 
 help:                   ## this list

@@ -55,7 +55,7 @@ def java_conf(packages: Sequence[str], home: Path, *options: str) -> dict[str, s
         As `fetch_jars`.
     """
     fetched = not jars_at_hand(packages, home)
-    jars = fetch_jars(packages, home)
+    jars = tuple(jar.resolve() for jar in fetch_jars(packages, home))  # the archive holds paths as they were
     archive = class_archive(jars) if jars else None
     if archive is not None and not archive.exists() and (fetched or _of_another_java(archive)):
         _train(jars, archive)
