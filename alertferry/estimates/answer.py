@@ -19,19 +19,15 @@ from alertferry.core.lake_source import LakeSource
 from alertferry.core.nights import summarise
 from alertferry.core.settings import Settings
 from alertferry.core.working_folder import resolved
-from alertferry.estimates.doctor import diagnose
 from alertferry.estimates.interval import Interval, count_interval, ratio_interval
 from alertferry.estimates.looking import Looker
 from alertferry.estimates.packets import Sizes, columns, measure, records
 from alertferry.estimates.plan import StepCounts
-from alertferry.estimates.results import Diagnosis, Estimate, EstimatedStep, Preview
-from alertferry.estimates.view import EXACT_ALERTS, Look, View
+from alertferry.estimates.results import Estimate, EstimatedStep, Preview
+from alertferry.estimates.view import EXACT_ALERTS, FETCHED, Look, View
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-FETCHED = 5
-"""Packets that are fetched from the lake by themselves to learn their size, where no sample has any."""
 
 PARQUET_MARGIN = 0.15
 """How much better or worse large parquet files may compress than the small one that is measured."""
@@ -70,7 +66,7 @@ class Answerer:
             exact=look.exact,
             seconds=round(time.monotonic() - started, 3),
             notes=tuple(_notes(view, look, total, measured)),
-            doctor=_doctor(job, look),
+            doctor=look.diagnosis,
         )
 
     def preview(self, job: Job, settings: Settings, rows: int, say: Callable[[str], None]) -> Preview:
@@ -84,9 +80,9 @@ class Answerer:
             raise UsageError(f"output: records of kind {job.output.kind!r} cannot be previewed")
         found = records(source.plan, packing, rows)
         if len(found) < min(rows, look.passing) and not source.exact:
-            with view.found(look, rows) as fetched:
-                found = _records(fetched, rows) if fetched else found
-        doctor = None if found else _doctor(job, look)
+            fetched = view.found(look, rows)
+            found = _records(fetched, rows) if fetched else found
+        doctor = None if found else look.diagnosis
         return Preview(
             columns=columns(packing.avro_schema),
             records=tuple(found),
@@ -110,8 +106,15 @@ class Answerer:
             if last.stands:
                 last.say = say
                 return last
+        self.close()
         self._last = (facts, now, view)
         return view
+
+    def close(self) -> None:
+        """Forget the last job that was asked about."""
+        if self._last is not None:
+            self._last[2].close()
+            self._last = None
 
 
 def _facts(view: View) -> str:
@@ -156,8 +159,8 @@ def _sizes(view: View, counted: Look) -> tuple[Sizes, bool]:
         found = _measured(look)
         if found:
             return replace(found, all_measured=look.exact), True
-        with view.found(counted, FETCHED) as fetched:
-            found = _measured(fetched) if fetched else None
+        fetched = view.found(counted, FETCHED)
+        found = _measured(fetched) if fetched else None
     if found:
         return replace(found, all_measured=counted.exact and found.measured == counted.passing), True
     guess = sum(view.column_bytes.get(root, 0.0) for root in counted.plan.packet_roots)
@@ -176,12 +179,6 @@ def _measured(look: Look) -> Sizes | None:
 
 def _records(look: Look, rows: int) -> list[dict[str, Any]]:
     return records(look.plan, look.plan.packing, rows) if look.plan.packing else []
-
-
-def _doctor(job: Job, look: Look) -> Diagnosis | None:
-    if look.passing or not job.filters or not look.counts[0].total:
-        return None
-    return diagnose(job, look.plan.run.selection.start, look.counts)
 
 
 def _notes(view: View, look: Look, total: Interval, measured: bool) -> Iterator[str]:

@@ -13,6 +13,7 @@ from alertferry.core.settings import Settings
 from alertferry.core.steps import Alerts
 from alertferry.estimates.listing import NightFiles, list_nights
 from alertferry.estimates.samples import NightSample
+from alertferry.estimates.tiers import Tier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,7 @@ class Looker:
 
     _known: OrderedDict[tuple[str, ...], LakeNights] = field(default_factory=OrderedDict)
     _footers: Footers | None = None
+    _chosen: OrderedDict[tuple[str, ...], tuple[Tier, int]] = field(default_factory=OrderedDict)
 
     def look(self, spark: SparkSession, source: LakeSource, settings: Settings) -> Nights:
         """Return the nights of a job. Raises `UsageError` when the lake has none, `DamagedError` naming a file."""
@@ -65,3 +67,14 @@ class Looker:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)
         return Nights(source, files, self._known[key])
+
+    def chosen(self, shape: tuple[str, ...], default: tuple[Tier, int]) -> tuple[Tier, int]:
+        """Return the samples that the last job of a shape was counted on: their tier, about how many alerts of them."""
+        return self._chosen.get(shape, default)
+
+    def choose(self, shape: tuple[str, ...], samples: tuple[Tier, int]) -> None:
+        """Remember the samples for the next job of this shape."""
+        self._chosen[shape] = samples
+        self._chosen.move_to_end(shape)
+        while len(self._chosen) > _REMEMBERED:
+            self._chosen.popitem(last=False)

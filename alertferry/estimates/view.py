@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from alertferry.core.job import Job
 from alertferry.core.lake_source import LakeSource
 from alertferry.core.settings import Settings
-from alertferry.core.steps import Alerts
+from alertferry.core.steps import Alerts, Step
+from alertferry.estimates.doctor import diagnose
 from alertferry.estimates.finding import find_alerts
 from alertferry.estimates.interval import Stratum
 from alertferry.estimates.looking import Looker, Nights
 from alertferry.estimates.plan import Plan, StepCounts, plan
+from alertferry.estimates.results import Diagnosis
 from alertferry.estimates.samples import NightSample, SampleStore, Wanted
 from alertferry.estimates.tiers import MEGABYTE, TIERS, Tier, left_out, rows_of, tier_with
 
@@ -38,6 +40,9 @@ READ_BYTES = 256 * MEGABYTE
 
 PACKET_BYTES = 64 * MEGABYTE
 """The same for making packets, which reads every column of them."""
+
+FETCHED = 10
+"""Alerts that are fetched from the lake by themselves, at least, where no sample has any that pass."""
 
 
 @dataclass
@@ -70,6 +75,13 @@ class Look:
             return sum(sample.rows for sample in self.samples.values())
         return self.drawn[1] if self.drawn else self.counts[0].total
 
+    @cached_property
+    def diagnosis(self) -> Diagnosis | None:
+        """Why nothing passes; None when something does, or nothing is there to pass."""
+        if self.passing or not self.plan.job.filters or not self.counts[0].total:
+            return None
+        return diagnose(self.plan.job, self.plan.run.selection.start, self.counts)
+
     @property
     def exact(self) -> bool:
         """Whether these are all alerts."""
@@ -99,6 +111,8 @@ class View:
     say: Callable[[str], None]
     exact_alerts: int = EXACT_ALERTS
     _looks: dict[tuple[str, int], Look] = field(default_factory=dict)
+    _found: tuple[int, Look | None] | None = None
+    _kept: ExitStack = field(default_factory=ExitStack)
 
     @cached_property
     def nights(self) -> Nights | None:
@@ -141,9 +155,11 @@ class View:
             if few and not slow and self._rows(roots, self.exact_alerts) >= self.alerts:
                 return self._whole
             return self._sampled(self._tier(roots), self._limit(self._whole.plan))
-        look = self._sampled(TIERS[0], ROWS)
+        shape = _shape(self.job)
+        look = self._sampled(*self.looker.chosen(shape, (TIERS[0], ROWS)))  # mostly right: planning twice is slow
         tier, rows = self._tier(look.plan.roots), self._limit(look.plan)
-        return look if (tier, rows) == (TIERS[0], ROWS) else self._sampled(tier, rows)
+        self.looker.choose(shape, (tier, rows))
+        return self._sampled(tier, rows)
 
     def packing(self, counted: Look) -> Look:
         """Return the look that packets are made from: with all columns, and few alerts where these are heavy."""
@@ -154,19 +170,25 @@ class View:
         fits = counted.tier in (None, self._tier(roots)) and counted.looked_at <= rows
         return counted if fits else self._sampled(self._tier(roots), rows)
 
-    @contextmanager
-    def found(self, counted: Look, most: int) -> Iterator[Look | None]:
-        """Give the look at some alerts that pass, fetched from the lake one by one; None for sources that are no lake.
+    def found(self, counted: Look, most: int) -> Look | None:
+        """Return the look at some alerts that pass, fetched from the lake by id; None for sources that are no lake.
 
-        For jobs so selective that no sample with all their columns holds any.
+        For jobs so selective that no sample with all their columns holds any. It lasts until the view is closed.
         """
         if self.nights is None:
-            yield None
-            return
-        path = self.job.source.survey.alert_id
-        alerts = find_alerts(self.nights.files, counted.plan.passing_ids(most), path)
-        with self._store.found(alerts) as (root, samples):
-            yield Look(plan(self.spark, self.job, self.nights.sampled(self.spark, root, samples))) if samples else None
+            return None
+        if self._found is None or self._found[0] < most:
+            most = max(most, FETCHED)
+            alerts = find_alerts(self.nights.files, counted.plan.passing_ids(most), self.job.source.survey.alert_id)
+            root, samples = self._kept.enter_context(self._store.found(alerts))
+            found = self.nights.sampled(self.spark, root, samples) if samples else None
+            self._found = most, Look(plan(self.spark, self.job, found)) if found else None
+        return self._found[1]
+
+    def close(self) -> None:
+        """Remove what was fetched."""
+        self._found = None
+        self._kept.close()
 
     def _limit(self, planned: Plan) -> int:
         return self._rows(planned.roots, SLOW_ROWS if planned.calls_python else ROWS)
@@ -214,6 +236,16 @@ class View:
         chosen = self._loaded.frame.sample(min(1.0, ROWS / self.alerts), seed=1)
         alerts = Alerts(chosen, self._loaded.survey, self._loaded.nights)
         return Look(plan(self.spark, self.job, alerts), drawn=(self.alerts, chosen.count()))
+
+
+def _shape(job: Job) -> tuple[str, ...]:
+    """Return the kinds of a job's source and steps, in their order: jobs alike mostly need the same columns."""
+    return (job.source.kind, *(kind for step in job.filters for kind in _kinds(step)))
+
+
+def _kinds(step: Step) -> tuple[str, ...]:
+    inner = (inner for option in step.nested for inner in getattr(step, option))
+    return (step.kind, *(kind for part in inner for kind in _kinds(part)))
 
 
 def _nonempty(samples: Mapping[date, NightSample]) -> Sequence[NightSample]:

@@ -71,6 +71,7 @@ class Worker:
     def close(self) -> None:
         """Stop Spark."""
         if self._answerer is not None:
+            self._answerer.close()
             self._answerer.spark.stop()
 
     def _idle(self) -> bool:

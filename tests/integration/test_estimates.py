@@ -150,14 +150,15 @@ def test_a_preview_of_a_rare_kind_fetches_it_from_the_lake(spark, lakes, home):
     answerer = Answerer(spark, exact_alerts=0)
     counted = answerer._view(job, few, silent).counting()
     assert counted.passing
-    with answerer._view(job, few, silent).found(counted, 10) as look:
-        assert look is not None
-        assert look.passing == min(10, counted.passing)
+    look = answerer._view(job, few, silent).found(counted, 10)
+    assert look is not None
+    assert look.passing == min(10, counted.passing)
     found = answerer.preview(job, few, 10, silent)
     assert len(found.records) == min(10, counted.passing)
     threshold = float(line.split(">")[1])
     assert all(record["diaSource"]["snr"] > threshold for record in found.records)
     assert all(record["cutoutScience"] > 1000 for record in found.records)
+    answerer.close()
     assert not list((few.home / "samples").rglob(".found-*"))
 
 
