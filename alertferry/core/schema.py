@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,7 +43,22 @@ class Struct:
 
     def get(self, name: str) -> Field | None:
         """Return the field called ``name`` (exact spelling), or None."""
-        return next((field for field in self.fields if field.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Field]:
+        return {field.name: field for field in reversed(self.fields)}
+
+    @cached_property
+    def paths_by_name(self) -> Mapping[str, tuple[str, ...]]:
+        """Dotted paths of root columns and of fields of structs, at any depth, by their own name."""
+        found: dict[str, tuple[str, ...]] = {}
+        for field in self.fields:
+            found[field.name] = (*found.get(field.name, ()), field.name)
+            inner = field.type.paths_by_name if isinstance(field.type, Struct) else {}
+            for name, paths in inner.items():
+                found[name] = (*found.get(name, ()), *(f"{field.name}.{path}" for path in paths))
+        return found
 
 
 @dataclass(frozen=True)

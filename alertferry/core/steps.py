@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -77,7 +78,7 @@ class Alerts:
     root_bytes: Mapping[str, float] = field(default_factory=dict)
     added: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def schema(self) -> Struct:
         """Schema of the frame."""
         found = from_spark(self.frame.schema.jsonValue())
@@ -86,7 +87,10 @@ class Alerts:
 
     def where(self, condition: Column) -> Alerts:
         """Keep the alerts for which ``condition`` is true; null counts as false."""
-        return replace(self, frame=self.frame.where(condition), count=None)
+        kept = replace(self, frame=self.frame.where(condition), count=None)
+        if "schema" in self.__dict__:  # the same columns: no need to ask Spark again
+            kept.__dict__["schema"] = self.schema
+        return kept
 
     def visible(self) -> Alerts:
         """Leave out the hidden columns; the same alerts when there is none."""

@@ -7,10 +7,11 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from alertferry.core.content import PacketOutput
 from alertferry.core.errors import UsageError
@@ -35,6 +36,8 @@ PARQUET_MARGIN = 0.15
 KEPT_SECONDS = 120.0
 """How long a look at a job may serve another question about it."""
 
+T = TypeVar("T")
+
 FEW = 10
 """With fewer passing alerts among those looked at, an estimate says how little it rests on."""
 
@@ -47,15 +50,22 @@ class Answerer:
     exact_alerts: int = EXACT_ALERTS
     _looker: Looker = field(default_factory=Looker)
     _last: tuple[str, float, View] | None = None
+    # one for all questions, as a thread's connection to Java outlives it
+    _other: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     def estimate(self, job: Job, settings: Settings, say: Callable[[str], None]) -> Estimate:
         """Return how much a job will carry. Raises what a run of it would raise before it reads alerts."""
         started = time.monotonic()
         view = self._view(job, settings, say)
         look = view.counting()
-        steps = [(step.name, _interval(look, step, job)) for step in look.counts]
+        measuring = self._aside(_sampled_sizes, view, look)
+        try:
+            counts = look.counts
+        finally:
+            wait([measuring])  # also where counting fails: nothing stays behind that reads
+        steps = [(step.name, _interval(look, step, job)) for step in counts]
         total = steps[-1][1]
-        sizes, measured = _sizes(view, look)
+        sizes, measured = _sizes(view, look, measuring)
         size = _bytes(total, sizes, job)
         return Estimate(
             **_rounded(total, "alerts", "low", "high"),
@@ -110,6 +120,13 @@ class Answerer:
         self._last = (facts, now, view)
         return view
 
+    def _aside(self, function: Callable[..., T], *given: Any) -> Future[T]:
+        """Let another thread do it, as part of the same answer to Spark: cancelled with it."""
+        from pyspark import inheritable_thread_target
+
+        run: Callable[..., T] = inheritable_thread_target(self.spark)(function)
+        return self._other.submit(run, *given)
+
     def close(self) -> None:
         """Forget the last job that was asked about."""
         if self._last is not None:
@@ -151,14 +168,22 @@ def _rounded(found: Interval, value: str, low: str, high: str) -> dict[str, int]
     return {value: round(found.value), low: below, high: above}
 
 
-def _sizes(view: View, counted: Look) -> tuple[Sizes, bool]:
+def _sampled_sizes(view: View, counted: Look) -> Sizes | None:
+    """Return the size of packets of sampled alerts; None when none of them passes, or there are no packets."""
+    if not isinstance(view.job.output, PacketOutput):
+        return None
+    look = view.packing(counted)
+    found = _measured(look)
+    return replace(found, all_measured=look.exact) if found else None
+
+
+def _sizes(view: View, counted: Look, measuring: Future[Sizes | None]) -> tuple[Sizes, bool]:
     """Return the size of packets, and whether it was measured; else it is guessed from the lake's columns."""
     found = None
     if counted.passing and isinstance(view.job.output, PacketOutput):
-        look = view.packing(counted)
-        found = _measured(look)
+        found = measuring.result()
         if found:
-            return replace(found, all_measured=look.exact), True
+            return found, True
         fetched = view.found(counted, FETCHED)
         found = _measured(fetched) if fetched else None
     if found:

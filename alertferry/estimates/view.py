@@ -167,7 +167,8 @@ class View:
         if self.nights is None:
             return counted
         rows = self._rows(roots, SLOW_ROWS, PACKET_BYTES)
-        fits = counted.tier in (None, self._tier(roots)) and counted.looked_at <= rows
+        looked_at = self.alerts if counted.samples is None else counted.looked_at
+        fits = counted.tier in (None, self._tier(roots)) and looked_at <= rows
         return counted if fits else self._sampled(self._tier(roots), rows)
 
     def found(self, counted: Look, most: int) -> Look | None:

@@ -9,7 +9,7 @@ without the right column silently judges by a wrong one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,7 +74,7 @@ def bind(name: str, schema: Struct, renamed: Mapping[str, str], history: tuple[s
     """
     if name in renamed:
         return Argument(name, (_present(schema, renamed[name]),))
-    found = [path for path in _flat(schema) if path.rpartition(".")[2] == name]
+    found = list(schema.paths_by_name.get(name, ()))
     if len(found) > 1:
         found = [path for path in found if "." not in path] or found
     if len(found) == 1:
@@ -91,11 +91,3 @@ def _present(schema: Struct, path: str) -> str:
     if find(schema, path) is None:
         raise absent(path)
     return path
-
-
-def _flat(schema: Struct, prefix: str = "") -> Iterator[str]:
-    """Yield root columns and fields of structs, at any depth; arrays and maps are leaves."""
-    for field in schema:
-        yield prefix + field.name
-        if isinstance(field.type, Struct):
-            yield from _flat(field.type, f"{prefix}{field.name}.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alertferry.core.schema import Struct
 from alertferry.tags import native
@@ -44,8 +44,21 @@ class Twin:
         return tuple(sorted(Alert(schema).path(name) for name in self.fields))
 
     def verdict(self, schema: Struct) -> Column:
-        """Return the condition on alerts of a schema; never null."""
-        return self.condition(Alert(schema))
+        """Return the condition on alerts of a schema; never null.
+
+        It is kept for the next alerts alike: each of its hundreds of parts is a call from Python to Java.
+        """
+        from pyspark import SparkContext
+
+        java = SparkContext._gateway
+        last = _MADE.get(self)
+        if last is None or last[0] is not java or last[1] != schema:
+            last = _MADE[self] = java, schema, self.condition(Alert(schema))
+        return last[2]
+
+
+_MADE: dict[Twin, tuple[Any, Struct, Column]] = {}
+"""The last condition of each twin, with the connection to Java and the schema that it was made for."""
 
 
 def _names(text: str, root: str = "") -> frozenset[str]:

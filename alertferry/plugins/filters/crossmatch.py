@@ -169,7 +169,8 @@ class Crossmatch(Filter):
 
         try:
             facts = Path(resolved(self.catalog)).stat()
-            return _read(self, resolved(self.catalog), (facts.st_size, facts.st_mtime_ns))
+            reading = tuple((name, getattr(self, name)) for name in _READING)
+            return _read(resolved(self.catalog), (facts.st_size, facts.st_mtime_ns), reading)
         except OSError as error:
             raise JobError([Problem("catalog", f"{shown(self.catalog, 200)}: {error.strerror}")]) from None
         except UsageError as error:
@@ -226,23 +227,15 @@ class Crossmatch(Filter):
         return Position(quote(survey.ra), quote(survey.dec), year)
 
 
+_READING = ("ra", "dec", "id", "radius", "columns", "pmra", "pmdec", "epoch", "on_bad_rows", "max_rows")
+"""Options that a catalogue is read with; the others say what is done with its sources."""
+
+
 @lru_cache(maxsize=2)
-def _read(step: Crossmatch, path: str, identity: tuple[int, int]) -> Catalog:  # noqa: ARG001 - a changed file is read again
+def _read(path: str, identity: tuple[int, int], reading: tuple[tuple[str, Any], ...]) -> Catalog:  # noqa: ARG001 - a changed file is read again
     from alertferry.catalogs import read_catalog
 
-    return read_catalog(
-        path,
-        ra=step.ra,
-        dec=step.dec,
-        id=step.id,
-        radius=step.radius,
-        columns=step.columns,
-        pmra=step.pmra,
-        pmdec=step.pmdec,
-        epoch=step.epoch,
-        on_bad_rows=step.on_bad_rows,
-        max_rows=step.max_rows,
-    )
+    return read_catalog(path, **dict(reading))
 
 
 @hookimpl
