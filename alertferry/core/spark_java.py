@@ -1,7 +1,7 @@
 """The Java that Spark runs in: connectors on its class path, a start from kept classes, compiling only what is hot.
 
-On two cores most of a small job's time went into loading classes one by one and into the optimising compiler working
-on code that ran for a moment: the two together were a third of the whole (docs/performance.md).
+On two cores, much of a small job's time went into loading classes one by one, and into the optimising compiler working
+on code that ran for a moment.
 """
 
 from __future__ import annotations
