@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: one real broker and one or two real Spark sessions for a whole run."""
+"""Fixtures that every test may use: one real broker and one real Spark session for a whole run."""
 
 from __future__ import annotations
 
@@ -30,15 +30,11 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what uses a Spark session together, and what uses the broker: parallel workers share neither.
-
-    Two sessions take less time than one that everybody waits for.
-    """
+    """Keep what uses the Spark session together, and what uses the broker: parallel workers share neither."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & {"spark", "alerts"} or "contract" in item.path.parts:
-            conditions = "contract" in item.path.parts or item.path.stem.startswith(("test_tags", "test_condition"))
-            item.add_marker(pytest.mark.xdist_group("spark conditions" if conditions else "spark"))
+            item.add_marker(pytest.mark.xdist_group("spark"))
         elif "secured" in fixtures:
             item.add_marker(pytest.mark.xdist_group("secured"))
         elif "broker" in fixtures:
