@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from alertferry.core.content import PacketOutput
 from alertferry.core.errors import UsageError
@@ -36,7 +37,8 @@ PARQUET_MARGIN = 0.15
 KEPT_SECONDS = 120.0
 """How long a look at a job may serve another question about it."""
 
-T = TypeVar("T")
+_MEASURING = "measuring"
+"""Tag of Spark's jobs that measure packets."""
 
 FEW = 10
 """With fewer passing alerts among those looked at, an estimate says how little it rests on."""
@@ -58,11 +60,9 @@ class Answerer:
         started = time.monotonic()
         view = self._view(job, settings, say)
         look = view.counting()
-        measuring = self._aside(_sampled_sizes, view, look)
-        try:
+        measuring = Measuring(self.spark, self._other, view, look)
+        with measuring:
             counts = look.counts
-        finally:
-            wait([measuring])  # also where counting fails: nothing stays behind that reads
         steps = [(step.name, _interval(look, step, job)) for step in counts]
         total = steps[-1][1]
         sizes, measured = _sizes(view, look, measuring)
@@ -120,18 +120,55 @@ class Answerer:
         self._last = (facts, now, view)
         return view
 
-    def _aside(self, function: Callable[..., T], *given: Any) -> Future[T]:
-        """Let another thread do it, as part of the same answer to Spark: cancelled with it."""
-        from pyspark import inheritable_thread_target
-
-        run: Callable[..., T] = inheritable_thread_target(self.spark)(function)
-        return self._other.submit(run, *given)
-
     def close(self) -> None:
         """Forget the last job that was asked about."""
         if self._last is not None:
             self._last[2].close()
             self._last = None
+
+
+class Measuring:
+    """Measures packets of sampled alerts in another thread, while the block counts how many alerts pass.
+
+    Where none does, or counting fails, nobody needs the sizes: what Spark does for them is cancelled.
+    """
+
+    def __init__(self, spark: SparkSession, thread: ThreadPoolExecutor, view: View, counted: Look) -> None:
+        self._context = spark.sparkContext
+        self._spark = spark
+        self._thread = thread
+        self._view = view
+        self._counted = counted
+        self._unwanted = threading.Event()
+
+    def __enter__(self) -> None:
+        from pyspark import inheritable_thread_target
+
+        # to Spark it is part of the same answer, and cancelled with that
+        measured: Callable[[], Sizes | None] = inheritable_thread_target(self._spark)(self._measured)
+        self._future = self._thread.submit(measured)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None or not self._counted.passing:
+            self._unwanted.set()
+            self._context.cancelJobsWithTag(_MEASURING)
+
+    def result(self) -> Sizes | None:
+        """Return the sizes; None when no sampled alert passes, or the output makes no packets."""
+        return self._future.result()
+
+    def _measured(self) -> Sizes | None:
+        if not isinstance(self._view.job.output, PacketOutput):
+            return None
+        look = self._view.packing(self._counted)
+        if self._unwanted.is_set():
+            return None
+        self._context.addJobTag(_MEASURING)
+        try:
+            found = _measured(look)
+        finally:
+            self._context.removeJobTag(_MEASURING)
+        return replace(found, all_measured=look.exact) if found else None
 
 
 def _facts(view: View) -> str:
@@ -168,16 +205,7 @@ def _rounded(found: Interval, value: str, low: str, high: str) -> dict[str, int]
     return {value: round(found.value), low: below, high: above}
 
 
-def _sampled_sizes(view: View, counted: Look) -> Sizes | None:
-    """Return the size of packets of sampled alerts; None when none of them passes, or there are no packets."""
-    if not isinstance(view.job.output, PacketOutput):
-        return None
-    look = view.packing(counted)
-    found = _measured(look)
-    return replace(found, all_measured=look.exact) if found else None
-
-
-def _sizes(view: View, counted: Look, measuring: Future[Sizes | None]) -> tuple[Sizes, bool]:
+def _sizes(view: View, counted: Look, measuring: Measuring) -> tuple[Sizes, bool]:
     """Return the size of packets, and whether it was measured; else it is guessed from the lake's columns."""
     found = None
     if counted.passing and isinstance(view.job.output, PacketOutput):
