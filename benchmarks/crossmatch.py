@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,6 +26,7 @@ import pyarrow.parquet as pq
 from alertferry.catalogs.cell_table import cell_table
 from alertferry.catalogs.counterparts import HITS, Position, matches, with_hits
 from alertferry.catalogs.model import Catalog
+from alertferry.core.local_spark import local_conf, python_environment
 from alertferry.core.run import SESSION
 
 RADIUS_ARCSEC = 1.5
@@ -109,12 +109,10 @@ def session(folder: Path) -> Any:
     """Return a session like that of a job, on two cores."""
     from pyspark.sql import SparkSession
 
-    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ.update(python_environment())
     options = {
-        "spark.ui.enabled": "false",
         "spark.driver.memory": "4g",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
+        **local_conf((), folder),
         "spark.local.dir": str(folder),
         "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
         **SESSION,

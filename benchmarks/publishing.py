@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,10 @@ from measuring import Bar, Cost, Row, median
 
 from alertferry.core.jars import fetch_jars, java_command
 from alertferry.core.job import Job
+from alertferry.core.local_spark import local_conf, python_environment
 from alertferry.core.render import render
 from alertferry.core.run import SESSION, STARTED_WITH, Run
 from alertferry.core.settings import load_settings
-from alertferry.core.spark_java import java_conf
 from alertferry.plugins.outputs.kafka import PRODUCER
 
 TOOLS = ("org.apache.kafka:kafka-tools:4.1.1",)
@@ -31,18 +30,15 @@ def session(home: Path) -> Any:
     """Return a Spark session as the local launcher makes it."""
     from pyspark.sql import SparkSession
 
-    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ.update(python_environment())
     settings = load_settings()
     builder = SparkSession.builder.master("local[*]")
     options = {
-        "spark.ui.enabled": "false",
         "spark.driver.memory": "6g",
-        "spark.driver.host": "127.0.0.1",
-        **java_conf(settings.spark_packages, home),
+        **local_conf(settings.spark_packages, home),
         **SESSION,
         **STARTED_WITH,
     }
-    options["spark.ui.showConsoleProgress"] = "false"
     for name, value in options.items():
         builder = builder.config(name, value)
     spark = builder.getOrCreate()

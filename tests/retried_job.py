@@ -23,18 +23,16 @@ def session(master):
     """Return a session whose tasks are tried four times."""
     from pyspark.sql import SparkSession
 
+    from alertferry.core.local_spark import CLASS_PATH, COMPILE_LATER, local_conf, python_environment
     from alertferry.core.run import SESSION, STARTED_WITH
     from alertferry.core.settings import SPARK_PACKAGES, load_settings
-    from alertferry.core.spark_java import CLASS_PATH, COMPILE_LATER, java_conf
 
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    java = java_conf(SPARK_PACKAGES, load_settings().home)
+    os.environ.update(python_environment())
+    local = local_conf(SPARK_PACKAGES, load_settings().home)
     options = {
-        "spark.ui.enabled": "false",
         "spark.driver.memory": "1g",
-        "spark.driver.host": "127.0.0.1",
-        **java,
-        "spark.executor.extraClassPath": java[CLASS_PATH],
+        **local,
+        "spark.executor.extraClassPath": local[CLASS_PATH],
         "spark.executor.extraJavaOptions": " ".join(COMPILE_LATER),
         "spark.speculation": "true",
         "spark.speculation.interval": "50ms",

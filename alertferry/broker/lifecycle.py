@@ -174,7 +174,7 @@ def _spawn(request: _Request, jars: tuple[Path, ...], hold: int) -> BrokerRecord
     port, controller_port = choose_ports(request.port, last)
     kept = settle_security(folder, request.security)
     _prepare(folder, server_properties(folder, port, controller_port, request.properties, kept), jars, kept)
-    archive = class_archive(jars)
+    archive = class_archive(jars).path
     dump = None if archive.exists() else archive.with_name(f"{archive.stem}-{os.getpid()}.jsa.part")
     log = folder / "broker.log"
     pid = spawn(broker_command(folder, jars, request.heap_mib, archive, dump), folder, log, hold)

@@ -74,18 +74,13 @@ def fetch_jars(
         return ()
     wanted = tuple(dict.fromkeys(coordinates))
     shipped = _shipped_jars() if for_spark else frozenset()
-    folder = _folder(wanted, home, shipped)
+    folder = home / "jars" / _folder_name(wanted, shipped)
     found = _contents(folder)
     if found:
         return found
     # One at a time, whatever the coordinates: Ivy's cache bears a single writer.
     with folder_lock(home / "jars"):
         return _contents(folder) or _fill(folder, wanted, home, shipped, ivy_settings)
-
-
-def jars_at_hand(coordinates: Sequence[str], home: Path) -> bool:
-    """Whether `fetch_jars` would find the jars of these coordinates for Spark without fetching."""
-    return not coordinates or bool(_contents(_folder(tuple(dict.fromkeys(coordinates)), home, _shipped_jars())))
 
 
 def java_command() -> str:
@@ -121,10 +116,6 @@ def _parse(coordinate: str) -> tuple[str, str, str]:
         raise UsageError(f"{coordinate!r} is not a Maven coordinate; write group:artifact:version")
     group, artifact, revision = match.groups()
     return group, artifact, revision
-
-
-def _folder(coordinates: Sequence[str], home: Path, shipped: frozenset[str]) -> Path:
-    return home / "jars" / _folder_name(coordinates, shipped)
 
 
 def _folder_name(coordinates: Sequence[str], shipped: frozenset[str]) -> str:

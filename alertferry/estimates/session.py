@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alertferry.core.local_spark import local_conf, python_environment
 from alertferry.core.run import SESSION, STARTED_WITH
 from alertferry.core.settings import Settings
-from alertferry.core.spark_java import java_conf
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -20,7 +19,7 @@ def start_spark(settings: Settings, folder: Path) -> SparkSession:
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ.update(python_environment())
     builder = SparkSession.builder.appName("alertferry estimates")
     for name, value in _options(settings, folder).items():
         builder = builder.config(name, value)
@@ -32,16 +31,12 @@ def start_spark(settings: Settings, folder: Path) -> SparkSession:
 def _options(settings: Settings, folder: Path) -> dict[str, str]:
     return {
         "spark.driver.memory": f"{_gigabytes()}g",
-        "spark.ui.showConsoleProgress": "false",
         **settings.spark_conf,
         **SESSION,
         **STARTED_WITH,
         "spark.master": "local[2]",
         "spark.submit.deployMode": "client",
-        "spark.ui.enabled": "false",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        **java_conf(settings.spark_packages, settings.home, f"-Dderby.system.home={folder}", "-XX:+UseSerialGC"),
+        **local_conf(settings.spark_packages, settings.home, f"-Dderby.system.home={folder}", "-XX:+UseSerialGC"),
         "spark.local.dir": str(folder / "spark"),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.shuffle.partitions": "2",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from alertferry.core.local_spark import local_conf, python_environment
 from alertferry.core.run import SESSION, STARTED_WITH
 from alertferry.core.settings import SPARK_PACKAGES, load_settings
-from alertferry.core.spark_java import java_conf
 from alertferry.core.steps import Alerts
 from alertferry.testing.contracts import NIGHTS
 
@@ -29,14 +28,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ.update(python_environment())
     folder = tmp_path_factory.mktemp("spark")
     options = {
-        "spark.ui.enabled": "false",
         "spark.driver.memory": "2g",
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        **java_conf(SPARK_PACKAGES, load_settings().home, f"-Dderby.system.home={folder}"),
+        **local_conf(SPARK_PACKAGES, load_settings().home, f"-Dderby.system.home={folder}"),
         "spark.local.dir": str(folder / "local"),
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.warehouse.dir": str(folder / "warehouse"),

@@ -8,10 +8,8 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -20,18 +18,22 @@ from pydantic import Field
 from alertferry.core import working_folder
 from alertferry.core.errors import UsageError
 from alertferry.core.hooks import hookimpl
+from alertferry.core.jars import pyspark_folder
 from alertferry.core.job import Job
 from alertferry.core.jobs import new_id
 from alertferry.core.jobs.abilities import FOLDER_OPTION, JOB_OPTION
 from alertferry.core.jobs.events import EVENTS_FILE, LOG_FILE, read_events, result_of
 from alertferry.core.jobs.processes import Process, process_of
+from alertferry.core.local_spark import local_conf, merged, python_environment
 from alertferry.core.run import STARTED_WITH
 from alertferry.core.settings import Settings, is_secret
-from alertferry.core.spark_java import java_conf, merged
 from alertferry.core.steps import Handle, Launcher, Status
 
 POLL_SECONDS = 0.1
 
+
+SUBMIT_SECONDS = 60.0
+"""Between a job's folder and its process there may be so much time."""
 
 SILENT_SECONDS = 600.0
 """A job on another machine counts as dead when its files have not changed for so long."""
@@ -99,21 +101,23 @@ class Local(Launcher):
         options = {
             **STARTED_WITH,
             "spark.master": f"local[{self.cores or '*'}]",
-            "spark.ui.enabled": "false",
             "spark.driver.memory": f"{_driver_gigabytes()}g",
-            "spark.driver.host": "127.0.0.1",
-            "spark.driver.bindAddress": "127.0.0.1",
-            "spark.ui.showConsoleProgress": "false",
             "spark.executor.heartbeatInterval": "1s",  # the counts of running tasks travel with it
             "spark.sql.warehouse.dir": str(folder / "warehouse"),
-            **java_conf(settings.spark_packages, settings.home),
+            **local_conf(
+                settings.spark_packages, settings.home, classes=lambda kept: kept.use_or_make(folder, _ended_well)
+            ),
         }
         options = merged(options, settings.spark_conf)
-        spark = _spark_home()
         hidden = {name: value for name, value in options.items() if is_secret(name)}
         shown = [(name, value) for name, value in options.items() if name not in hidden]
         confs = [part for name, value in shown for part in ("--conf", f"{name}={value}")]
-        return [str(spark / "bin" / "spark-submit"), *_private_conf(folder, hidden), *confs, str(folder / "job.py")]
+        return [
+            str(pyspark_folder() / "bin" / "spark-submit"),
+            *_private_conf(folder, hidden),
+            *confs,
+            str(folder / "job.py"),
+        ]
 
     def status(self, handle: Handle) -> Status:
         """Return the state, trusting the script's own result line and whether the process lives."""
@@ -162,10 +166,9 @@ _CHILDREN: dict[str, subprocess.Popen[bytes]] = {}
 
 def _environment(settings: Settings) -> dict[str, str]:
     """Return the job's environment: ours, with the settings that were read from files made explicit."""
-    explicit = {"ALERTFERRY_HOME": str(settings.home), "PYSPARK_PYTHON": sys.executable}
+    explicit = {"ALERTFERRY_HOME": str(settings.home), **python_environment()}
     explicit[working_folder.VARIABLE] = settings.spark_conf.get(FOLDER_OPTION) or working_folder.resolved("")
     explicit |= {f"ALERTFERRY_LAKE_{survey.upper()}": lake for survey, lake in settings.lakes.items()}
-    explicit |= {"PYSPARK_DRIVER_PYTHON": sys.executable, "SPARK_HOME": str(_spark_home())}
     if settings.bootstrap_servers:
         explicit["ALERTFERRY_BOOTSTRAP_SERVERS"] = settings.bootstrap_servers
     return {**os.environ, **explicit}
@@ -180,13 +183,6 @@ def _private_conf(folder: Path, options: Mapping[str, str]) -> list[str]:
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as stream:
         stream.write("\n".join(lines) + "\n")
     return ["--load-spark-defaults", "--properties-file", str(file)]
-
-
-def _spark_home() -> Path:
-    spec = find_spec("pyspark")
-    if spec is None or not spec.submodule_search_locations:
-        raise UsageError("running a job here needs Spark: pip install 'alertferry[spark]'")
-    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _driver_gigabytes() -> int:
@@ -220,6 +216,18 @@ def _running(script: Path) -> dict[str, Any] | None:
 
 def _process(handle: Handle) -> Process:
     return Process.model_validate(handle.details)
+
+
+def _ended_well(folder: Path) -> bool | None:
+    """Whether the job of a folder is complete and its processes gone; None while one runs, or is about to."""
+    try:
+        details = json.loads((folder / HANDLE_FILE).read_text())
+    except FileNotFoundError:
+        return None if folder.is_dir() and time.time() - folder.stat().st_mtime < SUBMIT_SECONDS else False
+    if _alive(Handle(folder.name, Local.kind, folder, details)):
+        return None
+    result = result_of(folder / EVENTS_FILE)
+    return result is not None and result["state"] == "complete"
 
 
 def _alive(handle: Handle) -> bool:
