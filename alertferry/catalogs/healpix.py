@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from alertferry.core.projection import quote
 
@@ -60,8 +61,30 @@ def with_cell(  # noqa: PLR0913 - four of them say which cell
     """
     from pyspark.sql import functions as F
 
-    stages = cell_stages(F.col(ra), F.col(dec), nside, nested=nested)
-    return staged(frame, stages, {"cell": name})
+    position = _position(F.col(ra), F.col(dec))
+    frame = frame.select("*", *(column.alias(_HIDDEN + part) for part, column in position.items()))
+    made = [_HIDDEN + part for part in position]
+    for columns in _later_columns(frame.sparkSession.sparkContext._gateway, nside, nested):
+        frame = frame.select("*", *columns.values())
+        made += columns
+    return frame.select(all_but(made), F.col(_HIDDEN + "cell").alias(name))
+
+
+@lru_cache(maxsize=64)
+def _later_columns(java: Any, nside: int, nested: bool) -> tuple[dict[str, Column], ...]:  # noqa: ARG001 - see below
+    """Return the columns of each stage behind the position, which are the same in every frame of one Java.
+
+    They are some hundred calls to Java, which for a small job or an estimate takes longer than computing them.
+    """
+    from pyspark.sql import functions as F
+
+    def get(name: str) -> Column:
+        return F.col(_HIDDEN + name)
+
+    stages = cell_stages(get("ra"), get("dec"), nside, nested=nested)[1:]
+    return tuple(
+        {_HIDDEN + name: column.alias(_HIDDEN + name) for name, column in stage(get).items()} for stage in stages
+    )
 
 
 def staged(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -37,8 +37,8 @@ PARQUET_MARGIN = 0.15
 KEPT_SECONDS = 120.0
 """How long a look at a job may serve another question about it."""
 
-_MEASURING = "measuring"
-"""Tag of Spark's jobs that measure packets."""
+MEASURED = 2_000
+"""Packets to measure, about, where many alerts pass: more of them say nothing new."""
 
 FEW = 10
 """With fewer passing alerts among those looked at, an estimate says how little it rests on."""
@@ -60,12 +60,11 @@ class Answerer:
         started = time.monotonic()
         view = self._view(job, settings, say)
         look = view.counting()
-        measuring = Measuring(self.spark, self._other, view, look)
-        with measuring:
+        with self._preparing(view, look) as packets:
             counts = look.counts
         steps = [(step.name, _interval(look, step, job)) for step in counts]
         total = steps[-1][1]
-        sizes, measured = _sizes(view, look, measuring)
+        sizes, measured = _sizes(view, look, packets)
         size = _bytes(total, sizes, job)
         return Estimate(
             **_rounded(total, "alerts", "low", "high"),
@@ -102,6 +101,21 @@ class Answerer:
             doctor=doctor,
         )
 
+    @contextmanager
+    def _preparing(self, view: View, look: Look) -> Iterator[Future[Look]]:
+        """Plan the packets of sampled alerts in another thread while the block counts how many alerts pass.
+
+        Planning keeps Python busy, counting keeps Spark busy.
+        """
+        from pyspark import inheritable_thread_target
+
+        # to Spark it is part of the same answer, and cancelled with that
+        planned = self._other.submit(inheritable_thread_target(self.spark)(_packets), view, look)
+        try:
+            yield planned
+        finally:
+            wait([planned])  # nobody else uses the view meanwhile
+
     def _view(self, job: Job, settings: Settings, say: Callable[[str], None]) -> View:
         """Return the view of a job; that of the question before, if it was about the same job a moment ago.
 
@@ -127,48 +141,11 @@ class Answerer:
             self._last = None
 
 
-class Measuring:
-    """Measures packets of sampled alerts in another thread, while the block counts how many alerts pass.
-
-    Where none does, or counting fails, nobody needs the sizes: what Spark does for them is cancelled.
-    """
-
-    def __init__(self, spark: SparkSession, thread: ThreadPoolExecutor, view: View, counted: Look) -> None:
-        self._context = spark.sparkContext
-        self._spark = spark
-        self._thread = thread
-        self._view = view
-        self._counted = counted
-        self._unwanted = threading.Event()
-
-    def __enter__(self) -> None:
-        from pyspark import inheritable_thread_target
-
-        # to Spark it is part of the same answer, and cancelled with that
-        measured: Callable[[], Sizes | None] = inheritable_thread_target(self._spark)(self._measured)
-        self._future = self._thread.submit(measured)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None or not self._counted.passing:
-            self._unwanted.set()
-            self._context.cancelJobsWithTag(_MEASURING)
-
-    def result(self) -> Sizes | None:
-        """Return the sizes; None when no sampled alert passes, or the output makes no packets."""
-        return self._future.result()
-
-    def _measured(self) -> Sizes | None:
-        if not isinstance(self._view.job.output, PacketOutput):
-            return None
-        look = self._view.packing(self._counted)
-        if self._unwanted.is_set():
-            return None
-        self._context.addJobTag(_MEASURING)
-        try:
-            found = _measured(look)
-        finally:
-            self._context.removeJobTag(_MEASURING)
-        return replace(found, all_measured=look.exact) if found else None
+def _packets(view: View, counted: Look) -> Look:
+    """Return the look that packets are made from, planned."""
+    look = view.packing(counted)
+    _ = look.plan.packing
+    return look
 
 
 def _facts(view: View) -> str:
@@ -205,13 +182,15 @@ def _rounded(found: Interval, value: str, low: str, high: str) -> dict[str, int]
     return {value: round(found.value), low: below, high: above}
 
 
-def _sizes(view: View, counted: Look, measuring: Measuring) -> tuple[Sizes, bool]:
+def _sizes(view: View, counted: Look, packets: Future[Look]) -> tuple[Sizes, bool]:
     """Return the size of packets, and whether it was measured; else it is guessed from the lake's columns."""
     found = None
     if counted.passing and isinstance(view.job.output, PacketOutput):
-        found = measuring.result()
+        look = packets.result()
+        expected = counted.passing * look.looked_at / counted.looked_at
+        found = _measured(look, max(1, int(expected / MEASURED)))
         if found:
-            return found, True
+            return replace(found, all_measured=look.exact and found.all_measured), True
         fetched = view.found(counted, FETCHED)
         found = _measured(fetched) if fetched else None
     if found:
@@ -226,8 +205,8 @@ def _bytes(total: Interval, sizes: Sizes, job: Job) -> Interval:
     return Interval(found.value, found.low * (1 - margin), found.high * (1 + margin))
 
 
-def _measured(look: Look) -> Sizes | None:
-    return measure(look.plan, look.plan.packing) if look.plan.packing else None
+def _measured(look: Look, one_of: int = 1) -> Sizes | None:
+    return measure(look.plan, look.plan.packing, one_of) if look.plan.packing else None
 
 
 def _records(look: Look, rows: int) -> list[dict[str, Any]]:

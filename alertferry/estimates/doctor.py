@@ -11,7 +11,7 @@ from alertferry.core.conditions import compile_condition, scan, split_lines
 from alertferry.core.job import Job
 from alertferry.core.projection import quote
 from alertferry.core.schema import Array, Map, Primitive, Struct, find
-from alertferry.core.steps import Alerts, Filter, Predicate, Step
+from alertferry.core.steps import Alerts, Filter, Step
 from alertferry.estimates.plan import StepCounts
 from alertferry.estimates.results import Diagnosis, FieldFacts, LineDiagnosis
 from alertferry.plugins.filters.sql import Sql
@@ -51,7 +51,7 @@ class _Line:
 
 
 def _lines(job: Job, start: Alerts) -> Iterator[LineDiagnosis]:
-    """Yield each SQL condition by itself, on the alerts with the columns that the job's filters add."""
+    """Yield each SQL condition by itself, on all alerts, with the columns that filters add where it asks for them."""
     from pyspark.sql import functions as F
 
     alerts = _with_columns(job, start)
@@ -72,10 +72,14 @@ def _lines(job: Job, start: Alerts) -> Iterator[LineDiagnosis]:
 
 
 def _with_columns(job: Job, alerts: Alerts) -> Alerts:
-    """Return the alerts with every column that the job derives or adds, no predicate applied."""
-    for step in job.filters:
+    """Return the alerts with the columns that conditions mention and the job derives or adds, no predicate applied.
+
+    A step that adds one keeps only the alerts for which it has a value.
+    """
+    for number, step in enumerate(job.filters):
         alerts = alerts.derive(step.mentions)
-        if not isinstance(step, Predicate):
+        later = _sql(job.filters[number:])
+        if any(condition.mentions(field.name) for condition in later for field in step.adds()):
             alerts = step.apply(alerts)
     return alerts
 
