@@ -7,7 +7,7 @@ import time
 import pytest
 
 from alertferry.consumer import verify
-from tests.consuming import Case, Nursery, Reader, expected, ids, order_line
+from tests.consuming import Case, Nursery, Reader, expected, ids, order_line, wait_for_files
 from tests.publishing import light_alerts, publish
 
 pytestmark = [pytest.mark.kafka, pytest.mark.soak]
@@ -16,15 +16,24 @@ COUNT = 60_000
 KILLS = 50
 
 
+def wait_for_a_moment(case: Case, chance: random.Random, complete: bool) -> None:
+    """Wait a random time: half of the kills come soon after the start, half soon after a file, however slow that is."""
+    if complete or chance.random() < 0.5:
+        time.sleep(chance.uniform(0.05, 0.6))
+    else:
+        wait_for_files(case.folder, len(list(case.folder.rglob("p*.*"))) + 1)
+        time.sleep(chance.uniform(0, 0.1))
+
+
 def kill_often(case: Case, nursery: Nursery, options: dict, numbers: list[int], seed: int) -> None:
     publish(case.servers, case.topic, light_alerts(COUNT), partitions=random.Random(seed).randrange(4, 13))
     print("seed", seed)
     chance = random.Random(seed)
-    codes = []
+    codes, found = [], []
     with Reader(case.folder) as reader:
         for _ in range(KILLS):
             child = nursery.start(order_line(case.settings, case.topic, case.folder, options))
-            time.sleep(chance.uniform(0.05, 0.6))
+            wait_for_a_moment(case, chance, len(found) == COUNT)
             codes.append(nursery.kill(child, chance.choice(numbers)))
             found = ids(case.folder) if any(case.folder.rglob("p*.*")) else []
             assert len(set(found)) == len(found)
