@@ -29,16 +29,17 @@ def diagnose(job: Job, start: Alerts, counts: Sequence[StepCounts]) -> Diagnosis
     name = totals[index][0]
     lines = tuple(_lines(job, start))
     message = f"{name!r} removed all {totals[index - 1][1]:,} alerts that reached it, of {totals[0][1]:,} looked at"
-    return Diagnosis(step=name, message=message + _advice(lines), lines=lines)
+    by_sql = isinstance(job.filters[index - 1], Sql)
+    return Diagnosis(step=name, message=message + _advice(lines, by_sql), lines=lines)
 
 
-def _advice(lines: Sequence[LineDiagnosis]) -> str:
-    """Return what the lines tell: one that nothing fulfils, or none."""
+def _advice(lines: Sequence[LineDiagnosis], by_sql: bool) -> str:
+    """Return what the lines tell: one that nothing fulfils, or that they exclude each other where they removed all."""
     never = [line for line in lines if line.passing == 0]
     parts = [f"; no alert fulfils {line.line!r}" for line in never[:3]]
     for line in never[:3]:
         parts += [f", and {fact.path} is always null" for fact in line.fields if fact.null_share == 1]
-    if lines and not never:
+    if by_sql and not never:
         parts = ["; each SQL condition alone is fulfilled by some alerts, but not all of them by the same"]
     return "".join(parts)
 
@@ -63,10 +64,12 @@ def _lines(job: Job, start: Alerts) -> Iterator[LineDiagnosis]:
     counts = [F.count_if(F.coalesce(line.condition, F.lit(False))).alias(f"l{n}") for n, line in enumerate(lines)]
     row = alerts.frame.agg(F.count(F.lit(1)).alias("all"), *counts, *measures).first()
     assert row is not None
+    if not row["all"]:
+        return  # a step that adds a column which conditions ask for left nothing to ask about
     described = {path: _facts(alerts.schema, path, number, row.asDict()) for number, path in enumerate(facts)}
     for number, line in enumerate(lines):
         passing = row[f"l{number}"]
-        share = passing / row["all"] if row["all"] else 0.0
+        share = passing / row["all"]
         fields = tuple(described[path] for path in line.paths)
         yield LineDiagnosis(line=line.text, passing=passing, share=share, fields=fields)
 
@@ -149,7 +152,7 @@ def _measures(schema: Struct, path: str, number: int) -> list[Column]:
 def _facts(schema: Struct, path: str, number: int, row: dict[str, Any]) -> FieldFacts:
     field = find(schema, path)
     name = f"size({path})" if field and isinstance(field.type, Array | Map) else path
-    share = row[f"n{number}"] / row["all"] if row["all"] else 0.0
+    share = row[f"n{number}"] / row["all"]
     return FieldFacts(path=name, min=_short(row.get(f"a{number}")), max=_short(row.get(f"z{number}")), null_share=share)
 
 

@@ -196,6 +196,19 @@ def test_the_doctor_tells_conditions_that_exclude_each_other(wide, home, samplin
     assert [line.passing > 0 for line in doctor.lines] == [True, True]
 
 
+def test_the_doctor_does_not_blame_conditions_for_a_catalogue_without_counterparts(wide, home, sampling, tmp_path):
+    (tmp_path / "far.csv").write_text("id,ra,dec\nfar,10,89.9\n")
+    match = {"kind": "crossmatch", "catalog": str(tmp_path / "far.csv"), "radius_arcsec": 1}
+    conditions = sql(f"{SNR} > 0"), sql("xmatch.separation_arcsec < 1")
+    doctor = sampling.estimate(lsst(wide["lsst"], conditions[0], match), home, silent).doctor
+    assert doctor.step == "crossmatch"
+    assert doctor.message.endswith("looked at")
+    assert doctor.lines[0].share == 1
+    doctor = sampling.estimate(lsst(wide["lsst"], match, *conditions), home, silent).doctor
+    assert (doctor.step, doctor.lines) == ("crossmatch", ())  # conditions ask for a column that only matches have
+    assert doctor.message.endswith("looked at")
+
+
 def test_the_doctor_knows_arrays_maps_texts_and_nulls(wide, home, sampling):
     lines = [
         "exists(prvDiaSources, x -> x.psfFlux > 1)",
