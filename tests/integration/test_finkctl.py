@@ -32,18 +32,17 @@ def rows_of(client, topic, outdir, *words) -> list[dict]:
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="real alerts (../shared/data) are not on this machine")
 @pytest.mark.parametrize(
-    ("survey", "delivery", "limits"),
+    ("survey", "limits"),
     [
-        ("ztf", "at-least-once", [40, None]),
-        ("lsst", "at-least-once", [10, None]),
-        pytest.param("ztf", "transactional", [40, None], marks=pytest.mark.soak),
+        ("ztf", [40, None]),
+        ("lsst", [10, None]),
     ],
 )
-def test_resumed_runs_give_our_rows(spark, broker, finkctl, tmp_path, monkeypatch, survey, delivery, limits):
+def test_resumed_runs_give_our_rows(spark, broker, finkctl, tmp_path, monkeypatch, survey, limits):
     monkeypatch.setenv("ALERTFERRY_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
     warm(broker.bootstrap_servers)
     source = {"kind": survey, "nights": NIGHTS[survey], "lake": str(DATA / "lake" / survey)}
-    output = {"kind": "kafka", "packet": "full", "partitions": 2, "delivery": delivery}
+    output = {"kind": "kafka", "packet": "full", "partitions": 2}
     topic = run_job(spark, Job.from_dict({"source": source, "output": output})).topic
     client = PeerClient(finkctl, tmp_path, survey)
     client.register(broker.bootstrap_servers)

@@ -61,7 +61,8 @@ class Kafka(PacketOutput):
     """What to do with a packet larger than the topic takes: fail (the job, naming the alert), drop-cutouts, or skip."""
 
     delivery: Literal["at-least-once", "transactional"] = "at-least-once"
-    """With transactional, no record is ever in the topic twice, however often Spark tries a task again; slower."""
+    """With transactional, no record is ever in the topic twice, however often Spark tries a task again; slower, and
+    not for readers who count offsets, as `finkctl` does."""
 
     @classmethod
     def examples(cls) -> tuple[Self, ...]:
