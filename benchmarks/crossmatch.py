@@ -122,6 +122,7 @@ def session(folder: Path) -> Any:
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
+    spark.sparkContext.addPyFile(__file__)  # functions of this file are found by its name
     return spark
 
 
