@@ -14,7 +14,6 @@ from alertferry.core.check import check_job
 from alertferry.core.errors import AlertferryError, DamagedError, IncompleteError, JobError, Problem, UsageError
 from alertferry.core.job import Job
 from alertferry.core.jobs import JobRecord
-from alertferry.core.lake_source import LakeSource
 from alertferry.core.receipt import Receipt
 from alertferry.core.registry import default_registry
 from alertferry.core.settings import Settings, load_settings
@@ -156,8 +155,6 @@ def _submit(
         problems = problems_of(job)
         if problems:
             raise JobError(problems)
-    if isinstance(job.source, LakeSource):
-        job.source.location(queue.settings)  # without a lake, Spark would say so half a minute later
     if job.output.kind == "kafka":
         _check_broker(job, owner, queue.settings)
     return queue.submit(job, context or here, owner=owner, launcher=launcher, waiter=waiter)
