@@ -142,7 +142,9 @@ class Answerer:
 
 
 def _packets(view: View, counted: Look) -> Look:
-    """Return the look that packets are made from, planned."""
+    """Return the look that packets are made from, planned; the same where the output makes none."""
+    if not isinstance(view.job.output, PacketOutput):
+        return counted
     look = view.packing(counted)
     _ = look.plan.packing
     return look
