@@ -78,7 +78,8 @@ def register_launchers() -> Sequence[type[Launcher]]:
 
 def small_job(name: str = "complete", nights: str = "2026-01-01") -> Job:
     """Return a job for the small launcher."""
-    source, output = {"kind": "lsst", "nights": [nights]}, {"kind": "files", "path": "out", "packet": "light-static"}
+    source = {"kind": "lsst", "nights": [nights], "lake": "s3a://nobody/looks"}
+    output = {"kind": "files", "path": "out", "packet": "light-static"}
     return Job.from_dict({"name": name, "source": source, "output": output})
 
 

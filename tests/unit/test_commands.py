@@ -86,6 +86,15 @@ def test_run_needs_a_broker(alertferry, tmp_path, lake, monkeypatch):
     assert "set ALERTFERRY_BOOTSTRAP_SERVERS, or start one here with `alertferry broker start`" in called.err
 
 
+def test_run_needs_a_lake(alertferry, tmp_path, monkeypatch):
+    monkeypatch.setenv("ALERTFERRY_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("ALERTFERRY_LAKE_LSST", raising=False)
+    called = alertferry("run", job(tmp_path, JOB.replace("kafka", f"files, path: {tmp_path}/out")))
+    assert called.code == 2
+    assert "no lake is known for lsst: set ALERTFERRY_LAKE_LSST or source.lake in the job" in called.err
+    assert not list(tmp_path.glob("home/jobs/*/job.py"))
+
+
 def test_a_broker_that_does_not_answer_is_named(alertferry, tmp_path, lake, monkeypatch):
     monkeypatch.setenv("ALERTFERRY_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     called = alertferry("run", job(tmp_path, JOB))

@@ -24,6 +24,7 @@ from alertferry.core.jobs import new_id
 from alertferry.core.jobs.abilities import FOLDER_OPTION, JOB_OPTION
 from alertferry.core.jobs.events import EVENTS_FILE, LOG_FILE, read_events, result_of
 from alertferry.core.jobs.processes import Process, process_of
+from alertferry.core.lake_source import LakeSource
 from alertferry.core.local_spark import local_conf, merged, python_environment
 from alertferry.core.run import STARTED_WITH
 from alertferry.core.settings import Settings, is_secret
@@ -59,9 +60,11 @@ class Local(Launcher):
         return cls(), cls(cores=1)
 
     def submit(self, job: Job, settings: Settings) -> Handle:
-        """Render the job into a folder of its own and start ``spark-submit``."""
+        """Render the job into a folder of its own and start ``spark-submit``. Raises `UsageError` without a lake."""
         from alertferry.core.render import render
 
+        if isinstance(job.source, LakeSource):
+            job.source.location(settings)  # without a lake, Spark would say so half a minute later
         folder = _folder(settings, settings.spark_conf.get(JOB_OPTION) or new_id())
         folder.mkdir(parents=True, mode=0o700)
         (folder / "job.yml").write_text(job.to_yaml())
