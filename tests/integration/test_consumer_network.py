@@ -13,6 +13,7 @@ from alertferry.core.settings import Settings
 from tests.consuming import Case, consuming, expected, ids
 from tests.proxy import proxied
 from tests.publishing import Publisher, delete_records, keyed, light_alerts, publish
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.kafka
 
@@ -144,15 +145,13 @@ def test_a_broker_that_is_restarted_five_times(case, jars_home, tmp_path_factory
             batch_alerts=50,
             workers=workers,
         )
-        until = time.monotonic() + 20
-        while not list(case.folder.glob("p*.parquet")) and time.monotonic() < until:
-            time.sleep(0.01)
+        until(lambda: list(case.folder.glob("p*.parquet")), pause=0.01)
     for _ in range(4):
         time.sleep(1)
         with running_broker(home, info.port, jars_home=jars_home):
             time.sleep(1.5)
     with running_broker(home, info.port, jars_home=jars_home):
-        said, _ = process.communicate(timeout=300)
+        said, _ = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 0, said
     whole(case, 60_000)
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -20,6 +19,7 @@ from alertferry.estimates import ask_estimate, stop_worker, warm_up
 from alertferry.estimates.client import _question
 from alertferry.estimates.place import Place, connect
 from alertferry.testing.contracts import NIGHTS
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.spark
 
@@ -73,19 +73,12 @@ def workers(home: Path) -> list[psutil.Process]:
     return found
 
 
-def until(condition, seconds=20.0):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.1)
-    return condition()
-
-
 def test_commands_and_python_share_one_worker(here, alertferry, tmp_path):
     file = tmp_path / "job.yml"
     file.write_text(job("diaSource.snr > 8").to_yaml())
     command = [sys.executable, "-m", "alertferry.cli", "estimate", str(file), "--json"]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
-    answers = [process.communicate(timeout=120) for process in both]
+    answers = [process.communicate(timeout=PATIENCE_SECONDS) for process in both]
     assert [process.returncode for process in both] == [0, 0], answers
     first, second = (json.loads(out) for out, _ in answers)
     assert {"alerts", "low", "high", "bytes", "steps"} <= set(first)

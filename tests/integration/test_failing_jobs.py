@@ -21,6 +21,7 @@ from alertferry.core.receipt import Manifest
 from alertferry.core.spark_errors import from_spark_error
 from alertferry.testing.simulator import simulate
 from tests.jobs import run_job
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
@@ -189,7 +190,7 @@ def events(environment) -> tuple[Path, list[dict]]:
 
 def wait_until_publishing(process, environment) -> tuple[Path, str]:
     """Wait until some alerts, but not all, are in the topic."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end and process.poll() is None:
         folder, seen = events(environment)
         if any(0 < (event.get("alerts_published") or 0) < 3000 for event in seen):
@@ -204,7 +205,7 @@ def test_a_killed_driver_leaves_a_topic_that_nobody_takes_for_complete(broker, s
     folder, topic = wait_until_publishing(process, environment)
     details = json.loads((folder / "handle.json").read_text())
     os.killpg(details["pid"], signal.SIGKILL)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 1
     assert "Spark ended without a result" in json.loads(out)["error"]
     assert "Traceback" not in err
@@ -222,7 +223,7 @@ def test_ctrl_c_cancels_and_the_topic_says_so(broker, slow_job, tmp_path, alertf
     folder, topic = wait_until_publishing(process, environment)
     details = json.loads((folder / "handle.json").read_text())
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 1
     assert json.loads(out)["state"] == "cancelled"
     assert "Traceback" not in err

@@ -20,6 +20,7 @@ from alertferry.current import current_settings
 from alertferry.testing.simulator import simulate
 from tests.jobs import run_job
 from tests.publishing import FIRST_ID, Publisher, keyed, light_alerts
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.kafka
 
@@ -67,7 +68,7 @@ def queue():
 
 def publishing(record):
     """Wait until some alerts of a job but not all are in its topic, and return the processes that belong to it."""
-    end, position = time.monotonic() + 120, 0
+    end, position = time.monotonic() + PATIENCE_SECONDS, 0
     while time.monotonic() < end:
         events, position = service.job_events(record.id, after=position)
         assert not service.show_job(record.id).over, service.job_log(record.id)
@@ -108,9 +109,7 @@ def test_a_job_killed_while_nobody_looks_is_found_failed_and_its_topic_says_so(b
     processes = publishing(record)
     topic = service.show_job(record.id).topic
     os.killpg(processes[0].pid, signal.SIGKILL)
-    end = time.monotonic() + 20
-    while any(map(runs, processes)) and time.monotonic() < end:
-        time.sleep(0.05)
+    until(lambda: not any(map(runs, processes)))
     assert last_manifest(broker, topic)[0].state == "publishing"
     found = alertferry("jobs", "list", "--json").json["jobs"][0]
     assert (found["state"], found["topic"]) == ("failed", topic)

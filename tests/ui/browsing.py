@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from alertferry.core.settings import load_settings
+from tests.waiting import PATIENCE_SECONDS
 
 CHROMIUM = Path("/usr/bin/chromium")
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
 
 
 @dataclass
@@ -35,7 +36,7 @@ class Dashboard:
         command = [sys.executable, "-m", "alertferry.cli", "ui", "--port", str(self.port), *self.options]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE_SECONDS
         while not (found := re.findall(r"http://localhost:(\d+)(\S*)", self.log.read_text())):
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < end, "the dashboard did not start: " + self.log.read_text()
@@ -57,7 +58,7 @@ class Dashboard:
     def stop(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=PATIENCE_SECONDS)
 
 
 @contextmanager

@@ -12,16 +12,10 @@ from alertferry.ui.imports import draft_from_file
 from alertferry.ui.session import Session, Site, attempt
 from alertferry.ui.steps.review import as_commands, as_python, as_yaml
 from alertferry.ui.wizard import Wizard
+from tests.waiting import until
 
 QUIET = Site(estimates=False)
 """No test of this file needs a JVM."""
-
-
-def until(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.01)
 
 
 @pytest.fixture

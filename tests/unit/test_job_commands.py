@@ -12,14 +12,7 @@ import pytest
 from alertferry import Files, service
 from alertferry.core.errors import AlertferryError, JobError, UsageError
 from tests.small_jobs import small_job
-
-
-def until(look, seconds=30):
-    end = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.05)
-    return found
+from tests.waiting import PATIENCE_SECONDS, until
 
 
 def over(job_id):
@@ -119,7 +112,7 @@ def test_ctrl_c_cancels_what_runs_and_what_waits(installation, file):
     time.sleep(0.3)
     for process in (second, first):
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
         assert (process.returncode, json.loads(out)["state"]) == (1, "cancelled"), err
         assert "Traceback" not in err
     assert [job.state for job in service.list_jobs()] == ["cancelled", "cancelled"]

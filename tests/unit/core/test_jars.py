@@ -14,6 +14,7 @@ import pytest
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.jars import explain_ivy, fetch_jars, java_command, pyspark_folder
 from alertferry.core.settings import SPARK_PACKAGES
+from tests.waiting import PATIENCE_SECONDS
 
 APP = "org.example:app:1.0"
 
@@ -212,7 +213,7 @@ def test_two_processes_at_once_share_one_fetch(repository: Repository, tmp_path:
     )
     command = [sys.executable, "-c", code, APP, str(tmp_path / "home"), str(repository.settings)]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    printed = [process.communicate(timeout=120)[0].split() for process in running]
+    printed = [process.communicate(timeout=PATIENCE_SECONDS)[0].split() for process in running]
     assert [process.returncode for process in running] == [0, 0, 0]
     assert printed[0] == printed[1] == printed[2]
     assert [Path(jar).read_bytes()[:2] for jar in printed[0]] == [b"PK", b"PK"]

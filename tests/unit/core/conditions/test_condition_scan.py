@@ -151,8 +151,8 @@ def test_the_caps_hold(text):
 
 def test_a_hostile_text_costs_little_time():
     texts = ["/*" * 1000, "'" * 1999, "\\" * 2000, "1" * 2000, "(" * 2000, "a." * 999, "`" * 1999, "-" * 2000]
-    started = time.monotonic()
+    started = time.process_time()
     for text in texts:
         with pytest.raises(ConditionError):
             scan(text)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1

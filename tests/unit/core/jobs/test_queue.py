@@ -16,6 +16,7 @@ from alertferry.core.jobs.events import EVENTS_FILE
 from alertferry.core.jobs.processes import Process, process_of, this_process
 from alertferry.core.steps import Handle
 from tests.small_jobs import small_job
+from tests.waiting import PATIENCE_SECONDS, until
 
 LOOKS = """
 import os, time
@@ -31,15 +32,6 @@ while len(list(settings.home.glob("ready-*"))) < 3:
 while queue.store.newest(states=("queued", "starting", "running")):
     queue.look()
 """
-
-
-def until(look, seconds=20):
-    """Look until the answer is true, and return it."""
-    end = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.02)
-    return found
 
 
 def look_until_over(installation, job_id):
@@ -130,7 +122,7 @@ def test_many_processes_start_each_job_once_and_never_too_many(installation, mon
     ids = {installation.submit("complete 0.1").id for _ in range(12)}
     lookers = [subprocess.Popen([sys.executable, "-c", LOOKS], stderr=subprocess.PIPE) for _ in range(2)]
     exec(LOOKS, {})
-    said = [looker.communicate(timeout=60)[1].decode() for looker in lookers]
+    said = [looker.communicate(timeout=PATIENCE_SECONDS)[1].decode() for looker in lookers]
     assert [looker.returncode for looker in lookers] == [0] * 2, said
     starts, ends = installation.lines("starts.txt"), dict(installation.lines("ends.txt"))
     assert sorted(job for job, _ in starts) == sorted(ids)

@@ -20,6 +20,7 @@ from alertferry.core.jobs.store import NewJob, Store
 from alertferry.core.jobs.tables import STORE, connect
 from alertferry.core.settings import Settings, load_settings
 from tests.small_jobs import small_job
+from tests.waiting import PATIENCE_SECONDS
 
 HERE = Context(working_folder="/work", lakes={"lsst": "hdfs:///lake"}, bootstrap_servers="b:1")
 
@@ -190,7 +191,7 @@ for _ in range(15):
 def test_many_processes_write_at_once_and_the_first_makes_the_tables(tmp_path):
     command = [sys.executable, "-c", WRITER, str(tmp_path / "home")]
     writers = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(2)]
-    said = [writer.communicate(timeout=60)[1].decode() for writer in writers]
+    said = [writer.communicate(timeout=PATIENCE_SECONDS)[1].decode() for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * 2, said
     store = Store.open(Settings(home=tmp_path / "home"))
     assert len(store.newest(states=["failed"], limit=1000)) == 30
