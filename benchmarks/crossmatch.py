@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from alertferry.catalogs.cell_table import cell_table
 from alertferry.catalogs.counterparts import HITS, Position, matches, with_hits
 from alertferry.catalogs.model import Catalog
-from alertferry.core.local_spark import local_conf, python_environment
+from alertferry.core.local_spark import COMPILE_LATER, local_conf, python_environment
 from alertferry.core.run import SESSION
 
 RADIUS_ARCSEC = 1.5
@@ -112,7 +112,7 @@ def session(folder: Path) -> Any:
     os.environ.update(python_environment())
     options = {
         "spark.driver.memory": "4g",
-        **local_conf((), folder),
+        **local_conf((), folder, *COMPILE_LATER),
         "spark.local.dir": str(folder),
         "spark.sql.execution.arrow.maxRecordsPerBatch": "10000",
         **SESSION,

@@ -14,7 +14,7 @@ from measuring import Bar, Cost, Row, median
 
 from alertferry.core.jars import fetch_jars, java_command
 from alertferry.core.job import Job
-from alertferry.core.local_spark import local_conf, python_environment
+from alertferry.core.local_spark import COMPILE_LATER, local_conf, python_environment
 from alertferry.core.render import render
 from alertferry.core.run import SESSION, STARTED_WITH, Run
 from alertferry.core.settings import load_settings
@@ -35,7 +35,7 @@ def session(home: Path) -> Any:
     builder = SparkSession.builder.master("local[*]")
     options = {
         "spark.driver.memory": "6g",
-        **local_conf(settings.spark_packages, home),
+        **local_conf(settings.spark_packages, home, *COMPILE_LATER),
         **SESSION,
         **STARTED_WITH,
     }

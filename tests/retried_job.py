@@ -28,7 +28,7 @@ def session(master):
     from alertferry.core.settings import SPARK_PACKAGES, load_settings
 
     os.environ.update(python_environment())
-    local = local_conf(SPARK_PACKAGES, load_settings().home)
+    local = local_conf(SPARK_PACKAGES, load_settings().home, *COMPILE_LATER)
     options = {
         "spark.driver.memory": "1g",
         **local,

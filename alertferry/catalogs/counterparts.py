@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from alertferry.catalogs.cell_table import CellTable
-from alertferry.catalogs.healpix import Get, all_but, staged, with_cell
+from alertferry.catalogs.healpix import Get, all_but, fused, staged, with_cell
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -151,7 +151,7 @@ def _with_vectors(frame: DataFrame, position: Position) -> DataFrame:
         level = F.cos(get("dec"))
         return {"x": level * F.cos(get("ra")), "y": level * F.sin(get("ra")), "z": F.sin(get("dec"))}
 
-    return staged(frame, [angles, vector], {"x": _X, "y": _Y, "z": _Z, "year": _YEAR})
+    return staged(frame, [fused([angles, vector], "x", "y", "z", "year")], {"x": _X, "y": _Y, "z": _Z, "year": _YEAR})
 
 
 def _hits(moves: bool) -> Column:

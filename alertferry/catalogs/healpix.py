@@ -3,8 +3,9 @@
 The scheme is that of Górski et al. (2005, ApJ 622, 759), in the order of operations of the HEALPix C++ library, which
 healpy wraps: equal operations on equal doubles round alike.
 
-Each step is a projection of its own. In one expression, Spark would repeat the sine of the declination dozens of
-times, and the generated method would grow beyond what the JVM compiles.
+It takes a few projections, one behind the other. In one expression, Spark would repeat the sine of the declination
+dozens of times, and the generated method would grow beyond what the JVM compiles; each projection in turn makes Spark
+generate code for a whole row.
 """
 
 from __future__ import annotations
@@ -61,18 +62,16 @@ def with_cell(  # noqa: PLR0913 - four of them say which cell
     """
     from pyspark.sql import functions as F
 
-    position = _position(F.col(ra), F.col(dec))
-    frame = frame.select("*", *(column.alias(_HIDDEN + part) for part, column in position.items()))
-    made = [_HIDDEN + part for part in position]
-    for columns in _later_columns(frame.sparkSession.sparkContext._gateway, nside, nested):
+    made: list[str] = []
+    for columns in _columns(frame.sparkSession.sparkContext._gateway, ra, dec, nside, nested):
         frame = frame.select("*", *columns.values())
         made += columns
     return frame.select(all_but(made), F.col(_HIDDEN + "cell").alias(name))
 
 
 @lru_cache(maxsize=64)
-def _later_columns(java: Any, nside: int, nested: bool) -> tuple[dict[str, Column], ...]:  # noqa: ARG001 - see below
-    """Return the columns of each stage behind the position, which are the same in every frame of one Java.
+def _columns(java: Any, ra: str, dec: str, nside: int, nested: bool) -> tuple[dict[str, Column], ...]:  # noqa: ARG001 - see below
+    """Return the columns of each stage, which are the same in every frame of one Java.
 
     They are some hundred calls to Java, which for a small job or an estimate takes longer than computing them.
     """
@@ -81,7 +80,7 @@ def _later_columns(java: Any, nside: int, nested: bool) -> tuple[dict[str, Colum
     def get(name: str) -> Column:
         return F.col(_HIDDEN + name)
 
-    stages = cell_stages(get("ra"), get("dec"), nside, nested=nested)[1:]
+    stages = cell_stages(F.col(ra), F.col(dec), nside, nested=nested)
     return tuple(
         {_HIDDEN + name: column.alias(_HIDDEN + name) for name, column in stage(get).items()} for stage in stages
     )
@@ -146,13 +145,41 @@ def _next_row(rows: Column, known: list[str], stage: Stage) -> tuple[Column, lis
     return F.transform(rows, extend), found
 
 
+def fused(stages: Sequence[Stage], *kept: str) -> Stage:
+    """Return one stage for several, which gives the columns ``kept``.
+
+    A later stage gets the expressions of an earlier one, as often as it asks for them: right for what is cheap or asked
+    for once. For every projection Spark generates and compiles code that copies the row, even where nothing calls it,
+    which is thousands of lines for an alert with its history.
+    """
+
+    def stage(get: Get) -> dict[str, Column]:
+        found: dict[str, Column] = {}
+
+        def known(name: str) -> Column:
+            return found[name] if name in found else get(name)
+
+        for part in stages:
+            found |= part(known)
+        return {name: found[name] for name in kept}
+
+    return stage
+
+
 def cell_stages(ra: Column, dec: Column, nside: int, *, nested: bool = False) -> list[Stage]:
     """Return the stages that compute ``cell``, for `staged` or `inlined`; ``nside`` is a power of two."""
     if nside < 1 or nside & (nside - 1) or nside > 1 << MAX_ORDER:
         raise ValueError(f"nside must be a power of two up to 2^{MAX_ORDER}, got {nside}")
-    before: list[Stage] = [lambda _: _position(ra, dec), _valid, _angles, _heights, lambda get: _slopes(get, nside)]
-    scheme = _nested(nside) if nested else _ring(nside)
-    return [*before, lambda get: _crossings(get, nside), *scheme, _cell]
+    direction = fused([lambda _: _position(ra, dec), _valid, _angles, _heights], "valid", "colatitude", "z", "turn")
+    slope = fused([lambda get: _slopes(get, nside)], "belt", "slope")
+    if nested:
+        return [
+            direction,
+            slope,
+            lambda get: _face(get, nside),
+            fused([lambda get: _nested(get, nside), _cell], "cell"),
+        ]
+    return [direction, slope, fused([lambda get: _ring(get, nside), _cell], "cell")]
 
 
 def _position(ra: Column, dec: Column) -> dict[str, Column]:
@@ -184,8 +211,8 @@ def _heights(get: Get) -> dict[str, Column]:
     """``z`` of the unit vector, and the quarters within one turn: rounding may give 4 for a tiny negative angle."""
     from pyspark.sql import functions as F
 
-    whole = F.lit(4.0) * F.floor(get("quarters") * F.lit(0.25)).cast("double")
-    return {"z": F.cos(get("colatitude")), "around": get("quarters") - whole}
+    around = get("quarters") - F.lit(4.0) * F.floor(get("quarters") * F.lit(0.25)).cast("double")
+    return {"z": F.cos(get("colatitude")), "turn": F.when(around < 4.0, around).otherwise(F.lit(0.0))}
 
 
 def _slopes(get: Get, nside: int) -> dict[str, Column]:
@@ -194,9 +221,8 @@ def _slopes(get: Get, nside: int) -> dict[str, Column]:
 
     height = F.abs(get("z"))
     belt = height <= 2 / 3
-    turn = F.when(get("around") < 4.0, get("around")).otherwise(F.lit(0.0))
     in_belt = F.lit(float(nside)) * get("z") * F.lit(0.75)
-    return {"belt": belt, "turn": turn, "slope": F.when(belt, in_belt).otherwise(_from_pole(get, height, nside))}
+    return {"belt": belt, "slope": F.when(belt, in_belt).otherwise(_from_pole(get, height, nside))}
 
 
 def _from_pole(get: Get, height: Column, nside: int) -> Column:
@@ -209,96 +235,71 @@ def _from_pole(get: Get, height: Column, nside: int) -> Column:
     return F.when(close, F.coalesce(by_sine, F.lit(0.0))).otherwise(size * F.sqrt(three * (one - height)))
 
 
-def _crossings(get: Get, nside: int) -> dict[str, Column]:
-    """Count the edges of either family between the position and the origin."""
+def _crossings(get: Get, nside: int) -> tuple[tuple[Column, Column], tuple[Column, Column]]:
+    """Count the falling and the rising edges between the position and the origin: in the belt, and in a cap."""
     from pyspark.sql import functions as F
 
     rise = F.lit(float(nside)) * (F.lit(0.5) + get("turn"))
     part = get("turn") - F.floor(get("turn")).cast("double")
-    falling = F.when(get("belt"), rise - get("slope")).otherwise(part * get("slope"))
-    rising = F.when(get("belt"), rise + get("slope")).otherwise((F.lit(1.0) - part) * get("slope"))
-    return {"falling": falling.cast("bigint"), "rising": rising.cast("bigint")}
+    in_belt = rise - get("slope"), rise + get("slope")
+    in_cap = part * get("slope"), (F.lit(1.0) - part) * get("slope")
+    falling, rising = ((belt.cast("bigint"), cap.cast("bigint")) for belt, cap in zip(in_belt, in_cap, strict=True))
+    return (falling[0], rising[0]), (falling[1], rising[1])
 
 
-def _ring(nside: int) -> list[Stage]:
-    """Ring (counted from the pole in the caps) and place in it."""
+def _ring(get: Get, nside: int) -> dict[str, Column]:
+    """Return the index by ring (counted from the pole in the caps) and place in it."""
     from pyspark.sql import functions as F
 
-    def ring(get: Get) -> dict[str, Column]:
-        jp, jm = get("falling"), get("rising")
-        return {"ring": F.when(get("belt"), jp - jm + (nside + 1)).otherwise(jp + jm + 1)}
-
-    def place(get: Get) -> dict[str, Column]:
-        shift = 1 - get("ring").bitwiseAND(F.lit(1))
-        twice = get("falling") + get("rising") + shift + (7 * nside + 1)
-        in_belt = F.shiftright(twice, 1).bitwiseAND(F.lit(4 * nside - 1))
-        return {
-            "place": F.when(get("belt"), in_belt).otherwise((get("turn") * get("ring").cast("double")).cast("bigint"))
-        }
-
-    def index(get: Get) -> dict[str, Column]:
-        ring, place = get("ring"), get("place")
-        in_belt = (ring - 1) * (4 * nside) + place + 2 * nside * (nside - 1)
-        north, south = 2 * ring * (ring - 1) + place, 12 * nside * nside - 2 * ring * (ring + 1) + place
-        return {"index": F.when(get("belt"), in_belt).when(get("z") > 0.0, north).otherwise(south)}
-
-    return [ring, place, index]
+    (falling, rising), (inner, outer) = _crossings(get, nside)
+    ring = falling - rising + (nside + 1)
+    twice = falling + rising + (1 - ring.bitwiseAND(F.lit(1))) + (7 * nside + 1)
+    place = F.shiftright(twice, 1).bitwiseAND(F.lit(4 * nside - 1))
+    in_belt = (ring - 1) * (4 * nside) + place + 2 * nside * (nside - 1)
+    ring = inner + outer + 1
+    place = (get("turn") * ring.cast("double")).cast("bigint")
+    north, south = 2 * ring * (ring - 1) + place, 12 * nside * nside - 2 * ring * (ring + 1) + place
+    return {"index": F.when(get("belt"), in_belt).when(get("z") > 0.0, north).otherwise(south)}
 
 
-def _nested(nside: int) -> list[Stage]:
-    """Find base cell and place in it; the index interleaves the bits of the two coordinates."""
+def _face(get: Get, nside: int) -> dict[str, Column]:
+    """Find the base cell, and the place in it by two coordinates."""
     from pyspark.sql import functions as F
 
-    order, last = nside.bit_length() - 1, nside - 1
-
-    def rows(get: Get) -> dict[str, Column]:
-        inside = F.lit(last)
-        return {
-            "face_p": F.when(get("belt"), F.shiftright(get("falling"), order)).otherwise(F.floor(get("turn"))),
-            "face_m": F.shiftright(get("rising"), order),
-            "p": F.when(get("belt"), get("falling").bitwiseAND(inside)).otherwise(F.least(get("falling"), inside)),
-            "m": F.when(get("belt"), get("rising").bitwiseAND(inside)).otherwise(F.least(get("rising"), inside)),
-        }
-
-    def face(get: Get) -> dict[str, Column]:
-        p, m, north = get("face_p"), get("face_m"), get("z") > 0.0
-        in_belt = F.when(p == m, p.bitwiseOR(F.lit(4))).when(p < m, p).otherwise(m + 8)
-        return {
-            "face": F.when(get("belt"), in_belt).when(north, p).otherwise(p + 8),
-            "x0": F.when(get("belt"), get("m")).when(north, last - get("m")).otherwise(get("p")),
-            "y0": F.when(get("belt") | north, last - get("p")).otherwise(get("m")),
-        }
-
-    def index(get: Get) -> dict[str, Column]:
-        bits = get(f"x{len(_SPREAD)}").bitwiseOR(F.shiftleft(get(f"y{len(_SPREAD)}"), 1))
-        return {"index": F.shiftleft(get("face"), 2 * order).bitwiseOR(bits)}
-
-    return [rows, face, *(_spread(step) for step in range(len(_SPREAD))), index]
+    order, inside, north = nside.bit_length() - 1, F.lit(nside - 1), get("z") > 0.0
+    (falling, rising), (inner, outer) = _crossings(get, nside)
+    p, m, quarter = F.shiftright(falling, order), F.shiftright(rising, order), F.floor(get("turn"))
+    in_belt = F.when(p == m, p.bitwiseOR(F.lit(4))).when(p < m, p).otherwise(m + 8)
+    inner, outer = F.least(inner, inside), F.least(outer, inside)
+    return {
+        "face": F.when(get("belt"), in_belt).when(north, quarter).otherwise(quarter + 8),
+        "x": F.when(get("belt"), rising.bitwiseAND(inside)).when(north, inside - outer).otherwise(inner),
+        "y": F.when(get("belt"), inside - falling.bitwiseAND(inside)).when(north, inside - inner).otherwise(outer),
+    }
 
 
-_SPREAD = (
-    (16, 0x0000FFFF0000FFFF),
-    (8, 0x00FF00FF00FF00FF),
-    (4, 0x0F0F0F0F0F0F0F0F),
-    (2, 0x3333333333333333),
-    (1, 0x5555555555555555),
-)
-"""Shifts and masks that move the bits of a number to every second place."""
-
-
-def _spread(step: int) -> Stage:
+def _nested(get: Get, nside: int) -> dict[str, Column]:
+    """Return the index of the base cell and the interleaved bits of the two coordinates."""
     from pyspark.sql import functions as F
 
-    shift, mask = _SPREAD[step]
+    order = nside.bit_length() - 1
+    bits = _spread(get("x"), order).bitwiseOR(F.shiftleft(_spread(get("y"), order), 1))
+    return {"index": F.shiftleft(get("face"), 2 * order).bitwiseOR(bits)}
 
-    def spread(get: Get) -> dict[str, Column]:
-        wide = {name: get(f"{name}{step}") for name in "xy"}
-        return {
-            f"{name}{step + 1}": F.shiftleft(bits, shift).bitwiseOR(bits).bitwiseAND(F.lit(mask))
-            for name, bits in wide.items()
-        }
 
-    return spread
+_SPREAD = "array(" + ", ".join(f"{int(format(byte, 'b'), 4)}L" for byte in range(256)) + ")"
+"""Bytes with their bits at every second place: the number with the same digits, to base 4."""
+
+
+def _spread(number: Column, order: int) -> Column:
+    """Move each of the ``order`` bits of a number to twice its place, byte by byte."""
+    from pyspark.sql import functions as F
+
+    table, found = F.expr(_SPREAD), F.lit(0).cast("bigint")
+    for shift in range(0, order, 8):
+        byte = F.shiftright(number, shift).bitwiseAND(F.lit(255)).cast("int")
+        found = found.bitwiseOR(F.shiftleft(F.get(table, byte), 2 * shift))
+    return found
 
 
 def _cell(get: Get) -> dict[str, Column]:

@@ -12,7 +12,7 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING
 
-from alertferry.catalogs.healpix import Get, Stage, cell_stages
+from alertferry.catalogs.healpix import Get, Stage, cell_stages, fused
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -91,7 +91,9 @@ def polygon_stages(ra: Column, dec: Column, polygon: FlatPolygon) -> list[Stage]
     counts = _crossing_stages(polygon)
     total = [f"count{index}" for index in range(len(counts))]
     return [
-        *(angles, vector, plane, project, *counts),
+        fused([angles, vector], "usable", "x", "y", "z"),
+        fused([plane, project], "u", "v"),
+        *counts,
         lambda get: {"inside": _settled((reduce(add, map(get, total)) % 2) == 1)},
     ]
 
@@ -141,7 +143,8 @@ def coverage_stages(ra: Column, dec: Column, coverage: Coverage) -> list[Stage]:
         found = InternalFunction.array_binary_search(get("bounds"), get("cell"))
         return {"inside": _settled(found.bitwiseAND(1) == 0)}
 
-    return [*cell_stages(ra, dec, 2**coverage.order, nested=True), inside]
+    *before, cell = cell_stages(ra, dec, 2**coverage.order, nested=True)
+    return [*before, fused([cell, inside], "inside")]
 
 
 def _settled(decision: Column) -> Column:

@@ -1,4 +1,4 @@
-"""Spark on this machine: closed to others, the connectors on its class path, a quick start, late compiling.
+"""Spark on this machine: closed to others, the connectors on its class path, a quick start.
 
 On two cores, much of a small job's time went into loading classes one by one, and into the optimising compiler working
 on code that ran for a moment.
@@ -17,8 +17,6 @@ from alertferry.core.jars import fetch_jars, pyspark_folder
 CLASS_PATH = "spark.driver.extraClassPath"
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 
-# Ten times the JDK's own thresholds of the optimising compiler: what a long job spends its time in is compiled a
-# moment later, and what a short one runs once no longer keeps a core from its tasks.
 COMPILE_LATER = (
     "-XX:+IgnoreUnrecognizedVMOptions",
     "-XX:Tier4InvocationThreshold=50000",
@@ -26,6 +24,11 @@ COMPILE_LATER = (
     "-XX:Tier4CompileThreshold=150000",
     "-XX:Tier4BackEdgeThreshold=400000",
 )
+"""Java options for one job: ten times the JDK's own thresholds of the optimising compiler.
+
+What a long job spends its time in is compiled a moment later, and what a short one runs once no longer keeps a core
+from its tasks. A process that answers for hours is better off with the JDK's.
+"""
 
 
 def _use(archive: ClassArchive) -> tuple[str, ...]:
@@ -61,7 +64,7 @@ def local_conf(
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         CLASS_PATH: os.pathsep.join(map(str, jars)),  # not as spark.jars: one JVM needs no copies sent to itself
-        JAVA_OPTIONS: " ".join((*COMPILE_LATER, *kept, *options)),
+        JAVA_OPTIONS: " ".join((*kept, *options)),
     }
 
 

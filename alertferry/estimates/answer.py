@@ -87,10 +87,7 @@ class Answerer:
         packing = source.plan.packing
         if packing is None:
             raise UsageError(f"output: records of kind {job.output.kind!r} cannot be previewed")
-        found = records(source.plan, packing, rows)
-        if len(found) < min(rows, look.passing) and not source.exact:
-            fetched = view.found(look, rows)
-            found = _records(fetched, rows) if fetched else found
+        found = _some(view, look, source, rows) if look.passing else []
         doctor = None if found else look.diagnosis
         return Preview(
             columns=columns(packing.avro_schema),
@@ -150,6 +147,20 @@ def _packets(view: View, counted: Look) -> Look:
     return look
 
 
+def _some(view: View, counted: Look, source: Look, rows: int) -> list[dict[str, Any]]:
+    """Return some records of a job that lets some pass: those of the look for packets, unless it has too few."""
+    found = [] if _expected(counted, source) < rows and not source.exact else _records(source, rows)
+    if len(found) < min(rows, counted.passing) and not source.exact:
+        fetched = view.found(counted, rows)
+        found = (_records(fetched, rows) if fetched else []) or found or _records(source, rows)
+    return found
+
+
+def _expected(counted: Look, source: Look) -> float:
+    """Return how many alerts of a look should pass, by how many of those counted do."""
+    return counted.passing * source.looked_at / counted.looked_at
+
+
 def _facts(view: View) -> str:
     """Return all that an answer depends on, the state of files included; empty when that cannot be known."""
     if view.nights is None:
@@ -189,8 +200,7 @@ def _sizes(view: View, counted: Look, packets: Future[Look]) -> tuple[Sizes, boo
     found = None
     if counted.passing and isinstance(view.job.output, PacketOutput):
         look = packets.result()
-        expected = counted.passing * look.looked_at / counted.looked_at
-        found = _measured(look, max(1, int(expected / MEASURED)))
+        found = _measured(look, max(1, int(_expected(counted, look) / MEASURED)))
         if found:
             return replace(found, all_measured=look.exact and found.all_measured), True
         fetched = view.found(counted, FETCHED)

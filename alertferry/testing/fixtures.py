@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alertferry.core.local_spark import local_conf, python_environment
+from alertferry.core.local_spark import COMPILE_LATER, local_conf, python_environment
 from alertferry.core.run import SESSION, STARTED_WITH
 from alertferry.core.settings import SPARK_PACKAGES, load_settings
 from alertferry.core.steps import Alerts
@@ -32,7 +32,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     folder = tmp_path_factory.mktemp("spark")
     options = {
         "spark.driver.memory": "2g",
-        **local_conf(SPARK_PACKAGES, load_settings().home, f"-Dderby.system.home={folder}"),
+        **local_conf(SPARK_PACKAGES, load_settings().home, *COMPILE_LATER, f"-Dderby.system.home={folder}"),
         "spark.local.dir": str(folder / "local"),
         "spark.sql.shuffle.partitions": "2",
         "spark.sql.warehouse.dir": str(folder / "warehouse"),

@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from alertferry.catalogs.healpix import with_cell
 from alertferry.core.settings import load_settings
 from alertferry.plugins.filters.combine import NoneOf
+from alertferry.plugins.filters.region import Region
 from alertferry.plugins.filters.sql import Sql
 from alertferry.plugins.sources.lsst import Lsst
 
@@ -47,3 +49,19 @@ def test_only_what_is_needed_is_read(plan):
 def test_everything_is_native(plan):
     text = plan(Sql(where=["exists(prvDiaSources, x -> x.psfFlux > 10)"]), NoneOf(of=[Sql(where=["pred.is_sso"])]))
     assert not re.search(r"Python|Arrow|Pandas", text)
+
+
+@pytest.mark.parametrize(
+    ("step", "most"),
+    [(Region(polygon=((120, -10), (180, -20), (230, 40))), 4), (Region(moc="1/30-40 2/3 3/77"), 6)],
+    ids=["polygon", "map"],
+)
+def test_few_projections_of_whole_alerts(plan, step, most):
+    """For every one of them Spark compiles code that copies all fields, whether it is called or not."""
+    assert len(re.findall(r"\bProject ", plan(step, columns=["*"]))) <= most
+
+
+def test_few_projections_to_find_cells(spark, lakes):
+    alerts = Lsst(nights=["2026-03-01"], lake=str(lakes["lsst"])).load(spark, load_settings())
+    celled = with_cell(alerts.frame, "diaSource.ra", "diaSource.dec", 1024)
+    assert len(re.findall(r"\bProject ", celled._jdf.queryExecution().executedPlan().toString())) <= 3

@@ -25,7 +25,7 @@ from alertferry.core.jobs.abilities import FOLDER_OPTION, JOB_OPTION
 from alertferry.core.jobs.events import EVENTS_FILE, LOG_FILE, read_events, result_of
 from alertferry.core.jobs.processes import Process, process_of
 from alertferry.core.lake_source import LakeSource
-from alertferry.core.local_spark import local_conf, merged, python_environment
+from alertferry.core.local_spark import COMPILE_LATER, local_conf, merged, python_environment
 from alertferry.core.run import STARTED_WITH
 from alertferry.core.settings import Settings, is_secret
 from alertferry.core.steps import Handle, Launcher, Status
@@ -108,7 +108,10 @@ class Local(Launcher):
             "spark.executor.heartbeatInterval": "1s",  # the counts of running tasks travel with it
             "spark.sql.warehouse.dir": str(folder / "warehouse"),
             **local_conf(
-                settings.spark_packages, settings.home, classes=lambda kept: kept.use_or_make(folder, _ended_well)
+                settings.spark_packages,
+                settings.home,
+                *COMPILE_LATER,
+                classes=lambda kept: kept.use_or_make(folder, _ended_well),
             ),
         }
         options = merged(options, settings.spark_conf)
