@@ -13,12 +13,13 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlparse, urlsplit
 
 import platformdirs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from alertferry.core.errors import UsageError, did_you_mean
+from alertferry.core.working_folder import resolved
 
 SPARK_PACKAGES = (
     "org.apache.spark:spark-avro_2.13:4.0.0",
@@ -47,6 +48,16 @@ Options = Annotated[dict[str, str], BeforeValidator(_options)]
 """Options by their dotted names."""
 
 
+def _absolute(path: Path) -> Path:
+    """Jobs and estimates run in folders of their own, and must find the same files."""
+    return Path(resolved(str(path)))
+
+
+def _located(place: str) -> str:
+    """Return a path as an absolute one, a URL as it is."""
+    return resolved(place) if place and not urlparse(place).scheme else place
+
+
 class Settings(BaseModel):
     """Everything that belongs to the machine or the site, never to a job.
 
@@ -64,9 +75,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("alertferry")))
+    home: Annotated[Path, AfterValidator(_absolute)] = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("alertferry"))
+    )
     bootstrap_servers: str | None = None
-    lakes: dict[str, str] = Field(default_factory=dict)
+    lakes: dict[str, Annotated[str, AfterValidator(_located)]] = Field(default_factory=dict)
     launcher: str = "local"
     spark_conf: Options = Field(default_factory=dict, repr=False)
     spark_packages: tuple[str, ...] = SPARK_PACKAGES
@@ -86,7 +99,7 @@ class Settings(BaseModel):
     max_running_jobs: int = Field(default=1, ge=1)
     max_jobs_per_hour: int = Field(default=20, ge=1)
     job_retention_days: float = Field(default=30, gt=0)
-    tns_table: str | None = None
+    tns_table: Annotated[str, AfterValidator(_located)] | None = None
     catalog_retention_hours: float = Field(default=24, gt=0)
 
     def secrets(self) -> tuple[str, ...]:
@@ -150,7 +163,7 @@ def _files(env: Mapping[str, str]) -> list[tuple[Path, bool]]:
     folder = Path(base) / "alertferry" if base else Path(platformdirs.user_config_dir("alertferry"))
     files = [(folder / "alertferry.toml", False)]
     if env.get("ALERTFERRY_CONFIG"):
-        files.append((Path(env["ALERTFERRY_CONFIG"]), True))
+        files.append((Path(resolved(env["ALERTFERRY_CONFIG"])), True))
     return files
 
 

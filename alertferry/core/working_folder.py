@@ -1,4 +1,4 @@
-"""Where relative file names of a job start: the folder of whoever submitted it, wherever it runs on this machine."""
+"""Where relative names start: in the folder of whoever submitted a job, wherever it runs on this machine."""
 
 from __future__ import annotations
 
@@ -12,3 +12,9 @@ VARIABLE = "ALERTFERRY_WORKING_FOLDER"
 def resolved(path: str) -> str:
     """Return the absolute path of a file that a job names."""
     return str(Path(os.environ.get(VARIABLE) or Path.cwd(), Path(path).expanduser()))
+
+
+def python_path() -> dict[str, str]:
+    """Return the ``PYTHONPATH`` for processes that start in another folder: as it is set here, in absolute paths."""
+    given = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, given.split(os.pathsep)))} if given else {}

@@ -24,6 +24,7 @@ from tests.waiting import PATIENCE_SECONDS, until
 pytestmark = pytest.mark.spark
 
 NIGHT = str(NIGHTS[0])
+RELATIVE = ("ALERTFERRY_HOME", "ALERTFERRY_LAKE_LSST")
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +74,13 @@ def workers(home: Path) -> list[psutil.Process]:
     return found
 
 
-def test_commands_and_python_share_one_worker(here, alertferry, tmp_path):
+def test_commands_and_python_share_one_worker(here, lakes, alertferry, tmp_path):
     file = tmp_path / "job.yml"
     file.write_text(job("diaSource.snr > 8").to_yaml())
     command = [sys.executable, "-m", "alertferry.cli", "estimate", str(file), "--json"]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    relative = {name: os.path.relpath(os.environ[name], lakes["lsst"].parent) for name in RELATIVE}
+    places = ({}, {"cwd": lakes["lsst"].parent, "env": os.environ | relative})
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **place) for place in places]
     answers = [process.communicate(timeout=PATIENCE_SECONDS) for process in both]
     assert [process.returncode for process in both] == [0, 0], answers
     first, second = (json.loads(out) for out, _ in answers)

@@ -1,7 +1,10 @@
+import os
+
 import pytest
 
 from alertferry.core.errors import UsageError
 from alertferry.core.settings import load_settings
+from alertferry.core.working_folder import VARIABLE, python_path
 
 
 def read(tmp_path, text="", **environ):
@@ -22,6 +25,26 @@ def test_later_places_win(tmp_path):
     )
     assert (settings.launcher, settings.bootstrap_servers, settings.topic_partitions) == ("cluster", "c:1", 3)
     assert settings.lakes == {"ztf": "/file", "lsst": "/named"}
+
+
+def test_relative_paths_are_those_of_this_folder_for_whoever_runs_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "named.toml").write_text('tns_table = "tns.parquet"\n[lakes]\nztf = "lakes/ztf"')
+    settings = read(tmp_path, ALERTFERRY_HOME="h", ALERTFERRY_CONFIG="named.toml", ALERTFERRY_LAKE_LSST="hdfs://n/lake")
+    assert settings.home == tmp_path / "h"
+    assert settings.lakes == {"ztf": str(tmp_path / "lakes/ztf"), "lsst": "hdfs://n/lake"}
+    assert settings.tns_table == str(tmp_path / "tns.parquet")
+    monkeypatch.chdir("/")
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    assert read(tmp_path, ALERTFERRY_HOME="h", ALERTFERRY_CONFIG="named.toml").home == tmp_path / "h"
+
+
+def test_python_finds_relative_folders_from_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["src", "/abs", ""]))
+    assert python_path() == {"PYTHONPATH": os.pathsep.join([str(tmp_path / "src"), "/abs", str(tmp_path)])}
+    monkeypatch.delenv("PYTHONPATH")
+    assert python_path() == {}
 
 
 def test_environment_names(tmp_path):
