@@ -198,11 +198,17 @@ def _driver_gigabytes() -> int:
 
 
 def _last_words(folder: Path) -> str:
-    log = folder / LOG_FILE
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    # Python's own may stand among the events
+    lines = [line for name in (LOG_FILE, EVENTS_FILE) for line in _lines(folder / name) if not line.startswith("{")]
     telling = [line for line in lines if "Error" in line or "Exception" in line] or lines
-    said = telling[-1].strip()[:500] if telling else "it left no log"
+    said = telling[-1].strip()[:500] if telling else "its log does not say why"
     return f"Spark ended without a result ({said}); see `alertferry jobs log {folder.name}`"
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a log, without what is routine."""
+    found = path.read_text(errors="replace").splitlines() if path.exists() else []
+    return [line for line in found if line.strip() and " INFO " not in line]
 
 
 def _folder(settings: Settings, id: str) -> Path:
