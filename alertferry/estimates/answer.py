@@ -149,11 +149,13 @@ def _packets(view: View, counted: Look) -> Look:
 
 def _some(view: View, counted: Look, source: Look, rows: int) -> list[dict[str, Any]]:
     """Return some records of a job that lets some pass: those of the look for packets, unless it has too few."""
-    found = [] if _expected(counted, source) < rows and not source.exact else _records(source, rows)
-    if len(found) < min(rows, counted.passing) and not source.exact:
-        fetched = view.found(counted, rows)
-        found = (_records(fetched, rows) if fetched else []) or found or _records(source, rows)
-    return found
+    likely = source.exact or _expected(counted, source) >= rows
+    found = _records(source, rows) if likely else []
+    if source.exact or len(found) >= min(rows, counted.passing):
+        return found
+    fetched = view.found(counted, rows)
+    more = _records(fetched, rows) if fetched else []
+    return more or found or ([] if likely else _records(source, rows))
 
 
 def _expected(counted: Look, source: Look) -> float:
