@@ -171,15 +171,10 @@ def cell_stages(ra: Column, dec: Column, nside: int, *, nested: bool = False) ->
     if nside < 1 or nside & (nside - 1) or nside > 1 << MAX_ORDER:
         raise ValueError(f"nside must be a power of two up to 2^{MAX_ORDER}, got {nside}")
     direction = fused([lambda _: _position(ra, dec), _valid, _angles, _heights], "valid", "colatitude", "z", "turn")
-    slope = fused([lambda get: _slopes(get, nside)], "belt", "slope")
+    before: list[Stage] = [direction, lambda get: _slopes(get, nside)]
     if nested:
-        return [
-            direction,
-            slope,
-            lambda get: _face(get, nside),
-            fused([lambda get: _nested(get, nside), _cell], "cell"),
-        ]
-    return [direction, slope, fused([lambda get: _ring(get, nside), _cell], "cell")]
+        return [*before, lambda get: _face(get, nside), fused([lambda get: _nested(get, nside), _cell], "cell")]
+    return [*before, fused([lambda get: _ring(get, nside), _cell], "cell")]
 
 
 def _position(ra: Column, dec: Column) -> dict[str, Column]:
@@ -251,12 +246,12 @@ def _ring(get: Get, nside: int) -> dict[str, Column]:
     """Return the index by ring (counted from the pole in the caps) and place in it."""
     from pyspark.sql import functions as F
 
-    (falling, rising), (inner, outer) = _crossings(get, nside)
+    (falling, rising), (cap_falling, cap_rising) = _crossings(get, nside)
     ring = falling - rising + (nside + 1)
     twice = falling + rising + (1 - ring.bitwiseAND(F.lit(1))) + (7 * nside + 1)
     place = F.shiftright(twice, 1).bitwiseAND(F.lit(4 * nside - 1))
     in_belt = (ring - 1) * (4 * nside) + place + 2 * nside * (nside - 1)
-    ring = inner + outer + 1
+    ring = cap_falling + cap_rising + 1
     place = (get("turn") * ring.cast("double")).cast("bigint")
     north, south = 2 * ring * (ring - 1) + place, 12 * nside * nside - 2 * ring * (ring + 1) + place
     return {"index": F.when(get("belt"), in_belt).when(get("z") > 0.0, north).otherwise(south)}
@@ -267,14 +262,16 @@ def _face(get: Get, nside: int) -> dict[str, Column]:
     from pyspark.sql import functions as F
 
     order, inside, north = nside.bit_length() - 1, F.lit(nside - 1), get("z") > 0.0
-    (falling, rising), (inner, outer) = _crossings(get, nside)
+    (falling, rising), cap = _crossings(get, nside)
     p, m, quarter = F.shiftright(falling, order), F.shiftright(rising, order), F.floor(get("turn"))
     in_belt = F.when(p == m, p.bitwiseOR(F.lit(4))).when(p < m, p).otherwise(m + 8)
-    inner, outer = F.least(inner, inside), F.least(outer, inside)
+    cap_falling, cap_rising = (F.least(count, inside) for count in cap)
     return {
         "face": F.when(get("belt"), in_belt).when(north, quarter).otherwise(quarter + 8),
-        "x": F.when(get("belt"), rising.bitwiseAND(inside)).when(north, inside - outer).otherwise(inner),
-        "y": F.when(get("belt"), inside - falling.bitwiseAND(inside)).when(north, inside - inner).otherwise(outer),
+        "x": F.when(get("belt"), rising.bitwiseAND(inside)).when(north, inside - cap_rising).otherwise(cap_falling),
+        "y": F.when(get("belt"), inside - falling.bitwiseAND(inside))
+        .when(north, inside - cap_falling)
+        .otherwise(cap_rising),
     }
 
 

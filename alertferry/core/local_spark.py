@@ -13,7 +13,6 @@ from pathlib import Path
 
 from alertferry.core.class_archive import ClassArchive, class_archive
 from alertferry.core.jars import fetch_jars, pyspark_folder
-from alertferry.core.working_folder import python_path
 
 CLASS_PATH = "spark.driver.extraClassPath"
 JAVA_OPTIONS = "spark.driver.extraJavaOptions"
@@ -72,7 +71,7 @@ def local_conf(
 def python_environment() -> dict[str, str]:
     """Return the environment variables by which Spark, and the Python that it starts, are those that run this."""
     python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
-    return {"SPARK_HOME": str(pyspark_folder()), **python, **python_path()}
+    return {"SPARK_HOME": str(pyspark_folder()), **python}
 
 
 def merged(conf: dict[str, str], given: dict[str, str]) -> dict[str, str]:

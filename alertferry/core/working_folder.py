@@ -14,7 +14,11 @@ def resolved(path: str) -> str:
     return str(Path(os.environ.get(VARIABLE) or Path.cwd(), Path(path).expanduser()))
 
 
-def python_path() -> dict[str, str]:
-    """Return the ``PYTHONPATH`` for processes that start in another folder: as it is set here, in absolute paths."""
-    given = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, given.split(os.pathsep)))} if given else {}
+def environment() -> dict[str, str]:
+    """Return our environment for a process that starts in another folder: its search path and settings file there."""
+    found = dict(os.environ)
+    if found.get("PYTHONPATH"):
+        found["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, found["PYTHONPATH"].split(os.pathsep)))
+    if found.get("ALERTFERRY_CONFIG"):
+        found["ALERTFERRY_CONFIG"] = resolved(found["ALERTFERRY_CONFIG"])
+    return found

@@ -17,7 +17,7 @@ from alertferry.core.errors import AlertferryError
 from alertferry.core.job import Job
 from alertferry.core.locks import folder_lock, try_lock
 from alertferry.core.settings import Settings
-from alertferry.core.working_folder import VARIABLE, python_path
+from alertferry.core.working_folder import VARIABLE, environment
 from alertferry.estimates.messages import Question, Reply, lines, send, shared
 from alertferry.estimates.place import Place, connect
 from alertferry.estimates.results import Estimate, Preview
@@ -112,14 +112,11 @@ def _reach(place: Place, settings: Settings) -> socket.socket:
 
 
 def _start(place: Place, settings: Settings) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, **python_path(), "ALERTFERRY_HOME": str(settings.home.absolute())}
-    if environment.get("ALERTFERRY_CONFIG"):
-        environment["ALERTFERRY_CONFIG"] = str(Path(environment["ALERTFERRY_CONFIG"]).absolute())
     with place.log.open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "alertferry.estimates.worker", place.identity],
             cwd=place.folder,
-            env=environment,
+            env={**environment(), "ALERTFERRY_HOME": str(settings.home)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import alertferry
 from alertferry.core.settings import Settings
-from alertferry.core.working_folder import python_path
+from alertferry.core.working_folder import environment
 
 _CODE = ("core", "plugins", "tags", "catalogs", "estimates")
 """Parts of the package that a worker runs: when they change, it must not answer any more."""
@@ -36,7 +36,7 @@ class Place:
         package = Path(alertferry.__file__).parent
         code = (file for part in _CODE for file in (package / part).rglob("*.py"))
         newest = max(map(_changed, code))
-        facts = [alertferry.__version__, str(newest), str(package), sys.executable, *python_path().values()]
+        facts = [alertferry.__version__, str(newest), str(package), sys.executable, environment().get("PYTHONPATH", "")]
         facts += [os.environ.get("ALERTFERRY_PLUGINS", ""), repr(sorted(settings.spark_conf.items()))]
         facts += [repr(settings.spark_packages), repr(settings.estimate_idle_seconds)]
         identity = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]

@@ -177,7 +177,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     explicit |= {f"ALERTFERRY_LAKE_{survey.upper()}": lake for survey, lake in settings.lakes.items()}
     if settings.bootstrap_servers:
         explicit["ALERTFERRY_BOOTSTRAP_SERVERS"] = settings.bootstrap_servers
-    return {**os.environ, **explicit}
+    return {**working_folder.environment(), **explicit}
 
 
 def _private_conf(folder: Path, options: Mapping[str, str]) -> list[str]:

@@ -4,7 +4,7 @@ import pytest
 
 from alertferry.core.errors import UsageError
 from alertferry.core.settings import load_settings
-from alertferry.core.working_folder import VARIABLE, python_path
+from alertferry.core.working_folder import VARIABLE, environment
 
 
 def read(tmp_path, text="", **environ):
@@ -39,12 +39,15 @@ def test_relative_paths_are_those_of_this_folder_for_whoever_runs_elsewhere(tmp_
     assert read(tmp_path, ALERTFERRY_HOME="h", ALERTFERRY_CONFIG="named.toml").home == tmp_path / "h"
 
 
-def test_python_finds_relative_folders_from_elsewhere(tmp_path, monkeypatch):
+def test_processes_elsewhere_find_our_modules_and_settings(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["src", "/abs", ""]))
-    assert python_path() == {"PYTHONPATH": os.pathsep.join([str(tmp_path / "src"), "/abs", str(tmp_path)])}
-    monkeypatch.delenv("PYTHONPATH")
-    assert python_path() == {}
+    monkeypatch.setenv("ALERTFERRY_CONFIG", "named.toml")
+    assert environment()["PYTHONPATH"] == os.pathsep.join([str(tmp_path / "src"), "/abs", str(tmp_path)])
+    assert environment()["ALERTFERRY_CONFIG"] == str(tmp_path / "named.toml")
+    for name in ("PYTHONPATH", "ALERTFERRY_CONFIG"):
+        monkeypatch.delenv(name)
+        assert name not in environment()
 
 
 def test_environment_names(tmp_path):
