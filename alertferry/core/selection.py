@@ -26,6 +26,10 @@ class _Decision:
     step: Predicate
     condition: Column
 
+    def applied(self, alerts: Alerts) -> Alerts:
+        """Select among alerts."""
+        return alerts.selected(self.step.staged(alerts), self.condition)
+
 
 @dataclass(frozen=True)
 class Part:
@@ -39,9 +43,16 @@ class Part:
     def alerts(self) -> Alerts:
         """The selected alerts."""
         alerts = self.base
-        for decision in sorted(self.decisions, key=lambda decision: decision.step.effort):
-            alerts = decision.step.staged(alerts).where(decision.condition).visible()
+        for decision in sorted(self.decisions, key=_effort):
+            alerts = decision.applied(alerts)
         return alerts
+
+    def also(self, decision: _Decision) -> Part:
+        """Return this part with one more predicate."""
+        wider = replace(self, decisions=(*self.decisions, decision))
+        if all(_effort(earlier) <= _effort(decision) for earlier in self.decisions):
+            wider.__dict__["alerts"] = decision.applied(self.alerts)  # it comes last: no need to begin anew
+        return wider
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -99,7 +110,7 @@ class Selection:
         name, part = self._name_of(step), self.parts[-1]
         if isinstance(step, Predicate):
             condition = step.checked(step.staged(part.base))
-            self.parts[-1] = replace(part, decisions=(*part.decisions, _Decision(name, step, condition)))
+            self.parts[-1] = part.also(_Decision(name, step, condition))
         else:
             before, after = part.alerts, step.apply(part.alerts)
             added = dict.fromkeys([*after.added, *(item.name for item in step.adds())])
@@ -146,3 +157,7 @@ class Selection:
         assert row is not None
         counts = [int(row[str(index)]) for index in range(len(part.steps))]
         return [*counts[:-1], selected] if part is self.parts[-1] else counts
+
+
+def _effort(decision: _Decision) -> int:
+    return decision.step.effort

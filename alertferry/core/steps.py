@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict
 
 from alertferry.core.errors import Problem
+from alertferry.core.frames import root_names, schema_of
 from alertferry.core.receipt import Nights, Receipt
-from alertferry.core.schema import Field, Struct, from_spark
+from alertferry.core.schema import Field, Struct
 from alertferry.core.survey import Survey, called
 
 if TYPE_CHECKING:
@@ -81,21 +82,19 @@ class Alerts:
     @cached_property
     def schema(self) -> Struct:
         """Schema of the frame."""
-        found = from_spark(self.frame.schema.jsonValue())
-        assert isinstance(found, Struct)
-        return found
+        return schema_of(self.frame)
 
     def where(self, condition: Column) -> Alerts:
         """Keep the alerts for which ``condition`` is true; null counts as false."""
-        kept = replace(self, frame=self.frame.where(condition), count=None)
-        if "schema" in self.__dict__:  # the same columns: no need to ask Spark again
+        return self.selected(self, condition)
+
+    def selected(self, staged: Alerts, condition: Column) -> Alerts:
+        """Keep the alerts for which ``condition`` is true on ``staged``: these very alerts, with hidden columns."""
+        frame = staged.frame.where(condition)
+        kept = replace(self, frame=frame if staged is self else _without_hidden(frame), count=None)
+        if "schema" in self.__dict__:  # Spark takes long to tell it
             kept.__dict__["schema"] = self.schema
         return kept
-
-    def visible(self) -> Alerts:
-        """Leave out the hidden columns; the same alerts when there is none."""
-        hidden = [name for name in self.frame.columns if name.startswith(HIDDEN)]
-        return replace(self, frame=self.frame.drop(*hidden)) if hidden else self
 
     def derive(self, mentions: Callable[[str], bool]) -> Alerts:
         """Add the columns that a step mentions and the survey can derive; the same alerts when there is none."""
@@ -103,6 +102,10 @@ class Alerts:
         for item in self.survey.to_derive(self.schema, mentions) if self.survey.derived else ():
             alerts = called(item.build)(alerts)
         return alerts
+
+
+def _without_hidden(frame: DataFrame) -> DataFrame:
+    return frame.drop(*(name for name in root_names(frame) if name.startswith(HIDDEN)))
 
 
 @dataclass(frozen=True)
@@ -202,7 +205,7 @@ class Predicate(Filter):
     def apply(self, alerts: Alerts) -> Alerts:
         """Keep the alerts that fulfil the condition."""
         staged = self.staged(alerts)
-        return staged.where(self.checked(staged)).visible()
+        return alerts.selected(staged, self.checked(staged))
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ class Plan:
             return self.roots
         found = {item.root for item in output.content(survey, self.final.schema, self.final.added)}
         derived = [path for item in survey.derived if item.name in found for path in item.needs]
-        lake = set(self.run.selection.start.frame.columns)
+        lake = {field.name for field in self.run.selection.start.schema}
         return self.roots | (lake & {root_of(path) for path in (*found, *derived, survey.alert_id)})
 
 
@@ -150,7 +150,7 @@ def _night(alerts: Alerts) -> list[Column]:
     """Return the columns of the night; all of one night where a source has none."""
     from pyspark.sql import functions as F
 
-    known = {name.lower() for name in alerts.frame.columns}
+    known = {field.name.lower() for field in alerts.schema}
     return [(F.col(name).cast("int") if name in known else F.lit(1)).alias(name) for name in PARTITION_COLUMNS]
 
 

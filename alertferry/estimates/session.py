@@ -40,6 +40,9 @@ def _options(settings: Settings, folder: Path) -> dict[str, str]:
         "spark.local.dir": str(folder / "spark"),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.shuffle.partitions": "2",
+        # every question is a new query over few alerts: compiling code for it takes longer than going without
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.sql.subexpressionElimination.enabled": "false",
         "spark.sql.adaptive.enabled": "false",  # small data: planning once is quicker
         "spark.sql.files.openCostInBytes": str(256 * 1024),
         "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from alertferry.core.errors import JobError, Problem, UsageError
+from alertferry.core.frames import root_names
 from alertferry.core.hooks import hookimpl
 from alertferry.core.projection import quote
 from alertferry.core.schema import Struct
@@ -164,7 +165,7 @@ class Region(Predicate):
         """Compute polygons and maps in steps, as a hidden column."""
         from alertferry.catalogs.healpix import staged
 
-        if self.cone or self.box or self._column in alerts.frame.columns:
+        if self.cone or self.box or self._column in root_names(alerts.frame):
             return alerts
         frame = staged(alerts.frame, self._stages(alerts.survey), {"inside": self._column}, self._given(_subquery))
         return replace(alerts, frame=frame)
@@ -173,7 +174,7 @@ class Region(Predicate):
         """Return the hidden column of `staged` where it is there, else the whole expression."""
         from pyspark.sql import functions as F
 
-        return F.col(self._column) if self._column in alerts.frame.columns else self.condition(alerts.survey)
+        return F.col(self._column) if self._column in root_names(alerts.frame) else self.condition(alerts.survey)
 
     @property
     def _column(self) -> str:
