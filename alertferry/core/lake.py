@@ -59,6 +59,15 @@ class LakeNights:
         """Number of alerts, from the footers."""
         return sum(file.alerts for file in self.files)
 
+    @property
+    def by_night(self) -> Mapping[date, int]:
+        """Number of alerts of each night that has any."""
+        found: dict[date, int] = {}
+        for file in self.files:
+            if file.alerts:
+                found[file.night] = found.get(file.night, 0) + file.alerts
+        return found
+
     def schema(self) -> Struct:
         """Return the union of the schemas. Raises `UsageError` when two contradict each other."""
         return self._union

@@ -60,11 +60,15 @@ class _Loaded:
 
 @dataclass
 class Plan:
-    """A job applied to some alerts: ``final`` are those that pass every filter, not read yet."""
+    """A job applied to some alerts: ``final`` are those that pass every filter, not read yet.
+
+    ``known`` is the number of alerts of each night before any filter, empty where only reading them tells.
+    """
 
     job: Job
     run: Run
     final: Alerts
+    known: Mapping[date, int]
 
     @cached_property
     def _parts(self) -> list[tuple[tuple[str, ...], bool, DataFrame]]:
@@ -79,6 +83,9 @@ class Plan:
         """Count the alerts after each step, night by night: one pass over the data for each join."""
         found: list[StepCounts] = []
         for names, repeats, frame in self._parts:
+            if not found and self.known and len(names) == 1:
+                found.append(StepCounts(names[0], self.known))
+                continue
             rows = [(date(row.year, row.month, row.day), row) for row in frame.collect()]
             steps = [
                 StepCounts(name, {night: row[str(index)] for night, row in rows}) for index, name in enumerate(names)
@@ -133,8 +140,11 @@ def root_of(path: str) -> str:
     return path.partition(".")[0]
 
 
-def plan(spark: SparkSession, job: Job, alerts: Alerts) -> Plan:
-    """Apply a job's filters and look at its output. Raises `JobError` with paths as in the job file."""
+def plan(spark: SparkSession, job: Job, alerts: Alerts, nights: Mapping[date, int] | None = None) -> Plan:
+    """Apply a job's filters and look at its output; ``nights`` has the number of alerts that are in the files of each.
+
+    Raises `JobError` with paths as in the job file.
+    """
     run = Run(spark, job.name)
     selected = run.read(cast(Source, _Loaded(job.source, alerts)))
     for step in job.filters:
@@ -143,7 +153,7 @@ def plan(spark: SparkSession, job: Job, alerts: Alerts) -> Plan:
     problems = list(below("output", job.output.problems(final.survey, final.schema, final.added)))
     if problems:
         raise JobError(problems)
-    return Plan(job, run, final)
+    return Plan(job, run, final, nights if nights and not getattr(job.source, "times", ()) else {})
 
 
 def _night(alerts: Alerts) -> list[Column]:

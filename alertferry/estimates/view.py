@@ -33,7 +33,10 @@ ROWS = 100_000
 """Rows that a look at samples takes from all nights together, about."""
 
 SLOW_ROWS = 20_000
-"""The same where a filter is a Python function, and for making packets."""
+"""The same where a filter is a Python function, and where packets are made of the alerts that were counted."""
+
+PACKET_ROWS = 10_000
+"""Rows of samples that are read to make packets, about."""
 
 READ_BYTES = 256 * MEGABYTE
 """Uncompressed bytes that one look may read."""
@@ -136,7 +139,7 @@ class View:
 
     @cached_property
     def _whole(self) -> Look:
-        return Look(plan(self.spark, self.job, self._loaded))
+        return Look(plan(self.spark, self.job, self._loaded, self.nights.lake.by_night if self.nights else None))
 
     @property
     def stands(self) -> bool:
@@ -169,7 +172,7 @@ class View:
         rows = self._rows(roots, SLOW_ROWS, PACKET_BYTES)
         looked_at = self.alerts if counted.samples is None else counted.looked_at
         fits = counted.tier in (None, self._tier(roots)) and looked_at <= rows
-        return counted if fits else self._sampled(self._tier(roots), rows)
+        return counted if fits else self._sampled(self._tier(roots), min(rows, PACKET_ROWS))
 
     def found(self, counted: Look, most: int) -> Look | None:
         """Return the look at some alerts that pass, fetched from the lake by id; None for sources that are no lake.
@@ -229,7 +232,8 @@ class View:
             found = self._store.samples(self.nights.files, self._wanted(tier), self.say)
             samples = {night: sample.first(rows // len(found)) for night, sample in found.items()}
             alerts = self.nights.sampled(self.spark, self._store.folder(tier), _nonempty(samples))
-            self._looks[key] = Look(plan(self.spark, self.job, alerts), tier, samples)
+            known = {night: sample.rows for night, sample in samples.items() if sample.rows}
+            self._looks[key] = Look(plan(self.spark, self.job, alerts, known), tier, samples)
         return self._looks[key]
 
     def _bernoulli(self) -> Look:
