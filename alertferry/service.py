@@ -250,6 +250,13 @@ def estimate(job: Job, *, say: Callable[[str], None] | None = None) -> Estimate:
     return ask_estimate(_checked(job), load_settings(), say)
 
 
+def warm_up() -> None:
+    """Start the process that makes estimates before anybody asks for one; it gets quicker while nobody does."""
+    from alertferry.estimates import warm_up as start
+
+    start(load_settings(), rehearse=True)
+
+
 def preview(job: Job, rows: int = 10, *, say: Callable[[str], None] | None = None) -> Preview:
     """Return some records exactly as a job will deliver them. As `estimate` otherwise."""
     from alertferry.estimates import ask_preview

@@ -16,13 +16,17 @@ _SHARED = ("home", "lakes", "sample_alerts", "estimate_seconds", "max_message_by
 
 
 class Question(BaseModel):
-    """A question about a job, with those settings of the one who asks that matter for the answer: no secrets."""
+    """A question about a job, with those settings of the one who asks that matter for the answer: no secrets.
+
+    ``rehearse`` belongs to ``warm``: more questions will follow, see `alertferry.estimates.rehearsal`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ask: Literal["estimate", "preview", "warm", "stop"]
     job: dict[str, Any] = {}
     rows: int = 10
+    rehearse: bool = False
     working_folder: str = ""
     settings: dict[str, Any] = {}
 

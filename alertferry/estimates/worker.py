@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ from alertferry.core.spark_errors import from_spark_error
 from alertferry.estimates.guard import Guard, hung_up
 from alertferry.estimates.messages import Question, Reply, lines, received, send
 from alertferry.estimates.place import Place, listen
+from alertferry.estimates.rehearsal import rehearsal
 
 if TYPE_CHECKING:
     from alertferry.estimates.answer import Answerer
@@ -51,6 +52,7 @@ class Worker:
     _last: float = field(default_factory=time.monotonic)
     _talks: list[threading.Thread] = field(default_factory=list)
     _stopping: bool = False
+    _rehearsed: bool = False
 
     def serve(self, listener: socket.socket) -> None:
         """Answer until there is a reason to end."""
@@ -122,11 +124,29 @@ class Worker:
             raise JobError(problems)
         answerer = self._warm(lambda text: send(connection, Reply(say=text)))
         if job is None:
+            if question.rehearse and not self._rehearsed:
+                self._rehearsed = True
+                self._work.submit(self._rehearse, rehearsal(answerer.spark, self.settings, self._stage()))
             return {}
         with Guard(answerer.spark, connection, settings.estimate_seconds) as guard:
             if question.ask == "estimate":
                 return answerer.estimate(job, settings, guard.say).model_dump(mode="json")
             return answerer.preview(job, settings, question.rows, guard.say).model_dump(mode="json")
+
+    def _rehearse(self, questions: Iterator[None]) -> None:
+        """Answer one question of a rehearsal; the others come after those that are asked meanwhile."""
+        try:
+            for _ in questions:
+                if not self._stopping:
+                    self._work.submit(self._rehearse, questions)
+                return
+        except Exception as error:  # nobody asked: it is for the log
+            sys.stderr.write(self.settings.redact("".join(traceback.format_exception(error))))
+            sys.stderr.flush()
+        shutil.rmtree(self._stage(), ignore_errors=True)
+
+    def _stage(self) -> Path:
+        return self.place.scratch / "rehearsal"
 
     def _warm(self, say: Callable[[str], None]) -> Answerer:
         if self._answerer is None:

@@ -45,11 +45,29 @@ _NEXT = {
 ESTIMATE_PAUSE_SECONDS = 0.3
 """How long choices must rest before an estimate is asked for."""
 
+PAINT_SECONDS = 1.0
+"""How long the start of Spark waits, so that the page stands first."""
+
+WARM_SECONDS = 300.0
+"""How long no other page need ask for Spark to be started."""
+
 LOG_BYTES = 50_000
 """How much of the end of a log is shown while the job runs; all that is kept, once it is over."""
 
 _KEPT_ESTIMATES = 500
 _ESTIMATES: OrderedDict[str, Any] = OrderedDict()
+
+
+_warmed = [-WARM_SECONDS]
+
+
+def warm_up() -> None:
+    """Start Spark for estimates, while the user still looks around, unless a page asked for that lately."""
+    now = time.monotonic()
+    if now - _warmed[0] >= WARM_SECONDS and any(lakes.look(kind).nights for kind in lakes.surveys()):
+        _warmed[0] = now
+        time.sleep(PAINT_SECONDS)
+        service.warm_up()
 
 
 def estimate(job: Job) -> Any:
@@ -80,6 +98,8 @@ class Wizard:
         self._estimate: Any = None
         self._asked: str | None = None
         session.watchers.append(self.draft_changed)
+        if session.site.estimates:
+            session.later("warm", warm_up, lambda *_: None)  # what is wrong with Spark, an estimate will tell
 
     @property
     def made(self) -> dict[str, Any]:

@@ -19,6 +19,9 @@ from alertferry.estimates import ask_estimate, stop_worker, warm_up
 from alertferry.estimates.client import _question
 from alertferry.estimates.place import Place, connect
 from alertferry.testing.contracts import NIGHTS
+from alertferry.ui import lakes as ui_lakes
+from alertferry.ui.session import Session, Site
+from alertferry.ui.wizard import Wizard
 from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.spark
@@ -94,6 +97,23 @@ def test_commands_and_python_share_one_worker(here, lakes, alertferry, tmp_path)
     place = Place.of(load_settings())
     assert place.socket.stat().st_mode & 0o777 == 0o600
     assert place.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_it_practises_while_nobody_asks_and_keeps_nobody_waiting(here):
+    settings = load_settings()
+    place = Place.of(settings)
+    stage = place.scratch / "rehearsal"
+    assert not stage.exists()
+    warm_up(settings, rehearse=True)
+    assert until(stage.exists)
+    assert service.estimate(job("diaSource.snr > 8")).alerts > 0
+    assert stage.exists(), "the question had to wait for the whole rehearsal"
+    assert until(lambda: not stage.exists())
+    assert "rehearsal.py" not in place.log.read_text(), "it ended with an error"
+    assert not (here / "samples" / "ztf").exists(), "what is rehearsed stays out of the user's home"
+    warm_up(settings, rehearse=True)
+    assert service.estimate(job("diaSource.snr > 8")).alerts > 0
+    assert not stage.exists(), "once is enough"
 
 
 def test_commands_speak_to_people(here, alertferry, tmp_path):
@@ -217,3 +237,19 @@ def test_a_worker_that_was_killed_is_replaced(tmp_path, lakes, monkeypatch):
     without_spark(settings)
     assert stop_worker(settings)
     assert not stop_worker(settings)
+
+
+def test_a_page_that_is_opened_starts_it(tmp_path, lakes, jars_home, monkeypatch):
+    (tmp_path / "jars").symlink_to(jars_home / "jars")
+    monkeypatch.setenv("ALERTFERRY_LAKE_LSST", str(lakes["lsst"]))
+    monkeypatch.setenv("ALERTFERRY_HOME", str(tmp_path))
+    ui_lakes.forget()
+    settings = load_settings()
+    page = Session(None, Site())
+    try:
+        Wizard(page, lambda: None)
+        assert until(Place.of(settings).scratch.joinpath("rehearsal").exists)
+    finally:
+        page.close()
+        stop_worker(settings)
+        ui_lakes.forget()
