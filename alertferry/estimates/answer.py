@@ -26,6 +26,7 @@ from alertferry.estimates.looking import Looker
 from alertferry.estimates.packets import Sizes, columns, measure, records
 from alertferry.estimates.plan import StepCounts
 from alertferry.estimates.results import Estimate, EstimatedStep, Preview
+from alertferry.estimates.session import session_of_its_own
 from alertferry.estimates.view import EXACT_ALERTS, FETCHED, Look, View
 
 if TYPE_CHECKING:
@@ -119,8 +120,7 @@ class Answerer:
         Who asks how much a job carries often asks next what it looks like.
         """
         now = time.monotonic()
-        # a session of its own: filters and outputs size batches for their job
-        view = View(self.spark.newSession(), job, settings, self._looker, say, self.exact_alerts)
+        view = View(session_of_its_own(self.spark), job, settings, self._looker, say, self.exact_alerts)
         facts = _facts(view)
         if self._last is not None and facts and self._last[0] == facts and now - self._last[1] < KEPT_SECONDS:
             last = self._last[2]

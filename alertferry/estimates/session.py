@@ -13,6 +13,27 @@ from alertferry.core.settings import Settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+QUERIES = {
+    # every question is a new query over few alerts: compiling code for it takes longer than going without
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.subexpressionElimination.enabled": "false",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.adaptive.enabled": "false",  # small data: planning once is quicker
+    "spark.sql.files.openCostInBytes": str(256 * 1024),
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
+    "spark.sql.ui.explainMode": "simple",
+    "spark.sql.debug.maxToStringFields": "5",
+}
+"""Session settings of estimates, beside those of jobs."""
+
+
+def session_of_its_own(spark: SparkSession) -> SparkSession:
+    """Return a session for one job: filters and outputs size batches for it."""
+    session = spark.newSession()
+    for name, value in QUERIES.items():
+        session.conf.set(name, value)
+    return session
+
 
 def start_spark(settings: Settings, folder: Path) -> SparkSession:
     """Start Spark in this process; its temporary files go below ``folder``."""
@@ -39,15 +60,6 @@ def _options(settings: Settings, folder: Path) -> dict[str, str]:
         **local_conf(settings.spark_packages, settings.home, f"-Dderby.system.home={folder}", "-XX:+UseSerialGC"),
         "spark.local.dir": str(folder / "spark"),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
-        "spark.sql.shuffle.partitions": "2",
-        # every question is a new query over few alerts: compiling code for it takes longer than going without
-        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-        "spark.sql.subexpressionElimination.enabled": "false",
-        "spark.sql.adaptive.enabled": "false",  # small data: planning once is quicker
-        "spark.sql.files.openCostInBytes": str(256 * 1024),
-        "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
-        "spark.sql.ui.explainMode": "simple",
-        "spark.sql.debug.maxToStringFields": "5",
     }
 
 
