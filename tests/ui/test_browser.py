@@ -268,6 +268,34 @@ def test_a_narrow_page_is_not_wider_than_its_window(chromium, lonely):
     context.close()
 
 
+SEEN_GROUNDS = """
+window.grounds = new Set()
+const look = () => {
+  const loader = document.getElementById("loader")
+  if (loader && getComputedStyle(loader).display === "none") {
+    window.grounds.add(getComputedStyle(document.body).backgroundColor)
+  }
+  requestAnimationFrame(look)
+}
+requestAnimationFrame(look)
+"""
+
+
+def test_whoever_likes_it_dark_never_sees_it_light(chromium, lonely):
+    seen = {}
+    for scheme in ("light", "dark"):
+        context = chromium.new_context(color_scheme=scheme)
+        tab = Tab(context.new_page())
+        tab.page.add_init_script(SEEN_GROUNDS)
+        tab.open(lonely.url)
+        tab.page.wait_for_function("window.grounds.size > 0")
+        tab.page.wait_for_timeout(1500)
+        seen[scheme] = set(tab.page.evaluate("[...window.grounds]"))
+        context.close()
+    assert len(seen["light"]) == len(seen["dark"]) == 1, seen
+    assert seen["light"] != seen["dark"]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_barrier(chromium, lonely, scheme):
     context = chromium.new_context(color_scheme=scheme)

@@ -22,13 +22,23 @@ export function render({model, view}) {
   const system = matchMedia("(prefers-color-scheme: dark)").matches
   const kept = localStorage.getItem("alertferry-dark")
   const wanted = kept === null ? system : kept === "true"
+  const ground = () => getComputedStyle(document.documentElement).getPropertyValue("--mui-palette-background-default")
+  const drawn = ground()
+  const show = (frames) => {  // once the other colours are there, which takes the page some frames
+    if (ground() !== drawn || frames === 0) { document.documentElement.classList.remove("waits-dark") }
+    else { requestAnimationFrame(() => show(frames - 1)) }
+  }
   const ask = (left) => {  // the page may not listen yet while it is being drawn
-    if (wanted === model.dark || left === 0) { return }
+    if (wanted === model.dark || left === 0) {
+      show(left === 0 ? 0 : 60)
+      return
+    }
     model.send_msg({dark: wanted})
     setTimeout(() => ask(left - 1), 500)
   }
   setTimeout(() => ask(10), 0)
   model.on("dark", () => {
+    show(60)
     if (model.dark === system) { localStorage.removeItem("alertferry-dark") } else { localStorage.setItem("alertferry-dark", model.dark) }
   })
   // a page that has lost its server says so, and is loaded again from its address as soon as the server answers
