@@ -139,7 +139,7 @@ class _Pieces:
 # SystemError and as segmentation faults). For the same reason these functions return what went wrong.
 
 
-def _rust() -> Any:
+def load() -> Any:
     """Return the Rust part of polars-avro. Raises `ImportError` where there is none.
 
     It is loaded by itself: its package imports all of polars, which nothing here uses and which takes as long as a
@@ -160,7 +160,7 @@ def _rust() -> Any:
 def _reader(container: _Pieces) -> Any:
     # The documented functions of polars-avro convert to polars types and back, which loses nullability and time; the
     # reader below them hands out Arrow. Its absence in a later version is survived: `usable` is then false.
-    return _rust().AvroSource([lambda: container], False, False)
+    return load().AvroSource([lambda: container], False, False)
 
 
 def _packet_type(head: bytes) -> pa.DataType | None:
@@ -195,7 +195,7 @@ def container_column(path: Path, column: str) -> list[pa.Array] | None:
     """Return one top-level column of an Avro container known to be whole; None where the Rust reader cannot."""
     import pyarrow as pa
 
-    reader = _rust().AvroSource([str(path)], False, False)
+    reader = load().AvroSource([str(path)], False, False)
     try:
         return [pa.record_batch(batch).column(column) for batch in reader.batch_iter(8192, [column])]
     except (KeyboardInterrupt, SystemExit, MemoryError):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,6 +87,7 @@ def consume(order: Order, progress: Progress | None = None) -> Delivery:
     """Carry out an order. Raises `AlertferryError` for what stops it; ends that can be continued are deliveries."""
     with ExitStack() as stack:
         stop = stack.enter_context(Interruption())
+        threading.Thread(target=_import_ahead, name="alertferry-imports", daemon=True).start()
         try:
             source = _source(order, stop)
         except AlertferryError as error:
@@ -101,6 +104,15 @@ def consume(order: Order, progress: Progress | None = None) -> Delivery:
         folder.open(order.from_beginning)
         run = stack.enter_context(_run(order, source, folder, recipe, stop))
         return run.deliver(progress or _silent)
+
+
+def _import_ahead() -> None:
+    """Import what decoding and writing need, while the broker is asked about the topic."""
+    with suppress(ImportError):  # who needs it will say so
+        from alertferry.consumer.fastpath import load
+
+        import_module("pyarrow.parquet")
+        load()
 
 
 def _silent(_done: int, _expected: int | None) -> None:
