@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _DAY_MS = 86_400_000
 BAND_COLOURS = {"u": "#8f6fd1", "g": "#3f9f6b", "r": "#c9504a", "i": "#d98a2b", "z": "#8b7d6b", "y": "#6b7785"}
 
+HEIGHT_PX = 260
+"""The same for plots beside each other, so that their cards end on one line."""
+
 
 def _figure(height: int, **options: Any) -> Any:
     plot = figure(height=height, sizing_mode="stretch_width", toolbar_location=None, min_border=4, **options)
@@ -113,7 +116,7 @@ def positions(ra_deg: Any, dec_deg: Any) -> dict[str, Any]:
     return {"x": x, "y": y}
 
 
-def histogram(values: Any, label: str, height: int = 240) -> Any:
+def histogram(values: Any, label: str, height: int = HEIGHT_PX) -> Any:
     """Return a histogram of values; those that are no numbers are left out."""
     finite = np.asarray(values, float)
     finite = finite[np.isfinite(finite)]
@@ -135,7 +138,7 @@ def _by_wavelength(band: str) -> tuple[int, str]:
     return (known.index(band) if band in known else len(known), band)
 
 
-def light_curve(points: Mapping[str, Any], labels: tuple[str, str], inverted: bool, height: int = 240) -> Any:
+def light_curve(points: Mapping[str, Any], labels: tuple[str, str], inverted: bool, height: int = HEIGHT_PX) -> Any:
     """Return a light curve; ``points`` has ``time``, ``value``, ``error`` and ``band``. Magnitudes are inverted."""
     plot = _figure(height, tools="")
     band = np.asarray(points["band"], dtype=object)

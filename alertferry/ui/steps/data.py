@@ -151,7 +151,7 @@ class DataStep:
     def _plots(self, table: Any, images: Any) -> list[Any]:
         bands, cards = photometry.BANDS.get(self._record.survey), []
         if table.ra and table.dec:
-            plot, tables = plots.sky_map(260)
+            plot, tables = plots.sky_map(plots.HEIGHT_PX)
             step = max(1, len(table.ra) // 20_000)
             tables["sources"].data = plots.positions(table.ra[::step], table.dec[::step])
             cards.append(_plot_card("On the sky", plot))
