@@ -32,6 +32,7 @@ class Guard:
         self._context = spark.sparkContext
         self._connection = connection
         self._seconds = seconds
+        self._pause = min(LOOK_SECONDS, seconds)
         self._since = time.monotonic()
         self._over = threading.Event()
         self._late = False
@@ -55,7 +56,7 @@ class Guard:
             raise AlertferryError(_LATE.format(seconds=self._seconds)) from None
 
     def _watch(self) -> None:
-        while not self._over.wait(LOOK_SECONDS):
+        while not self._over.wait(self._pause):
             self._late = time.monotonic() - self._since > self._seconds
             if self._late or hung_up(self._connection):
                 self._stop()
@@ -64,7 +65,7 @@ class Guard:
     def _stop(self) -> None:
         """Cancel whatever Spark does for this answer; end the process if that does not help."""
         end = time.monotonic() + GRACE_SECONDS
-        while not self._over.wait(LOOK_SECONDS):
+        while not self._over.wait(self._pause):
             self._context.cancelAllJobs()
             if self._late and time.monotonic() > end:
                 try:
