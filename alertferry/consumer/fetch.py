@@ -87,7 +87,8 @@ def consume(order: Order, progress: Progress | None = None) -> Delivery:
     """Carry out an order. Raises `AlertferryError` for what stops it; ends that can be continued are deliveries."""
     with ExitStack() as stack:
         stop = stack.enter_context(Interruption())
-        threading.Thread(target=_import_ahead, name="alertferry-imports", daemon=True).start()
+        # no daemon: Python must not end in the middle of an import
+        threading.Thread(target=_import_ahead, name="alertferry-imports").start()
         try:
             source = _source(order, stop)
         except AlertferryError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -62,11 +63,10 @@ class LakeNights:
     @property
     def by_night(self) -> Mapping[date, int]:
         """Number of alerts of each night that has any."""
-        found: dict[date, int] = {}
+        found = Counter[date]()
         for file in self.files:
-            if file.alerts:
-                found[file.night] = found.get(file.night, 0) + file.alerts
-        return found
+            found[file.night] += file.alerts
+        return +found
 
     def schema(self) -> Struct:
         """Return the union of the schemas. Raises `UsageError` when two contradict each other."""

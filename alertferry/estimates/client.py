@@ -42,8 +42,8 @@ def ask_preview(job: Job, settings: Settings, rows: int = 10, say: Say | None = 
 def warm_up(settings: Settings, say: Say | None = None, *, rehearse: bool = False) -> None:
     """Start the worker and its Spark, and wait until both are ready.
 
-    With ``rehearse`` it goes on to practise whenever nobody asks anything, for a quarter of a minute in all: so that
-    the first who does waits no longer than others later.
+    With ``rehearse`` it goes on to practise whenever nobody asks anything, for some 20 seconds in all, so that the
+    first who does waits no longer than others later.
     """
     _ask(_question("warm", settings, rehearse=rehearse), settings, say)
 

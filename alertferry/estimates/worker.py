@@ -110,8 +110,7 @@ class Worker:
             return Reply(result=self._answer(connection, question))
         except Exception as error:  # whatever fails must reach the one who asked
             if not isinstance(error, AlertferryError):
-                sys.stderr.write(self.settings.redact("".join(traceback.format_exception(error))))
-                sys.stderr.flush()
+                self._log(error)
             return Reply.of(_told(error, self.place, self.settings))
 
     def _answer(self, connection: socket.socket, question: Question) -> dict[str, Any]:
@@ -141,9 +140,12 @@ class Worker:
                     self._work.submit(self._rehearse, questions)
                 return
         except Exception as error:  # nobody asked: it is for the log
-            sys.stderr.write(self.settings.redact("".join(traceback.format_exception(error))))
-            sys.stderr.flush()
+            self._log(error)
         shutil.rmtree(self._stage(), ignore_errors=True)
+
+    def _log(self, error: Exception) -> None:
+        sys.stderr.write(self.settings.redact("".join(traceback.format_exception(error))))
+        sys.stderr.flush()
 
     def _stage(self) -> Path:
         return self.place.scratch / "rehearsal"

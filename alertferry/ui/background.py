@@ -34,7 +34,7 @@ QUICK = Crew("alertferry-ui", 8)
 SPARK = Crew("alertferry-ui-spark", 4)
 FILES = Crew("alertferry-ui-files", 2)
 
-_CREW_OF = {"warm": SPARK, "estimate": SPARK, "preview": SPARK, "submit": SPARK, "result": FILES, "file": FILES}
+_CREW_OF = {"estimate": SPARK, "preview": SPARK, "submit": SPARK, "result": FILES, "file": FILES}
 
 
 def crew_of(key: str) -> Crew:

@@ -11,11 +11,12 @@ from alertferry import service
 from alertferry.core.errors import AlertferryError
 from alertferry.core.job import Job
 from alertferry.ui import gauges, lakes
+from alertferry.ui.background import SPARK
 from alertferry.ui.components import ActionBar, Notice, Stepper
 from alertferry.ui.draft import Draft
 from alertferry.ui.gauges import Gauge
 from alertferry.ui.problems import STEPS
-from alertferry.ui.session import Session, general, job_or_none
+from alertferry.ui.session import Session, attempt, general, job_or_none
 from alertferry.ui.steps.content import ContentStep
 from alertferry.ui.steps.data import DataStep
 from alertferry.ui.steps.filters import FiltersStep
@@ -58,16 +59,18 @@ _KEPT_ESTIMATES = 500
 _ESTIMATES: OrderedDict[str, Any] = OrderedDict()
 
 
-_warmed = [-WARM_SECONDS]
+_WARM = lakes.Cache(WARM_SECONDS)
 
 
 def warm_up() -> None:
     """Start Spark for estimates, while the user still looks around, unless a page asked for that lately."""
-    now = time.monotonic()
-    if now - _warmed[0] >= WARM_SECONDS and any(lakes.look(kind).nights for kind in lakes.surveys()):
-        _warmed[0] = now
-        time.sleep(PAINT_SECONDS)
-        service.warm_up()
+    _WARM.get("spark", lambda: SPARK.do(_start_spark))
+
+
+def _start_spark() -> None:
+    time.sleep(PAINT_SECONDS)
+    if any(lakes.look(kind).nights for kind in lakes.surveys()):
+        attempt(service.warm_up)  # what is wrong with Spark, an estimate will tell
 
 
 def estimate(job: Job) -> Any:
@@ -99,7 +102,7 @@ class Wizard:
         self._asked: str | None = None
         session.watchers.append(self.draft_changed)
         if session.site.estimates:
-            session.later("warm", warm_up, lambda *_: None)  # what is wrong with Spark, an estimate will tell
+            warm_up()
 
     @property
     def made(self) -> dict[str, Any]:

@@ -30,7 +30,7 @@ export function render({model, view}) {
   }
   const ask = (left) => {  // the page may not listen yet while it is being drawn
     if (wanted === model.dark || left === 0) {
-      show(left === 0 ? 0 : 60)
+      show(60)
       return
     }
     model.send_msg({dark: wanted})
