@@ -23,6 +23,8 @@ def from_spark_error(error: BaseException) -> AlertferryError:
     """Return the error to show for whatever a job raised; ours are returned as they are."""
     if isinstance(error, AlertferryError):
         return error
+    if isinstance(error, KeyboardInterrupt):
+        return AlertferryError("it was interrupted")
     text = _full_text(error)
     for pattern, build in _KNOWN:
         match = re.search(pattern, text, re.S)
