@@ -11,6 +11,9 @@ from alertferry.commands.output import MODE, err
 @contextlib.contextmanager
 def consuming() -> Iterator[Callable[[int, int | None], None]]:
     """Give a callback ``(alerts on disk, alerts expected or None)`` that draws progress on a terminal."""
+    if MODE.json or not err.is_terminal:
+        yield lambda _done, _expected: None
+        return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     bar = Progress(
@@ -20,7 +23,6 @@ def consuming() -> Iterator[Callable[[int, int | None], None]]:
         TextColumn("alerts"),
         TimeRemainingColumn(),
         console=err,
-        disable=MODE.json or not err.is_terminal,
         transient=True,
     )
     task = bar.add_task("fetching", total=None)

@@ -55,9 +55,11 @@ def consume(
     """Carry a topic's alerts into files: each exactly once, however often this is stopped and run again."""
     from alertferry.commands.bars import consuming
     from alertferry.consumer import consume as fetch
+    from alertferry.consumer.garbage import collect_seldom
     from alertferry.current import current_settings
 
     sizes = batch_sizes(batch or ())
+    collect_seldom()
     with consuming() as progress:
         delivery = fetch(
             topic,

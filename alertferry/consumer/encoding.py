@@ -23,6 +23,9 @@ ROW_GROUP_BYTES = 24 << 20
 ZSTD_LEVEL = 1
 """The quickest level that still stores the symbols of an image in as few bits as they need."""
 
+SAMPLE_ROWS = 1_000
+"""So many of the first rows tell whether the texts of a column repeat."""
+
 Messages = list[bytes | None]
 
 
@@ -81,13 +84,13 @@ class ParquetEncoder(Encoder):
         self._decoder = Decoder(recipe.schema_json)
         self._partitioning = recipe.partitioning
         self._selection = Selection(recipe.select, self._decoder.schema)
-        leaves = list(_leaves(self._selection.schema))
-        # dictionaries make numbers larger and slower to write, and extremes of images say nothing
-        self._texts = [path for path, kind in leaves if kind == "text"] or False
-        self._ordered = [path for path, kind in leaves if kind != "bytes"] or False
+        leaves = list(_leaves_of_type(self._selection.schema))
+        self._repetitive: list[str] | None = None
+        # extremes of images say nothing
+        self._ordered = [path for path, kind, _ in leaves if kind != "bytes"] or False
         # images gain most from zstd; hundreds of columns of numbers gain little, and each page would pay for its start
-        self._compression = {path: "zstd" if kind == "bytes" else "snappy" for path, kind in leaves}
-        self._levels = {path: ZSTD_LEVEL for path, kind in leaves if kind == "bytes"} or None
+        self._compression = {path: "zstd" if kind == "bytes" else "snappy" for path, kind, _ in leaves}
+        self._levels = {path: ZSTD_LEVEL for path, kind, _ in leaves if kind == "bytes"} or None
 
     def encode(self, messages: Messages, metadata: Mapping[str, str]) -> Encoded:
         """Return one part, written while its messages are decoded; or one for each folder, decoded together."""
@@ -141,19 +144,24 @@ class ParquetEncoder(Encoder):
 
         sink = _Gathered()
         rows = 0
+        tables = iter(tables)
+        first = next(tables, None)
+        if first is not None and self._repetitive is None:
+            self._repetitive = _repetitive(first)
         with pq.ParquetWriter(
             pa.PythonFile(sink, "w"),
             self._selection.schema,
             compression=self._compression or "none",
             compression_level=self._levels,
-            use_dictionary=self._texts,
+            use_dictionary=self._repetitive or False,
             write_statistics=self._ordered,
         ) as writer:
-            for table in tables:
-                writer.write_table(table)
-                rows += len(table)
-                del table
+            while first is not None:
+                writer.write_table(first)
+                rows += len(first)
+                first = None  # the next is decoded once this one is let go
                 yield from sink.take()
+                first = next(tables, None)
             writer.add_key_value_metadata(dict(metadata))
         if part is not None:
             part.rows = rows
@@ -224,24 +232,43 @@ class ContainerEncoder(Encoder):
         yield from blocks(messages, sync)
 
 
-def _leaves(schema: pa.Schema) -> Iterator[tuple[str, str]]:
-    """Return the path of each parquet column and whether it holds text, bytes or anything else."""
-    for column in schema:
-        yield from _leaves_of(column.type, column.name)
+def _repetitive(table: pa.Table) -> list[str]:
+    """Return the paths of columns that dictionaries make smaller: texts whose first values often say the same.
+
+    Of numbers, and of texts that are all different, a dictionary is larger and slower to write.
+    """
+    import pyarrow.compute as pc
+
+    texts = [(path, values) for path, kind, values in _leaves(table) if kind == "text"]
+    return [path for path, values in texts if pc.count_distinct(values).as_py() <= len(values) / 2]
 
 
-def _leaves_of(kind: pa.DataType, path: str) -> Iterator[tuple[str, str]]:
+def _leaves_of_type(schema: pa.Schema) -> Iterator[tuple[str, str, pa.Array]]:
     import pyarrow as pa
 
+    for column in schema:  # a table that Arrow makes empty would import pandas
+        yield from _leaves_of(pa.nulls(0, column.type), column.name)
+
+
+def _leaves(table: pa.Table) -> Iterator[tuple[str, str, pa.Array]]:
+    """Return the path of each parquet column, whether it holds text, bytes or anything else, and its first values."""
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        yield from _leaves_of(column.chunk(0).slice(0, SAMPLE_ROWS), name)
+
+
+def _leaves_of(values: pa.Array, path: str) -> Iterator[tuple[str, str, pa.Array]]:
+    import pyarrow as pa
+
+    kind = values.type
     if pa.types.is_struct(kind):
-        for leaf in kind:
-            yield from _leaves_of(leaf.type, f"{path}.{leaf.name}")
+        for leaf, own in zip(kind, values.flatten(), strict=True):
+            yield from _leaves_of(own, f"{path}.{leaf.name}")
     elif pa.types.is_map(kind):
-        yield from _leaves_of(kind.key_type, f"{path}.key_value.key")
-        yield from _leaves_of(kind.item_type, f"{path}.key_value.value")
+        yield from _leaves_of(values.keys, f"{path}.key_value.key")
+        yield from _leaves_of(values.items, f"{path}.key_value.value")
     elif pa.types.is_list(kind):
-        yield from _leaves_of(kind.value_type, f"{path}.list.element")
+        yield from _leaves_of(values.flatten(), f"{path}.list.element")
     elif pa.types.is_string(kind):
-        yield path, "text"
+        yield path, "text", values
     else:
-        yield path, "bytes" if pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind) else "other"
+        yield path, "bytes" if pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind) else "other", values

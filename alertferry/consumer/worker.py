@@ -20,6 +20,7 @@ from typing import Any, TextIO
 from alertferry.consumer.archive import Skips
 from alertferry.consumer.commits import plain
 from alertferry.consumer.crew import ERRORS, Alone, Task
+from alertferry.consumer.garbage import collect_seldom
 from alertferry.consumer.spans import Span, from_numbers, to_numbers
 from alertferry.core.errors import AlertferryError, IncompleteError
 
@@ -28,6 +29,7 @@ Say = Callable[[dict[str, Any]], None]
 
 def main() -> None:
     """Serve one parent until it is done or gone."""
+    collect_seldom()
     served = _Served(_private_output())
     task = Task.from_line(sys.stdin.readline())
     threading.Thread(target=served.listen, args=(sys.stdin,), daemon=True).start()

@@ -4,6 +4,8 @@ import json
 import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -319,6 +321,36 @@ def test_every_column_is_compressed_images_by_zstd(tmp_path):
     images = {"cutout", "sum"}
     assert len(found) == 7
     assert found == {name: "ZSTD" if name in images else "SNAPPY" for name in found}
+
+
+def test_texts_that_repeat_are_written_as_dictionaries_others_as_they_are(tmp_path):
+    entry = {"type": "map", "values": "string"}
+    kinds = {"diaSourceId": "long", "band": ["null", "string"], "name": "string", "nothing": ["null", "string"]}
+    fields = [{"name": name, "type": kind} for name, kind in (kinds | {"labels": entry}).items()]
+    schema = {"type": "record", "name": "top", "fields": fields}
+    alerts = [
+        {"diaSourceId": n, "band": "gr"[n % 2], "name": f"object {n}", "nothing": None, "labels": {"kind": str(n)}}
+        for n in range(2_500)
+    ]
+    opened(tmp_path).close()
+    archive = Archive(replace(recipe(tmp_path), schema_json=json.dumps(schema)))
+    for first in (0, 500, 1_000):  # what the first rows told holds for later files
+        archive.write(chunk(0, first, keyed(alerts[first : first + 500], schema)))
+    archive.write(chunk(1, 0, keyed(alerts[1_500:], schema)))
+    for path in tmp_path.glob("*.parquet"):
+        group = pq.ParquetFile(path).metadata.row_group(0)
+        columns = [group.column(index) for index in range(group.num_columns)]
+        found = {column.path_in_schema for column in columns if "RLE_DICTIONARY" in column.encodings}
+        assert found == {"band", "nothing", "labels.key_value.key"}
+    rows = ds.dataset(tmp_path, format="parquet").to_table().sort_by("diaSourceId").to_pylist()
+    assert [row | {"labels": dict(row["labels"])} for row in rows] == alerts
+
+
+def test_writing_files_imports_no_pandas(tmp_path):
+    script = "import sys; from pathlib import Path; from tests.delivered import deliver\n"
+    script += "deliver(Path(sys.argv[1])); print('pandas' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_a_chunk_of_bad_messages_only_has_no_file(tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertferry.core.errors import UsageError
-from alertferry.core.kafka_client import client_options
+from alertferry.core.kafka_client import QUICK, client_options
 from alertferry.core.kafka_java import java_options
 from alertferry.core.kafka_security import check_security, reader_of
 from alertferry.core.settings import Settings, option_name, quoted, variable_name
@@ -107,9 +107,14 @@ def test_everything_wrong_is_said_at_once() -> None:
     assert len(str(caught.value).splitlines()) == 4
 
 
+def test_what_is_set_wins_over_what_makes_clients_quick() -> None:
+    assert client_options(settings(**{"reconnect.backoff.ms": "500"}))["reconnect.backoff.ms"] == "500"
+    assert client_options(settings())["reconnect.backoff.ms"] == QUICK["reconnect.backoff.ms"]
+
+
 def test_python_gets_what_is_set_and_java_its_own_names() -> None:
     given = settings(**SCRAM, **{"client.id": "ship"})
-    assert client_options(given) == SCRAM | {"client.id": "ship", "bootstrap.servers": "b:1", "log_level": 0}
+    assert client_options(given) == QUICK | SCRAM | {"client.id": "ship", "bootstrap.servers": "b:1", "log_level": 0}
     assert java_options(given) == {
         "kafka.bootstrap.servers": "b:1",
         "kafka.client.id": "ship",
