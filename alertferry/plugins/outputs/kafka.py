@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from alertferry.core.run import Run
     from alertferry.core.settings import Settings
 
-BATCH_BYTES = 1024 * 1024
+BATCH_BYTES = 256 * 1024
+"""A request holds one batch of every partition, and Java copies all that is left of it for each part that it sends."""
 
 PRODUCER = {
     "acks": "all",
@@ -39,6 +40,7 @@ PRODUCER = {
     "linger.ms": "20",
     "compression.type": "lz4",
     "buffer.memory": str(128 * 1024 * 1024),
+    "send.buffer.bytes": "-1",  # the system's choice grows with the rate; Kafka's own 128 KiB keep both sides waiting
     "max.block.ms": "60000",
     "delivery.timeout.ms": "120000",
 }

@@ -20,10 +20,11 @@ RECORD_OVERHEAD_BYTES = 512
 """Room for the key, headers and framing beside a packet in a batch of one record."""
 
 _FULL = "__alertferry_packet"
+_SIZE = "__alertferry_size"
 
 
 def records(alerts: Alerts, packed: Packing, action: OversizeAction, limit_bytes: int) -> tuple[DataFrame, Observation]:
-    """Return (key, value) rows, and what is seen of them while they are written.
+    """Return rows of key and value (a sink leaves other columns out), and what is seen of them while they are written.
 
     A packet of more than ``limit_bytes`` that may not be skipped, nor gets small enough without cutouts, ends the
     action with an error that names its alert.
@@ -33,8 +34,9 @@ def records(alerts: Alerts, packed: Packing, action: OversizeAction, limit_bytes
     key, full, size = packed.key.alias("key"), _encoded(packed, packed.columns), F.length("value")
     if action == "fail":
         rows = alerts.frame.select(key, full.alias("value"))
-        rows = rows.select("key", _refused(F.col("value"), limit_bytes).alias("value"))
-        return observed(rows, F.col("key"), size)
+        # measured here: whoever looks at a packet of a finished row copies it
+        rows = rows.select("key", _refused(F.col("value"), limit_bytes).alias("value"), size.alias(_SIZE))
+        return observed(rows, F.col("key"), F.col(_SIZE))
     oversize = F.length(_FULL) > limit_bytes
     if action == "skip":
         rows = alerts.frame.select(key, full.alias(_FULL)).withColumn("value", F.col(_FULL))

@@ -58,13 +58,13 @@ PRODUCER = {
 
 
 def send(frame: DataFrame, pair: TopicPair, run: Run) -> dict[int, int]:
-    """Send (key, value) rows, each exactly once; return the number of records committed in each partition."""
+    """Send rows of key and value, each exactly once; return the number of records committed in each partition."""
     from pyspark.sql import functions as F
 
     partitions = pair.partitions()
     options = client_options(run.settings) | {"message.max.bytes": pair.largest_record_bytes()}
     run.spark.conf.set("spark.sql.execution.arrow.maxBytesPerBatch", str(ARROW_BYTES))
-    rows = frame.withColumn("partition", F.pmod(F.xxhash64("key"), F.lit(partitions)).cast("int"))
+    rows = frame.select("key", "value", F.pmod(F.xxhash64("key"), F.lit(partitions)).cast("int").alias("partition"))
     rows = _in_one_order(rows)
     sender = Sender(pair.topic, partitions, options, CHUNK)
     counted = rows.mapInArrow(sender, "records array<bigint>").collect()
