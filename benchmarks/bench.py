@@ -10,8 +10,10 @@ import os
 import platform
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import consuming
 import crossmatch
@@ -26,6 +28,8 @@ from tests.peer_client import installed
 
 ROOT = Path(__file__).parent.parent
 SECTIONS = ("publish", "consume", "latency", "crossmatch")
+
+FILE_GIB = 4
 
 TITLE = "# Performance\n\n"
 SECTION = """Written by `make bench` on {machine}. {runs} Spark, broker and consumer share the cores. Read ratios, not
@@ -61,7 +65,7 @@ def main() -> None:
                 print(sky[-1], flush=True)
     finally:
         found = [HEAD + "\n".join(lines), *sky] if lines else sky
-        section = SECTION.format(machine=machine(), runs=runs_said(options)) + "\n\n".join(found) + "\n"
+        section = SECTION.format(machine=machine(options.scratch), runs=runs_said(options)) + "\n\n".join(found) + "\n"
         before = options.out.read_text() + "\n## Another run\n\n" if options.add else TITLE
         options.out.write_text(before + section)
 
@@ -148,10 +152,25 @@ def runs_said(options: argparse.Namespace) -> str:
     return f"{runs}{peer} after one to warm up{part}."
 
 
-def machine() -> str:
-    """Describe the machine in a sentence."""
+def machine(scratch: Path | None) -> str:
+    """Describe the machine: what it has, and what it costs to write into memory that nothing was written to before.
+
+    Virtual machines get memory from their host as they touch it; broker and consumer touch as much as they write.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores, {memory:.0f} GiB of memory, Python {platform.python_version()}"
+    with tempfile.TemporaryFile(dir=scratch, buffering=0) as file:
+        new, again = (_seconds_to_write(file) for _ in range(2))
+    cached = f"a new file of {FILE_GIB} GiB is written into memory in {new:.1f} s, over it once more in {again:.1f} s"
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB of memory ({cached}), Python {platform.python_version()}"
+
+
+def _seconds_to_write(file: BinaryIO) -> float:
+    part = b"\x5a" * (1 << 20)
+    file.seek(0)
+    started = time.perf_counter()
+    for _ in range(FILE_GIB << 10):
+        file.write(part)
+    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

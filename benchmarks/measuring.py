@@ -93,9 +93,9 @@ def _cells(cost: Cost) -> list[str]:
     return [f"{cost.seconds:.2f} s", cpu, f"{cost.peak_bytes / 2**20:,.0f} MiB" if cost.peak_bytes else ""]
 
 
-def median(action: Callable[[], Any], runs: int, *, warm: bool = True) -> Cost:
-    """Return the median seconds of some runs in this process, after one that is not counted."""
-    if warm:
+def median(action: Callable[[], Any], runs: int, *, warm: int = 1) -> Cost:
+    """Return the median seconds of some runs in this process, after ``warm`` that are not counted."""
+    for _ in range(warm):
         action()
     seconds, cpu = [], []
     for _ in range(runs):
@@ -122,6 +122,11 @@ sys.exit(code)
 """Linux counts the memory of whoever starts a program as that of the program: a small process starts it."""
 
 
+def _usual(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment in which Python keeps what it has compiled, as it does unless it is told not to."""
+    return {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def run_program(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> Cost:
     """Run a program to its end and return what it and its children cost. Raises `RuntimeError` with its last words."""
     log, used = folder / "program.log", folder / "program.json"
@@ -129,7 +134,7 @@ def run_program(command: Sequence[str], environment: Mapping[str, str], folder: 
         started = time.perf_counter()
         small = [sys.executable, "-I", "-S", "-c", _LET_RUN, str(used)]
         code = subprocess.run(
-            [*small, *command], env=dict(environment), cwd=folder, stdout=stream, stderr=stream, check=False
+            [*small, *command], env=_usual(environment), cwd=folder, stdout=stream, stderr=stream, check=False
         ).returncode
         seconds = time.perf_counter() - started
     if code:
