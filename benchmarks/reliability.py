@@ -1,7 +1,8 @@
 """Stop a download again and again, ours and the peer's, and count what is on disk: ``make reliability``.
 
 Both clients get the same topic and the same script: an undisturbed run to see how long it takes; then runs that are
-stopped at a random moment of up to a fifth of the download; then runs until one brings nothing new. Writes ``docs/reliability.md``.
+stopped at a random moment, so early that there is work left for the next; then runs until one brings nothing new.
+Writes ``docs/reliability.md``.
 """
 
 from __future__ import annotations
@@ -134,9 +135,10 @@ class Script:
     number: int
 
     def pause(self, pace: Pace, chance: random.Random) -> float:
-        """Return when to stop a run: at once or after up to a fifth of the download; a single stop comes halfway."""
-        share = chance.uniform(0, 0.2) if self.stops > 1 else 0.5
-        return pace.first_file + share * (pace.end - pace.first_file)
+        """Return when to stop a run: around its first file, so that the next finds work; a single one, halfway."""
+        if self.stops > 1:
+            return chance.uniform(0.5, 1.05) * pace.first_file
+        return pace.first_file + 0.5 * (pace.end - pace.first_file)
 
 
 def measured(client: Client, folder: Path) -> Pace:
