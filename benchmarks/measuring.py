@@ -106,6 +106,17 @@ def median(action: Callable[[], Any], runs: int, *, warm: int = 1) -> Cost:
     return Cost(statistics.median(seconds), statistics.median(cpu))
 
 
+def alternating(actions: Sequence[Callable[[], Any]], runs: int, *, warm: int = 1) -> list[Cost]:
+    """Return what `median` does of actions that take turns: what the machine does meanwhile concerns all of them."""
+    costs: list[list[Cost]] = [[] for _ in actions]
+    for number in range(warm + runs):
+        for action, own in zip(actions, costs, strict=True):
+            cost = median(action, 1, warm=0)
+            if number >= warm:
+                own.append(cost)
+    return [middle(own) for own in costs]
+
+
 def middle(costs: Sequence[Cost]) -> Cost:
     """Return the cost of the run in the middle, by seconds, with the largest memory of all."""
     chosen = sorted(costs, key=lambda cost: cost.seconds)[len(costs) // 2]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lakes import Case, Published
-from measuring import Bar, Cost, Row, median
+from measuring import Bar, Cost, Row, alternating, median
 
 from alertferry.core.jars import fetch_jars, java_command
 from alertferry.core.job import Job
@@ -76,14 +76,12 @@ def publish(spark: Any, job: Job) -> Any:
 def compare(spark: Any, servers: str, case: Case, jobs: tuple[Job, Job], runs: int) -> Iterator[Row | Published]:
     """Publish one case with both kinds of delivery; the topic of the first is left for consumers."""
     plain, transactional = jobs
-    noop = median(lambda: encode_only(spark, plain), runs, warm=WARM)
     kept = _Topics(servers)
-    cost = median(lambda: kept.keep(publish(spark, plain)), runs, warm=WARM)
-    cost = Cost(cost.seconds)
+    both = (lambda: encode_only(spark, plain)), (lambda: kept.keep(publish(spark, plain)))
+    noop, cost = (Cost(found.seconds) for found in alternating(both, runs, warm=WARM))
     report = kept.last
     size = report.receipt.bytes / 1e6
     bar = BARS.get(case.name) or BARS["light"]
-    noop = Cost(noop.seconds)
     yield Row(f"publish {case.name}", case.alerts, size, cost, "read + encode", noop, bar=bar)
     tool = producer_performance(servers, case.alerts, report.receipt.bytes // max(1, report.receipt.alerts), runs)
     yield Row("the same", case.alerts, size, cost, "Kafka's ProducerPerformance, random text", tool)

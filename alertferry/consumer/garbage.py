@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-NEW_OBJECTS = 200_000
+NEW_OBJECTS = 10_000
 """Python looks after 700 new objects, which are less than one poll brings. Messages are in no cycle."""
 
 

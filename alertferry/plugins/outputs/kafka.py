@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from alertferry.core.run import Run
     from alertferry.core.settings import Settings
 
-BATCH_BYTES = 256 * 1024
+BATCH_BYTES = 512 * 1024
 """A request holds one batch of every partition, and Java copies all that is left of it for each part that it sends."""
 
 PRODUCER = {
