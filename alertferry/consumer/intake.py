@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -95,14 +94,11 @@ class _Reading:
 
     def add(self, messages: Sequence[Message]) -> None:
         """Hold messages; those beyond the span's end are not wanted."""
-        first, last = messages[0].offset(), messages[-1].offset()
-        whole = last - first == len(messages) - 1  # no offset is passed over: they need not be asked for
-        offsets = range(first, last + 1) if whole else [message.offset() for message in messages]
+        last = messages[-1].offset()
         if last >= self.span.end:
-            wanted = bisect_left(offsets, self.span.end)
-            offsets, messages = offsets[:wanted], messages[:wanted]
+            messages = [message for message in messages if message.offset() < self.span.end]
         values = [message.value() for message in messages]
-        self.held.offsets += offsets
+        self.held.offsets += [message.offset() for message in messages]
         self.held.keys += [message.key() for message in messages]
         self.held.values += values
         self.bytes += _size(values)
