@@ -149,7 +149,7 @@ def runs_said(options: argparse.Namespace) -> str:
     peer = f" ({options.peer_runs} of `finkctl`)" if options.peer_runs != options.runs else ""
     part = f", {options.scale:g} of the usual number of alerts" if options.scale != 1 else ""
     runs = f"Medians of {options.runs} runs" if options.runs > 1 else "One run"
-    return f"{runs}{peer} after one to warm up; publishing, after {publishing.WARM}, in turns with its reference{part}."
+    return f"{runs}{peer} after one to warm up; publishing, after {publishing.WARM}, in turns with its reference (with transactions, after one){part}."
 
 
 def machine(scratch: Path | None) -> str:

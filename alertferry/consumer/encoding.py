@@ -81,10 +81,13 @@ class ParquetEncoder(Encoder):
     """Decodes messages and writes them as parquet, a row group at a time."""
 
     def __init__(self, recipe: Recipe) -> None:
+        import pyarrow as pa
+
         self._decoder = Decoder(recipe.schema_json)
         self._partitioning = recipe.partitioning
         self._selection = Selection(recipe.select, self._decoder.schema)
-        leaves = list(_leaves_of_type(self._selection.schema))
+        # of no rows: a table that Arrow makes empty would import pandas
+        leaves = list(_leaves((column.name, pa.nulls(0, column.type)) for column in self._selection.schema))
         self._repetitive: list[str] | None = None
         # extremes of images say nothing
         self._ordered = [path for path, kind, _ in leaves if kind != "bytes"] or False
@@ -100,6 +103,8 @@ class ParquetEncoder(Encoder):
             return encoded
         tables = self._tables(messages, encoded)
         first = next(tables, None)
+        if first is not None:
+            self._learn(first)
         part = Part("", 0 if first is None else len(first), iter(()))
         part.content = self._file(chain([] if first is None else [first], tables), metadata, part)
         del first
@@ -116,10 +121,17 @@ class ParquetEncoder(Encoder):
         messages.clear()
         batches = [self._selection.apply(batch) for batch in decoded.results]
         table = pa.Table.from_batches(batches, schema=self._selection.schema)
+        if len(table):
+            self._learn(table)
         groups = _rows_by_folder(partitioning, decoded.results)
         tables = {folder: table.take(rows) for folder, rows in groups.items()} or {"": table}
         for folder, own in tables.items():
             yield Part(folder, len(own), self._file([own] if len(own) else [], metadata))
+
+    def _learn(self, table: pa.Table) -> None:
+        """Choose the columns that get dictionaries, once, by the first alerts."""
+        if self._repetitive is None:
+            self._repetitive = _repetitive(table)
 
     def _tables(self, messages: Messages, encoded: Encoded) -> Iterator[pa.Table]:
         """Return the alerts as tables of one row group each; none of them is empty."""
@@ -144,10 +156,6 @@ class ParquetEncoder(Encoder):
 
         sink = _Gathered()
         rows = 0
-        tables = iter(tables)
-        first = next(tables, None)
-        if first is not None and self._repetitive is None:
-            self._repetitive = _repetitive(first)
         with pq.ParquetWriter(
             pa.PythonFile(sink, "w"),
             self._selection.schema,
@@ -156,12 +164,11 @@ class ParquetEncoder(Encoder):
             use_dictionary=self._repetitive or False,
             write_statistics=self._ordered,
         ) as writer:
-            while first is not None:
-                writer.write_table(first)
-                rows += len(first)
-                first = None  # the next is decoded once this one is let go
+            for table in tables:
+                writer.write_table(table)
+                rows += len(table)
+                del table
                 yield from sink.take()
-                first = next(tables, None)
             writer.add_key_value_metadata(dict(metadata))
         if part is not None:
             part.rows = rows
@@ -239,21 +246,16 @@ def _repetitive(table: pa.Table) -> list[str]:
     """
     import pyarrow.compute as pc
 
-    texts = [(path, values) for path, kind, values in _leaves(table) if kind == "text"]
+    columns = (column.chunk(0).slice(0, SAMPLE_ROWS) for column in table.columns)
+    leaves = _leaves(zip(table.column_names, columns, strict=True))
+    texts = [(path, values) for path, kind, values in leaves if kind == "text"]
     return [path for path, values in texts if pc.count_distinct(values).as_py() <= len(values) / 2]
 
 
-def _leaves_of_type(schema: pa.Schema) -> Iterator[tuple[str, str, pa.Array]]:
-    import pyarrow as pa
-
-    for column in schema:  # a table that Arrow makes empty would import pandas
-        yield from _leaves_of(pa.nulls(0, column.type), column.name)
-
-
-def _leaves(table: pa.Table) -> Iterator[tuple[str, str, pa.Array]]:
-    """Return the path of each parquet column, whether it holds text, bytes or anything else, and its first values."""
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        yield from _leaves_of(column.chunk(0).slice(0, SAMPLE_ROWS), name)
+def _leaves(columns: Iterable[tuple[str, pa.Array]]) -> Iterator[tuple[str, str, pa.Array]]:
+    """Return the path of each parquet column, whether it holds text, bytes or anything else, and its values."""
+    for name, values in columns:
+        yield from _leaves_of(values, name)
 
 
 def _leaves_of(values: pa.Array, path: str) -> Iterator[tuple[str, str, pa.Array]]:
