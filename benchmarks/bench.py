@@ -31,7 +31,8 @@ SECTIONS = ("publish", "consume", "latency", "crossmatch")
 
 FILE_GIB = 4
 
-TITLE = "# Performance\n\n"
+TITLE = "---\nhide: [toc]\n---\n\n# Performance\n\n"
+"""Without a table of contents there is room for the columns that matter."""
 SECTION = """Written by `make bench` on {machine}. {runs} Spark, broker and consumer share the cores. Read ratios, not
 seconds: machines differ. Memory is the most that any one process had.
 
@@ -66,7 +67,7 @@ def main() -> None:
     finally:
         found = [HEAD + "\n".join(lines), *sky] if lines else sky
         section = SECTION.format(machine=machine(options.scratch), runs=runs_said(options)) + "\n\n".join(found) + "\n"
-        before = options.out.read_text() + "\n## Another run\n\n" if options.add else TITLE
+        before = options.out.read_text() + f"\n## Another run: {', '.join(options.only)}\n\n" if options.add else TITLE
         options.out.write_text(before + section)
 
 

@@ -65,8 +65,9 @@ class Row:
 
     def __str__(self) -> str:
         size = f"{self.megabytes:,.0f} MB" if self.megabytes else ""
-        cells = [self.what, f"{self.alerts:,}", size, *_cells(self.cost)]
-        cells += [f"{self.alerts / self.cost.seconds:,.0f}", self._said_of_other(), self._judged()]
+        seconds, cpu, memory = _cells(self.cost)
+        cells = [self.what, f"{self.alerts:,}", seconds, self._said_of_other(), *self._judged()]
+        cells += [f"{self.alerts / self.cost.seconds:,.0f}", size, cpu, memory]
         return f"| {' | '.join(cells)} |"
 
     def _said_of_other(self) -> str:
@@ -75,15 +76,15 @@ class Row:
         cpu = f", {self.other.cpu_seconds:.1f} s CPU" if self.other.cpu_seconds is not None else ""
         return f"{self.against}: {self.other.seconds:.2f} s{cpu}"
 
-    def _judged(self) -> str:
+    def _judged(self) -> tuple[str, str]:
         if self.ratio is None:
-            return "|"
+            return "", ""
         verdict = f"{self.bar}: {'met' if self.bar.met(self.ratio) else 'missed'}" if self.bar else ""
-        return f"{self.ratio:.2f} ×{' faster' if self.faster else ''} | {verdict}"
+        return f"{self.ratio:.2f} ×{' faster' if self.faster else ''}", verdict
 
 
 HEAD = (
-    "| what | alerts | bytes | time | CPU | memory | alerts/s | against | ratio | bar |\n"
+    "| what | alerts | time | against | ratio | bar | alerts/s | bytes | CPU | memory |\n"
     "|---|---|---|---|---|---|---|---|---|---|\n"
 )
 
