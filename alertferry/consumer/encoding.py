@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from alertferry.consumer.decode import Checker, Decoder
+from alertferry.consumer.fastpath import SLICE_BYTES
 from alertferry.consumer.framing import blocks, header, new_sync, slices
 from alertferry.consumer.selection import Selection
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 ROW_GROUP_BYTES = 24 << 20
 """Messages that become one row group: they are decoded, written and let go together, which keeps memory small."""
 
+GATHERED_BYTES = 1 << 20
+"""A page of a column is small: so much is gathered before Python, and its lock, are asked for."""
+
 ZSTD_LEVEL = 1
 """The quickest level that still stores the symbols of an image in as few bits as they need."""
 
@@ -27,6 +32,9 @@ SAMPLE_ROWS = 1_000
 """So many of the first rows tell whether the texts of a column repeat."""
 
 Messages = list[bytes | None]
+
+Piece = TypeVar("Piece", bound=Sized)
+"""What a file is written in: a table that becomes a row group, or messages that become blocks."""
 
 
 @dataclass
@@ -56,15 +64,47 @@ class Encoded:
             self.raw[start + index] = messages[index] or b""
 
 
-class Encoder:
-    """Turns messages into the content of files. Without rows there is one part, which holds the schema."""
+class Encoder(Generic[Piece]):
+    """Turns messages into the content of files, a piece at a time. Without rows there is one part: the schema."""
+
+    def __init__(self, partitioning: Partitioning | None) -> None:
+        self._partitioning = partitioning
 
     def encode(self, messages: Messages, metadata: Mapping[str, str]) -> Encoded:
-        """Return what to write; the list is emptied of messages that are no longer needed, while it is written."""
+        """Return one part, written while its messages are read, or one for each folder.
+
+        The list is emptied of messages that are no longer needed.
+        """
+        encoded = Encoded()
+        if self._partitioning is None:
+            encoded.parts.append(self._whole(messages, metadata, encoded))
+            return encoded
+        divided = self._divided(self._partitioning, messages, encoded)
+        encoded.parts += [Part(folder, len(piece), self._file([piece], metadata)) for folder, piece in divided.items()]
+        encoded.parts = encoded.parts or [Part("", 0, self._file((), metadata))]
+        return encoded
+
+    def _whole(self, messages: Messages, metadata: Mapping[str, str], encoded: Encoded) -> Part:
+        part = Part("", 0, iter(()))
+        pieces = _counted(self._pieces(messages, encoded), part)
+        first = next(pieces, None)
+        part.content = self._file(chain(() if first is None else [first], pieces), metadata)
+        return part
+
+    def _pieces(self, messages: Messages, encoded: Encoded) -> Iterator[Piece]:
+        """Return the readable messages in pieces that are written one after the other; none of them is empty."""
+        raise NotImplementedError
+
+    def _divided(self, partitioning: Partitioning, messages: Messages, encoded: Encoded) -> dict[str, Piece]:
+        """Return what goes into each folder."""
+        raise NotImplementedError
+
+    def _file(self, pieces: Iterable[Piece], metadata: Mapping[str, str]) -> Iterator[Any]:
+        """Return the bytes of a file."""
         raise NotImplementedError
 
 
-def encoder(recipe: Recipe) -> Encoder:
+def encoder(recipe: Recipe) -> Encoder[Any]:
     """Return the encoder of a recipe's format."""
     return ParquetEncoder(recipe) if recipe.format == "parquet" else ContainerEncoder(recipe)
 
@@ -77,14 +117,32 @@ def _rows_by_folder(partitioning: Partitioning, batches: list[pa.RecordBatch]) -
     return found
 
 
-class ParquetEncoder(Encoder):
+def _counted(pieces: Iterator[Piece], part: Part) -> Iterator[Piece]:
+    """Return pieces, their rows counted in ``part``."""
+    for piece in pieces:
+        part.rows += len(piece)
+        yield piece
+        del piece
+
+
+def _taken(messages: Messages, slice_bytes: int) -> Iterator[tuple[int, Messages]]:
+    """Take slices of about ``slice_bytes`` out of a list, in which they leave None; each with its first index."""
+    # the ends first: whoever works them out holds every message
+    for start, stop in list(slices([message or b"" for message in messages], slice_bytes)):
+        own = messages[start:stop]
+        messages[start:stop] = [None] * (stop - start)
+        yield start, own
+        del own
+
+
+class ParquetEncoder(Encoder["pa.Table"]):
     """Decodes messages and writes them as parquet, a row group at a time."""
 
     def __init__(self, recipe: Recipe) -> None:
         import pyarrow as pa
 
+        super().__init__(recipe.partitioning)
         self._decoder = Decoder(recipe.schema_json)
-        self._partitioning = recipe.partitioning
         self._selection = Selection(recipe.select, self._decoder.schema)
         # of no rows: a table that Arrow makes empty would import pandas
         leaves = list(_leaves((column.name, pa.nulls(0, column.type)) for column in self._selection.schema))
@@ -95,84 +153,57 @@ class ParquetEncoder(Encoder):
         self._compression = {path: "zstd" if kind == "bytes" else "snappy" for path, kind, _ in leaves}
         self._levels = {path: ZSTD_LEVEL for path, kind, _ in leaves if kind == "bytes"} or None
 
-    def encode(self, messages: Messages, metadata: Mapping[str, str]) -> Encoded:
-        """Return one part, written while its messages are decoded; or one for each folder, decoded together."""
-        encoded = Encoded()
-        if self._partitioning is not None:
-            encoded.parts += self._divided(self._partitioning, messages, metadata, encoded)
-            return encoded
-        tables = self._tables(messages, encoded)
-        first = next(tables, None)
-        if first is not None:
-            self._learn(first)
-        part = Part("", 0 if first is None else len(first), iter(()))
-        part.content = self._file(chain([] if first is None else [first], tables), metadata, part)
-        del first
-        encoded.parts.append(part)
-        return encoded
+    def _pieces(self, messages: Messages, encoded: Encoded) -> Iterator[pa.Table]:
+        """Return the alerts as tables of one row group each."""
+        for start, own in _taken(messages, ROW_GROUP_BYTES):
+            decoded = self._decoder.decode(own)
+            encoded.set_aside(decoded.bad, own, start)
+            del own
+            table = self._table(decoded.results)
+            del decoded
+            if len(table):
+                yield table
+            del table
 
-    def _divided(
-        self, partitioning: Partitioning, messages: Messages, metadata: Mapping[str, str], encoded: Encoded
-    ) -> Iterator[Part]:
-        import pyarrow as pa
-
+    def _divided(self, partitioning: Partitioning, messages: Messages, encoded: Encoded) -> dict[str, pa.Table]:
         decoded = self._decoder.decode(messages)
         encoded.set_aside(decoded.bad, messages)
         messages.clear()
-        batches = [self._selection.apply(batch) for batch in decoded.results]
-        table = pa.Table.from_batches(batches, schema=self._selection.schema)
-        if len(table):
-            self._learn(table)
-        groups = _rows_by_folder(partitioning, decoded.results)
-        tables = {folder: table.take(rows) for folder, rows in groups.items()} or {"": table}
-        for folder, own in tables.items():
-            yield Part(folder, len(own), self._file([own] if len(own) else [], metadata))
+        table = self._table(decoded.results)
+        return {folder: table.take(rows) for folder, rows in _rows_by_folder(partitioning, decoded.results).items()}
 
-    def _learn(self, table: pa.Table) -> None:
-        """Choose the columns that get dictionaries, once, by the first alerts."""
-        if self._repetitive is None:
-            self._repetitive = _repetitive(table)
-
-    def _tables(self, messages: Messages, encoded: Encoded) -> Iterator[pa.Table]:
-        """Return the alerts as tables of one row group each; none of them is empty."""
+    def _table(self, batches: list[pa.RecordBatch]) -> pa.Table:
+        """Return the chosen columns; the first alerts ever tell which of them get dictionaries."""
         import pyarrow as pa
 
-        for start, stop in list(slices([message or b"" for message in messages], ROW_GROUP_BYTES)):
-            own = messages[start:stop]
-            messages[start:stop] = [None] * (stop - start)
-            decoded = self._decoder.decode(own)
-            encoded.set_aside(decoded.bad, own, start)
-            batches = [self._selection.apply(batch) for batch in decoded.results]
-            del own, decoded
-            table = pa.Table.from_batches(batches, schema=self._selection.schema)
-            del batches
-            if len(table):
-                yield table
+        chosen = [self._selection.apply(batch) for batch in batches]
+        table = pa.Table.from_batches(chosen, schema=self._selection.schema)
+        if self._repetitive is None and len(table):
+            self._repetitive = _repetitive(table)
+        return table
 
-    def _file(self, tables: Iterable[pa.Table], metadata: Mapping[str, str], part: Part | None = None) -> Iterator[Any]:
-        """Return the bytes of a file; the rows written are counted in ``part``."""
+    def _file(self, pieces: Iterable[pa.Table], metadata: Mapping[str, str]) -> Iterator[Any]:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        sink = _Gathered()
-        rows = 0
-        with pq.ParquetWriter(
-            pa.PythonFile(sink, "w"),
-            self._selection.schema,
-            compression=self._compression or "none",
-            compression_level=self._levels,
-            use_dictionary=self._repetitive or False,
-            write_statistics=self._ordered,
-        ) as writer:
-            for table in tables:
+        written = _Gathered()
+        with (
+            pa.BufferedOutputStream(pa.PythonFile(written, "w"), GATHERED_BYTES) as sink,
+            pq.ParquetWriter(
+                sink,
+                self._selection.schema,
+                compression=self._compression or "none",
+                compression_level=self._levels,
+                use_dictionary=self._repetitive or False,
+                write_statistics=self._ordered,
+            ) as writer,
+        ):
+            for table in pieces:
                 writer.write_table(table)
-                rows += len(table)
                 del table
-                yield from sink.take()
+                yield from written.take()
             writer.add_key_value_metadata(dict(metadata))
-        if part is not None:
-            part.rows = rows
-        yield from sink.take()
+        yield from written.take()
 
 
 class _Gathered:
@@ -204,39 +235,45 @@ class _Gathered:
         return taken
 
 
-class ContainerEncoder(Encoder):
+class ContainerEncoder(Encoder[Sequence[bytes]]):
     """Frames messages as Avro containers, once they are known to be readable."""
 
     def __init__(self, recipe: Recipe) -> None:
+        super().__init__(recipe.partitioning)
         self._schema_json = recipe.schema_json
-        self._partitioning = recipe.partitioning
         self._checker = Checker(recipe.schema_json)
-        self._decoder = Decoder(recipe.schema_json) if recipe.partitioning else None
 
-    def encode(self, messages: Messages, metadata: Mapping[str, str]) -> Encoded:
-        """Return one part, or one for each folder."""
-        encoded = Encoded()
-        bad, groups = self._looked_at(messages)
-        encoded.set_aside(bad, messages)
-        good = [message for index, message in enumerate(messages) if index not in bad] if bad else messages
-        readable = cast("Sequence[bytes]", good)
-        parts: dict[str, Sequence[bytes]] = {
-            folder: [readable[row] for row in rows] for folder, rows in groups.items()
-        } or {"": readable}
-        encoded.parts += [Part(folder, len(own), self._content(own, metadata)) for folder, own in parts.items()]
-        return encoded
+    @cached_property
+    def _decoder(self) -> Decoder:
+        """What tells the folders of messages, where there are any."""
+        return Decoder(self._schema_json)
 
-    def _looked_at(self, messages: Sequence[bytes | None]) -> tuple[dict[int, str], dict[str, list[int]]]:
-        """Return what cannot be read, and where the others go: decoded only when files are divided."""
-        if self._decoder is None or self._partitioning is None:
-            return self._checker.bad(messages), {}
+    def _pieces(self, messages: Messages, encoded: Encoded) -> Iterator[Sequence[bytes]]:
+        for start, own in _taken(messages, SLICE_BYTES):
+            bad = self._checker.bad(own)
+            encoded.set_aside(bad, own, start)
+            if len(bad) < len(own):
+                yield _without(own, bad)
+            del own
+
+    def _divided(self, partitioning: Partitioning, messages: Messages, encoded: Encoded) -> dict[str, Sequence[bytes]]:
         decoded = self._decoder.decode(messages)
-        return decoded.bad, _rows_by_folder(self._partitioning, decoded.results)
+        encoded.set_aside(decoded.bad, messages)
+        readable = _without(messages, decoded.bad)
+        groups = _rows_by_folder(partitioning, decoded.results)
+        return {folder: [readable[row] for row in rows] for folder, rows in groups.items()}
 
-    def _content(self, messages: Sequence[bytes], metadata: Mapping[str, str]) -> Iterator[bytes]:
+    def _file(self, pieces: Iterable[Sequence[bytes]], metadata: Mapping[str, str]) -> Iterator[bytes]:
         sync = new_sync()
         yield header(self._schema_json, sync, metadata)
-        yield from blocks(messages, sync)
+        for piece in pieces:
+            yield from blocks(piece, sync)
+
+
+def _without(messages: Messages, bad: Mapping[int, str]) -> Sequence[bytes]:
+    """Return the messages that are not ``bad``, as those without a value are."""
+    good = [message for index, message in enumerate(messages) if index not in bad] if bad else messages
+    return cast("Sequence[bytes]", good)
 
 
 def _repetitive(table: pa.Table) -> list[str]:

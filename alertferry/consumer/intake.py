@@ -24,8 +24,8 @@ BATCH_ALERTS = 50_000
 
 POLL_SECONDS = 0.2
 FIRST_POLL = 20
-LARGEST_POLL = 5_000
-POLL_BYTES = 16 << 20
+LARGEST_POLL = 400
+POLL_BYTES = 4 << 20
 """One poll asks for no more than this, estimated from the sizes so far."""
 
 AHEAD_BYTES = 32 << 20
