@@ -65,7 +65,7 @@ Skips = Mapping[int, Collection[int]]
 
 
 class Archive:
-    """Writes chunks to a delivery folder, each with its commit record."""
+    """Writes chunks to a delivery folder, each with its commit record; several threads may at the same time."""
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import queue
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -12,7 +11,7 @@ from typing import Protocol
 
 from alertferry.consumer.archive import Archive, Recipe, Skips
 from alertferry.consumer.commits import Commit
-from alertferry.consumer.intake import Chunk, Intake, Limits, OvertakenError, SilentBrokerError, Stop
+from alertferry.consumer.intake import Intake, Limits, OvertakenError, SilentBrokerError, Stop
 from alertferry.consumer.spans import Span
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.settings import Settings
@@ -77,13 +76,11 @@ class Alone:
     """
 
     def __init__(self, task: Task) -> None:
-        self._archives: queue.SimpleQueue[Archive] = queue.SimpleQueue()
         # chunks divided into folders are decoded as a whole: fewer and smaller ones keep memory small
         divided = task.recipe.partitioning is not None
         self._count = 1 if divided else WRITERS
         limits = replace(task.limits, batch_bytes=max(1, task.limits.batch_bytes // 2)) if divided else task.limits
-        for _ in range(self._count):
-            self._archives.put(Archive(task.recipe))
+        self._archive = Archive(task.recipe)
         self._intake = Intake(task.settings, task.recipe.topic, task.group, limits)
         self._writers = ThreadPoolExecutor(self._count, "alertferry-writer")
 
@@ -95,7 +92,7 @@ class Alone:
                 for chunk in self._intake.fetch(spans, stop):
                     # one chunk for each writer, one being filled: memory does not grow when the disk is slow
                     yield from self._written(writing, self._count - 1)
-                    writing.append(self._writers.submit(self._write, chunk, skips))
+                    writing.append(self._writers.submit(self._archive.write, chunk, skips))
                     del chunk
                 spans, skips = more() if more and not stop() else ((), skips)
             yield from self._written(writing)
@@ -114,13 +111,6 @@ class Alone:
         """Close the connection."""
         self._writers.shutdown()
         self._intake.close()
-
-    def _write(self, chunk: Chunk, skips: Skips) -> Commit:
-        archive = self._archives.get()
-        try:
-            return archive.write(chunk, skips)
-        finally:
-            self._archives.put(archive)
 
     def _written(self, writing: deque[Future[Commit]], may_stay: int = 0) -> Iterator[Commit]:
         """Yield commits until no more than ``may_stay`` chunks are being written, and those that are ready."""

@@ -44,8 +44,9 @@ class SlowReader:
 
         records = [self.record(message) for message in messages]
         if self._type is None:
-            self._type = arrow_type(self._schema, storage=True)
-            self._convert = _converter(self._type)
+            kind = arrow_type(self._schema, storage=True)
+            self._convert = _converter(kind)
+            self._type = kind  # last: another thread then has both
         if self._convert is not None:
             records = [self._convert(record) for record in records]
         return pa.array(records, self._type)
