@@ -22,7 +22,7 @@ import publishing
 from lakes import Case, Published, per_night
 from measuring import HEAD, RUNS, Row
 
-from alertferry.broker import running_broker
+from alertferry.broker import BrokerInfo, running_broker
 from alertferry.core.settings import load_settings
 from tests.peer_client import installed
 
@@ -34,7 +34,8 @@ FILE_GIB = 4
 TITLE = "---\nhide: [toc]\n---\n\n# Performance\n\n"
 """Without a table of contents there is room for the columns that matter."""
 SECTION = """Written by `make bench` on {machine}. {runs} Spark, broker and consumer share the cores. Read ratios, not
-seconds: machines differ. Memory is the most that any one process had.
+seconds: machines differ. Memory is the most that any one process had; the processor time (CPU) of publishing is that of
+Spark and the broker.
 
 """
 
@@ -79,7 +80,7 @@ def with_broker(options: argparse.Namespace, lines: list[str]) -> None:
         if "latency" in options.only:
             tell(first_alert(options, Path(name)), lines)
         if {"publish", "consume"} & set(options.only):
-            tell(topics(options, Path(name), broker.bootstrap_servers), lines)
+            tell(topics(options, Path(name), broker), lines)
 
 
 def parsed() -> argparse.Namespace:
@@ -101,7 +102,7 @@ def parsed() -> argparse.Namespace:
     return options
 
 
-def topics(options: argparse.Namespace, folder: Path, servers: str) -> Iterator[Row]:
+def topics(options: argparse.Namespace, folder: Path, broker: BrokerInfo) -> Iterator[Row]:
     """Publish every case, and consume what was published."""
     home = load_settings().home
     program, reason = installed(home) if "consume" in options.only and options.peer_runs else (None, "")
@@ -116,19 +117,19 @@ def topics(options: argparse.Namespace, folder: Path, servers: str) -> Iterator[
         )
         runs = options.runs if "publish" in options.only else 0
         if runs:
-            for found in publishing.compare(spark, servers, case, jobs, runs):
+            for found in publishing.compare(spark, broker, case, jobs, runs):
                 if isinstance(found, Row):
                     yield found
                 else:
                     published = found
         else:
             report = publishing.publish(spark, jobs[0])
-            published = Published(case, servers, report.topic, report.receipt.bytes)
+            published = Published(case, broker.bootstrap_servers, report.topic, report.receipt.bytes)
         if "consume" in options.only:
             yield from consuming.against_polling(published, folder, options.runs)
             theirs = [consuming.peer(program, published, folder) for _ in range(options.peer_runs if program else 0)]
             yield from consuming.against_peer(published, folder, theirs, options.runs)
-        publishing.delete_topics(servers, published.topic, published.topic + "_schema")
+        publishing.delete_topics(broker.bootstrap_servers, published.topic, published.topic + "_schema")
     spark.stop()
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 RUNS = 3
 
 
@@ -94,25 +96,37 @@ def _cells(cost: Cost) -> list[str]:
     return [f"{cost.seconds:.2f} s", cpu, f"{cost.peak_bytes / 2**20:,.0f} MiB" if cost.peak_bytes else ""]
 
 
-def median(action: Callable[[], Any], runs: int, *, warm: int = 1) -> Cost:
-    """Return the median seconds of some runs in this process, after ``warm`` that are not counted."""
+Clock = Callable[[], float]
+"""Tells the processor seconds that were used so far."""
+
+
+def cpu_of(*pids: int) -> Clock:
+    """Return the clock of other processes, taken together."""
+    processes = [psutil.Process(pid) for pid in pids]
+    return lambda: sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
+def median(action: Callable[[], Any], runs: int, *, warm: int = 1, busy: Clock = time.process_time) -> Cost:
+    """Return the median seconds of some runs, after ``warm`` that are not counted; of this process by default."""
     for _ in range(warm):
         action()
     seconds, cpu = [], []
     for _ in range(runs):
-        started, busy = time.perf_counter(), time.process_time()
+        started, used = time.perf_counter(), busy()
         action()
         seconds.append(time.perf_counter() - started)
-        cpu.append(time.process_time() - busy)
+        cpu.append(busy() - used)
     return Cost(statistics.median(seconds), statistics.median(cpu))
 
 
-def alternating(actions: Sequence[Callable[[], Any]], runs: int, *, warm: int = 1) -> list[Cost]:
+def alternating(
+    actions: Sequence[Callable[[], Any]], runs: int, *, warm: int = 1, busy: Clock = time.process_time
+) -> list[Cost]:
     """Return what `median` does of actions that take turns: what the machine does meanwhile concerns all of them."""
     costs: list[list[Cost]] = [[] for _ in actions]
     for number in range(warm + runs):
         for action, own in zip(actions, costs, strict=True):
-            cost = median(action, 1, warm=0)
+            cost = median(action, 1, warm=0, busy=busy)
             if number >= warm:
                 own.append(cost)
     return [middle(own) for own in costs]

@@ -7,13 +7,16 @@ import os
 import re
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from lakes import Case, Published
-from measuring import Bar, Cost, Row, alternating, median
+from measuring import Bar, Clock, Cost, Row, alternating, cpu_of, median, middle
 
+from alertferry.broker import BrokerInfo
 from alertferry.core.jars import fetch_jars, java_command
 from alertferry.core.job import Job
 from alertferry.core.local_spark import COMPILE_LATER, local_conf, python_environment
@@ -29,6 +32,10 @@ WARM = 4
 """Java still compiles what it runs after the first time: a publisher that is warm has run some times."""
 
 PAYLOADS = 100
+LARGEST_REQUEST = 10 << 20
+
+CACHED_TOGETHER = 100
+"""Encoded packets that Spark remembers as one piece: by itself it would take more than its memory holds."""
 
 BARS = {"ztf full": Bar(at_most=1.5), "lsst full": Bar(at_most=2), "light": Bar(at_most=2)}
 
@@ -73,21 +80,55 @@ def publish(spark: Any, job: Job) -> Any:
     return scope["main"](spark)
 
 
-def compare(spark: Any, servers: str, case: Case, jobs: tuple[Job, Job], runs: int) -> Iterator[Row | Published]:
-    """Publish one case with both kinds of delivery; the topic of the first is left for consumers."""
+def sending_alone(spark: Any, job: Job, servers: str, runs: int, busy: Clock) -> Cost:
+    """Return what it costs to send the same records once they are encoded, from Spark's memory to the broker."""
+    from pyspark.sql import functions as F
+    from pyspark.sql.avro.functions import to_avro
+
+    from alertferry.plugins.outputs import packing
+
+    run = Run(spark)
+    alerts = run.read(job.source)
+    packed = packing.pack(job.output, alerts, run)  # type: ignore[arg-type]
+    spark.conf.set("spark.sql.inMemoryColumnarStorage.batchSize", CACHED_TOGETHER)
+    value = to_avro(F.struct(*packed.columns), packed.avro_schema).alias("value")
+    frame = alerts.frame.select(packed.key.alias("key"), value).cache()
+    options = {f"kafka.{name}": value for name, value in PRODUCER.items()}
+    options |= {"kafka.bootstrap.servers": servers, "kafka.max.request.size": str(LARGEST_REQUEST)}
+    costs = []
+    try:
+        frame.count()
+        for _ in range(runs + 1):
+            with new_topic(servers) as topic:
+                sink = frame.write.format("kafka").options(**options, topic=topic).mode("append")
+                costs.append(median(sink.save, 1, warm=0, busy=busy))
+    finally:
+        frame.unpersist(blocking=True)  # or Spark would publish what it remembers
+    return middle(costs[1:])
+
+
+def compare(spark: Any, broker: BrokerInfo, case: Case, jobs: tuple[Job, Job], runs: int) -> Iterator[Row | Published]:
+    """Publish one case with both kinds of delivery; the topic of the first is left for consumers.
+
+    Processor seconds are those of Spark and the broker together.
+    """
     plain, transactional = jobs
+    servers = broker.bootstrap_servers
+    busy = cpu_of(spark._jvm.java.lang.ProcessHandle.current().pid(), broker.pid)
     kept = _Topics(servers)
     both = (lambda: encode_only(spark, plain)), (lambda: kept.keep(publish(spark, plain)))
-    noop, cost = (Cost(found.seconds) for found in alternating(both, runs, warm=WARM))
+    noop, cost = alternating(both, runs, warm=WARM, busy=busy)
     report = kept.last
     size = report.receipt.bytes / 1e6
     bar = BARS.get(case.name) or BARS["light"]
     yield Row(f"publish {case.name}", case.alerts, size, cost, "read + encode", noop, bar=bar)
+    alone = sending_alone(spark, plain, servers, runs, busy)
+    yield Row("the same", case.alerts, size, cost, "sending alone, encoded before", alone)
     tool = producer_performance(servers, case.alerts, report.receipt.bytes // max(1, report.receipt.alerts), runs)
     yield Row("the same", case.alerts, size, cost, "Kafka's ProducerPerformance, random text", tool)
     others = _Topics(servers)
-    slower = median(lambda: others.keep(publish(spark, transactional)), runs)
-    yield Row(f"publish {case.name}, transactional", case.alerts, size, Cost(slower.seconds), "at least once", cost)
+    slower = median(lambda: others.keep(publish(spark, transactional)), runs, busy=busy)
+    yield Row(f"publish {case.name}, transactional", case.alerts, size, slower, "at least once", cost)
     others.drop()
     yield Published(case, servers, report.topic, report.receipt.bytes)
 
@@ -117,27 +158,35 @@ def delete_topics(servers: str, *topics: str) -> None:
         future.result()
 
 
+@contextmanager
+def new_topic(servers: str) -> Iterator[str]:
+    """Give the name of a new topic, which is deleted afterwards."""
+    from confluent_kafka.admin import AdminClient, NewTopic
+
+    topic = f"ftransfer_bench_{uuid.uuid4().hex[:16]}"
+    for future in AdminClient({"bootstrap.servers": servers}).create_topics([NewTopic(topic, 10, 1)]).values():
+        future.result()
+    yield topic
+    delete_topics(servers, topic)
+
+
 def producer_performance(servers: str, records: int, record_bytes: int, runs: int) -> Cost:
     """Return the median seconds that Kafka's own tool needs for as many records of the mean size, one process.
 
     The texts are given to it: its own random bytes take it longer to make than to send.
     """
-    from confluent_kafka.admin import AdminClient, NewTopic
-
     jars = os.pathsep.join(map(str, fetch_jars(TOOLS, load_settings().home, for_spark=False)))
     words = [java_command(), "-cp", jars, "org.apache.kafka.tools.ProducerPerformance", "--throughput", "-1"]
     props = [f"{name}={value}" for name, value in PRODUCER.items()]
-    admin, seconds = AdminClient({"bootstrap.servers": servers}), []
+    props += [f"bootstrap.servers={servers}", f"max.request.size={LARGEST_REQUEST}"]
+    seconds = []
     with tempfile.NamedTemporaryFile() as texts:
         texts.write(b"\n".join(base64.b64encode(os.urandom(record_bytes))[:record_bytes] for _ in range(PAYLOADS)))
         texts.flush()
-        words += ["--num-records", str(records), "--payload-file", texts.name, "--producer-props"]
-        for number in range(runs):
-            topic = f"ftransfer_bench_{number}"
-            for future in admin.create_topics([NewTopic(topic, 10, 1)]).values():
-                future.result()
-            command = [*words, f"bootstrap.servers={servers}", *props, "max.request.size=10485760", "--topic", topic]
-            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            seconds.append(records / float(re.findall(r"([\d.]+) records/sec", said)[-1]))
-            delete_topics(servers, topic)
+        words += ["--num-records", str(records), "--payload-file", texts.name, "--producer-props", *props]
+        for _ in range(runs):
+            with new_topic(servers) as topic:
+                command = [*words, "--topic", topic]
+                said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+                seconds.append(records / float(re.findall(r"([\d.]+) records/sec", said)[-1]))
     return Cost(sorted(seconds)[len(seconds) // 2])
