@@ -26,7 +26,8 @@ POLL_SECONDS = 0.2
 FIRST_POLL = 20
 LARGEST_POLL = 400
 POLL_BYTES = 4 << 20
-"""One poll asks for no more than this, estimated from the sizes so far."""
+"""One poll asks for no more than either, by the sizes so far. Larger ones are slower: they leave the processor's cache,
+and those who decode and write wait for Python's lock meanwhile."""
 
 AHEAD_BYTES = 32 << 20
 """The next span is begun when less than this is left of the one before: the broker is then never waited for."""

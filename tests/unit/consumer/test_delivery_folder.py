@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alertferry.consumer import fastpath
 from alertferry.consumer.archive import Archive
 from alertferry.consumer.commits import Commit, commits_folder, read_commits
 from alertferry.consumer.durable import checksum, storage_errors, write_durably
@@ -282,21 +284,37 @@ def test_bad_messages_are_kept_raw_with_the_reason(tmp_path):
     assert len(pd.read_parquet(tmp_path)) == 8
 
 
-def test_many_row_groups_with_bad_messages_among_them(tmp_path):
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_file_written_in_many_pieces_with_bad_messages_among_them(tmp_path, kind):
     alerts = [alert | {"band": "r" * (3 * ROW_GROUP_BYTES // 500)} for alert in light_alerts(200)]  # 1.2 row groups
     messages = keyed(alerts)
+    messages[0] = (messages[0][0], b"\xff" * (ROW_GROUP_BYTES + 1))  # the first piece has no rows
     messages[130] = (messages[130][0], b"junk")
     messages[199] = (None, None)
-    opened(tmp_path).close()
+    opened(tmp_path, label(kind, manifest())).close()
     whole = chunk(3, 100, messages)
-    commit = Archive(recipe(tmp_path)).write(whole)
-    assert (commit.rows, commit.bad, commit.files[0].rows) == (198, (230, 299), 198)
+    commit = Archive(recipe(tmp_path, kind)).write(whole)
+    assert (commit.rows, commit.bad, commit.files[0].rows) == (197, (100, 230, 299), 197)
     assert not any(whole.values)  # let go while the file was written
-    [path] = tmp_path.glob("*.parquet")
-    assert pq.ParquetFile(path).num_row_groups == 2
-    kept = [alert["diaSourceId"] for number, alert in enumerate(alerts) if number not in (130, 199)]
-    assert pq.read_table(path)["diaSourceId"].to_pylist() == kept
+    assert ids(tmp_path) == [alert["diaSourceId"] for number, alert in enumerate(alerts) if number not in (0, 130, 199)]
     assert (tmp_path / "_bad/p03-000000000230.bin").read_bytes() == b"junk"
+    if kind == "parquet":
+        assert pq.ParquetFile(tmp_path / commit.files[0].name).num_row_groups == 2
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("fast", [True, False])
+def test_several_threads_write_with_one_archive(tmp_path, kind, fast, monkeypatch):
+    if not fast:
+        monkeypatch.setattr(fastpath, "_packet_type", lambda _: None)
+    messages = keyed(light_alerts(400))
+    opened(tmp_path, label(kind, manifest())).close()
+    archive = Archive(recipe(tmp_path, kind))
+    chunks = [chunk(0, first, messages[first : first + 25]) for first in range(0, 400, 25)]
+    with ThreadPoolExecutor(8) as pool:
+        commits = list(pool.map(archive.write, chunks))
+    assert [commit.rows for commit in commits] == [25] * 16
+    assert ids(tmp_path) == [alert["diaSourceId"] for alert in light_alerts(400)]
 
 
 def test_every_column_is_compressed_images_by_zstd(tmp_path):
