@@ -23,6 +23,7 @@ from alertferry.core.local_spark import COMPILE_LATER, local_conf, python_enviro
 from alertferry.core.render import render
 from alertferry.core.run import SESSION, STARTED_WITH, Run
 from alertferry.core.settings import load_settings
+from alertferry.plugins.outputs.access import await_partitions
 from alertferry.plugins.outputs.kafka import PRODUCER
 
 TOOLS = ("org.apache.kafka:kafka-tools:4.1.1",)
@@ -167,6 +168,7 @@ def new_topic(servers: str) -> Iterator[str]:
     topic, admin = f"ftransfer_bench_{uuid.uuid4().hex[:16]}", AdminClient({"bootstrap.servers": servers})
     for future in admin.create_topics([NewTopic(topic, 10, 1)]).values():
         future.result()
+    await_partitions(admin, topic, 10, 15)
     yield topic
     delete_topics(servers, topic)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 READER_GROUPS = "alertferry"
 """Start of the names of our consumers' groups."""
+
+LEADER_SECONDS = 0.02
+"""Pause between two questions to the partitions of a new topic."""
 
 LOOK_SECONDS = 12.0
 """How long Spark's client may take to find the topic."""
@@ -81,6 +85,37 @@ def check_writable(admin: Any, topics: tuple[str, ...], wait_seconds: float) -> 
                 f"this user may create the topic {topic} but not write it; ask the broker's operator for WRITE on "
                 "topics that begin with ftransfer_ and fxmatch_"
             )
+
+
+def await_partitions(admin: Any, topic: str, partitions: int, wait_seconds: float) -> None:
+    """Wait until the leader of every partition of a new topic answers. Raises `AlertferryError` when one does not.
+
+    A broker announces a topic a moment before it takes records. A producer that sends into that moment has its first
+    batch refused and the next one taken, and then offers the first in vain until it expires (KAFKA-15591).
+    """
+    from confluent_kafka import KafkaError, KafkaException, TopicPartition
+    from confluent_kafka.admin import OffsetSpec
+
+    deadline = time.monotonic() + wait_seconds
+    waiting = {TopicPartition(topic, number): OffsetSpec.latest() for number in range(partitions)}
+    while True:
+        refused = {}
+        for part, future in admin.list_offsets(waiting, request_timeout=wait_seconds).items():
+            try:
+                future.result()
+            except KafkaException as error:
+                refused[part] = error.args[0]
+        if not refused or any(error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED for error in refused.values()):
+            return  # who may not ask is told when writing
+        waiting = {part: OffsetSpec.latest() for part in refused}
+        if time.monotonic() > deadline:
+            part = min(waiting, key=lambda part: part.partition)
+            raise AlertferryError(
+                f"{len(waiting)} of {partitions} partitions of the new topic {topic} take no records within "
+                f"{wait_seconds:.0f} s (partition {part.partition}: {refused[part].str()}); check the broker's log"
+            )
+        time.sleep(LEADER_SECONDS)
+        admin.list_topics(topic, timeout=wait_seconds)  # or it would ask by what it knew of the leaders
 
 
 def check_sink(jvm: Any, topic: str, options: Mapping[str, str], settings: Settings) -> None:

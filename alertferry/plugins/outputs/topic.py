@@ -11,7 +11,7 @@ from alertferry.core.kafka_client import client_options, make_client, reachable_
 from alertferry.core.kafka_security import reader_of
 from alertferry.core.receipt import SCHEMA_SUFFIX, Manifest
 from alertferry.core.settings import Settings
-from alertferry.plugins.outputs.access import check_writable, let_read
+from alertferry.plugins.outputs.access import await_partitions, check_writable, let_read
 
 WAIT_SECONDS = 15.0
 SETTLE_SECONDS = 60.0
@@ -50,6 +50,7 @@ class TopicPair:
         for name, future in self._admin.create_topics(pair, request_timeout=WAIT_SECONDS).items():
             _wait(future.result, f"the topic {name} cannot be created")
         check_writable(self._admin, (self.topic, self.companion), WAIT_SECONDS)
+        await_partitions(self._admin, self.topic, partitions, WAIT_SECONDS)
 
     def largest_record_bytes(self) -> int:
         """Return the largest record that the settings, the topic and the broker allow, as far as these tell."""
