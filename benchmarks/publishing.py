@@ -23,8 +23,11 @@ from alertferry.core.local_spark import COMPILE_LATER, local_conf, python_enviro
 from alertferry.core.render import render
 from alertferry.core.run import SESSION, STARTED_WITH, Run
 from alertferry.core.settings import load_settings
+from alertferry.core.steps import Alerts
 from alertferry.plugins.outputs.access import await_partitions
 from alertferry.plugins.outputs.kafka import PRODUCER
+from alertferry.plugins.outputs.packing import Packing
+from alertferry.plugins.outputs.records import records
 
 TOOLS = ("org.apache.kafka:kafka-tools:4.1.1",)
 """Kafka's own tools, of the version of the embedded broker."""
@@ -61,16 +64,21 @@ def session(home: Path) -> Any:
     return spark
 
 
+def packets(spark: Any, job: Job) -> tuple[Alerts, Packing]:
+    """Return the alerts that a job reads, and what its packets are made of."""
+    from alertferry.plugins.outputs import packing
+
+    run = Run(spark)
+    alerts = run.read(job.source)
+    return alerts, packing.pack(job.output, alerts, run)  # type: ignore[arg-type]
+
+
 def encode_only(spark: Any, job: Job) -> None:
     """Read and encode the same packets and throw them away: what publishing cannot be faster than."""
     from pyspark.sql import functions as F
     from pyspark.sql.avro.functions import to_avro
 
-    from alertferry.plugins.outputs import packing
-
-    run = Run(spark)
-    alerts = run.read(job.source)
-    packed = packing.pack(job.output, alerts, run)  # type: ignore[arg-type]
+    alerts, packed = packets(spark, job)
     alerts.frame.select(to_avro(F.struct(*packed.columns))).write.format("noop").mode("overwrite").save()
 
 
@@ -83,17 +91,10 @@ def publish(spark: Any, job: Job) -> Any:
 
 def sending_alone(spark: Any, job: Job, servers: str, runs: int, busy: Clock) -> Cost:
     """Return what it costs to send the same records once they are encoded, from Spark's memory to the broker."""
-    from pyspark.sql import functions as F
-    from pyspark.sql.avro.functions import to_avro
-
-    from alertferry.plugins.outputs import packing
-
-    run = Run(spark)
-    alerts = run.read(job.source)
-    packed = packing.pack(job.output, alerts, run)  # type: ignore[arg-type]
+    alerts, packed = packets(spark, job)
     spark.conf.set("spark.sql.inMemoryColumnarStorage.batchSize", CACHED_TOGETHER)
-    value = to_avro(F.struct(*packed.columns), packed.avro_schema).alias("value")
-    frame = alerts.frame.select(packed.key.alias("key"), value).cache()
+    rows, _ = records(alerts, packed, "fail", LARGEST_REQUEST)
+    frame = rows.select("key", "value").cache()
     options = {f"kafka.{name}": value for name, value in PRODUCER.items()}
     options |= {"kafka.bootstrap.servers": servers, "kafka.max.request.size": str(LARGEST_REQUEST)}
     costs = []

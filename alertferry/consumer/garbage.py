@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 NEW_OBJECTS = 10_000
-"""So many between two looks. One poll brings more than Python's own number, and messages are in no cycle."""
+"""So many between two looks: dozens of polls. Python's own number is that of two, and messages are in no cycle."""
 
 
 def collect_seldom() -> None:
