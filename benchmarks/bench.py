@@ -75,7 +75,10 @@ def main() -> None:
 def with_broker(options: argparse.Namespace, lines: list[str]) -> None:
     """Measure what needs a broker; the lines of the table are added as they are known."""
     home = load_settings().home
-    with tempfile.TemporaryDirectory(dir=options.scratch) as name, running_broker(Path(name), jars_home=home) as broker:
+    with (
+        tempfile.TemporaryDirectory(dir=options.scratch) as name,
+        running_broker(Path(name), jars_home=home, properties=publishing.BROKER) as broker,
+    ):
         os.environ["ALERTFERRY_BOOTSTRAP_SERVERS"] = broker.bootstrap_servers
         if "latency" in options.only:
             tell(first_alert(options, Path(name)), lines)

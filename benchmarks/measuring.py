@@ -106,27 +106,46 @@ def cpu_of(*pids: int) -> Clock:
     return lambda: sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
-def median(action: Callable[[], Any], runs: int, *, warm: int = 1, busy: Clock = time.process_time) -> Cost:
-    """Return the median seconds of some runs, after ``warm`` that are not counted; of this process by default."""
-    for _ in range(warm):
-        action()
+def _nothing(_: Any) -> None:
+    pass
+
+
+def median(
+    action: Callable[[], Any],
+    runs: int,
+    *,
+    warm: int = 1,
+    busy: Clock = time.process_time,
+    then: Callable[[Any], None] = _nothing,
+) -> Cost:
+    """Return the median seconds of some runs, after ``warm`` that are not counted; of this process by default.
+
+    What an action returns goes to ``then``, whose time does not count.
+    """
     seconds, cpu = [], []
-    for _ in range(runs):
+    for number in range(warm + runs):
         started, used = time.perf_counter(), busy()
-        action()
-        seconds.append(time.perf_counter() - started)
-        cpu.append(busy() - used)
+        made = action()
+        if number >= warm:
+            seconds.append(time.perf_counter() - started)
+            cpu.append(busy() - used)
+        then(made)
     return Cost(statistics.median(seconds), statistics.median(cpu))
 
 
 def alternating(
-    actions: Sequence[Callable[[], Any]], runs: int, *, warm: int = 1, busy: Clock = time.process_time
+    actions: Sequence[Callable[[], Any]],
+    runs: int,
+    *,
+    warm: int = 1,
+    busy: Clock = time.process_time,
+    then: Callable[[Any], None] = _nothing,
 ) -> list[Cost]:
     """Return what `median` does of actions that take turns: what the machine does meanwhile concerns all of them."""
     costs: list[list[Cost]] = [[] for _ in actions]
     for number in range(warm + runs):
         for action, own in zip(actions, costs, strict=True):
-            cost = median(action, 1, warm=0, busy=busy)
+            cost = median(action, 1, warm=0, busy=busy, then=then)
             if number >= warm:
                 own.append(cost)
     return [middle(own) for own in costs]

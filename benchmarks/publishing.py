@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,8 +33,15 @@ from alertferry.plugins.outputs.records import records
 TOOLS = ("org.apache.kafka:kafka-tools:4.1.1",)
 """Kafka's own tools, of the version of the embedded broker."""
 
-WARM = 4
+WARM = 8
 """Java still compiles what it runs after the first time: a publisher that is warm has run some times."""
+
+BROKER = {"log.segment.delete.delay.ms": "0"}
+"""Kafka keeps the files of a deleted topic for a minute. Every run would then write into other memory, which in a virtual
+machine that has not used it lately costs up to ten times as much, and the runs would differ by just that."""
+
+DELETED_SECONDS = 1.0
+"""The broker removes the files of a topic a moment after it has forgotten it; the next run is not to pay for that."""
 
 PAYLOADS = 100
 LARGEST_REQUEST = 10 << 20
@@ -95,7 +103,7 @@ def sending_alone(spark: Any, job: Job, servers: str, runs: int, busy: Clock) ->
     spark.conf.set("spark.sql.inMemoryColumnarStorage.batchSize", CACHED_TOGETHER)
     rows, _ = records(alerts, packed, "fail", LARGEST_REQUEST)
     frame = rows.select("key", "value").cache()
-    options = {f"kafka.{name}": value for name, value in PRODUCER.items()}
+    options = {f"kafka.{name}": value for name, value in PRODUCER.items()} | {"kafka.compression.type": packed.codec}
     options |= {"kafka.bootstrap.servers": servers, "kafka.max.request.size": str(LARGEST_REQUEST)}
     costs = []
     try:
@@ -118,47 +126,51 @@ def compare(spark: Any, broker: BrokerInfo, case: Case, jobs: tuple[Job, Job], r
     servers = broker.bootstrap_servers
     busy = cpu_of(spark._jvm.java.lang.ProcessHandle.current().pid(), broker.pid)
     kept = _Topics(servers)
-    both = (lambda: encode_only(spark, plain)), (lambda: kept.keep(publish(spark, plain)))
-    noop, cost = alternating(both, runs, warm=WARM, busy=busy)
+    both = (lambda: encode_only(spark, plain)), (lambda: publish(spark, plain))
+    noop, cost = alternating(both, runs, warm=WARM, busy=busy, then=kept.keep)
     report = kept.last
     size = report.receipt.bytes / 1e6
     bar = BARS.get(case.name) or BARS["light"]
     yield Row(f"publish {case.name}", case.alerts, size, cost, "read + encode", noop, bar=bar)
     alone = sending_alone(spark, plain, servers, runs, busy)
     yield Row("the same", case.alerts, size, cost, "sending alone, encoded before", alone)
-    tool = producer_performance(servers, case.alerts, report.receipt.bytes // max(1, report.receipt.alerts), runs)
+    codec = packets(spark, plain)[1].codec
+    tool = producer_performance(
+        servers, case.alerts, report.receipt.bytes // max(1, report.receipt.alerts), runs, codec
+    )
     yield Row("the same", case.alerts, size, cost, "Kafka's ProducerPerformance, random text", tool)
     others = _Topics(servers)
     # seconds only: Python's workers send these
-    slower = Cost(median(lambda: others.keep(publish(spark, transactional)), runs).seconds)
+    slower = Cost(median(lambda: publish(spark, transactional), runs, then=others.keep).seconds)
     yield Row(f"publish {case.name}, transactional", case.alerts, size, slower, "at least once", Cost(cost.seconds))
     others.drop()
     yield Published(case, servers, report.topic, report.receipt.bytes)
 
 
 class _Topics:
-    """Keeps the newest topic and deletes the one before: a full run writes tens of gigabytes otherwise."""
+    """Keeps the newest topic until the next action: a full run writes tens of gigabytes otherwise."""
 
     def __init__(self, servers: str) -> None:
         self._servers = servers
         self.last: Any = None
 
-    def keep(self, report: Any) -> None:
-        if self.last is not None:
-            self.drop()
+    def keep(self, report: Any | None) -> None:
+        self.drop()
         self.last = report
 
     def drop(self) -> None:
-        delete_topics(self._servers, self.last.topic, self.last.topic + "_schema")
+        if self.last is not None:
+            delete_topics(self._servers, self.last.topic, self.last.topic + "_schema")
 
 
 def delete_topics(servers: str, *topics: str) -> None:
-    """Delete topics and wait until the broker no longer lists them."""
+    """Delete topics and wait until the broker no longer lists them, and a moment for their files."""
     from confluent_kafka.admin import AdminClient
 
     admin = AdminClient({"bootstrap.servers": servers})
     for future in admin.delete_topics(list(topics), operation_timeout=20).values():
         future.result()
+    time.sleep(DELETED_SECONDS)
 
 
 @contextmanager
@@ -174,7 +186,7 @@ def new_topic(servers: str) -> Iterator[str]:
     delete_topics(servers, topic)
 
 
-def producer_performance(servers: str, records: int, record_bytes: int, runs: int) -> Cost:
+def producer_performance(servers: str, records: int, record_bytes: int, runs: int, codec: str) -> Cost:
     """Return the median seconds that Kafka's own tool needs for as many records of the mean size, one process.
 
     The texts are given to it: its own random bytes take it longer to make than to send.
@@ -182,7 +194,7 @@ def producer_performance(servers: str, records: int, record_bytes: int, runs: in
     jars = os.pathsep.join(map(str, fetch_jars(TOOLS, load_settings().home, for_spark=False)))
     words = [java_command(), "-cp", jars, "org.apache.kafka.tools.ProducerPerformance", "--throughput", "-1"]
     props = [f"{name}={value}" for name, value in PRODUCER.items()]
-    props += [f"bootstrap.servers={servers}", f"max.request.size={LARGEST_REQUEST}"]
+    props += [f"bootstrap.servers={servers}", f"max.request.size={LARGEST_REQUEST}", f"compression.type={codec}"]
     seconds = []
     with tempfile.NamedTemporaryFile() as texts:
         texts.write(b"\n".join(base64.b64encode(os.urandom(record_bytes))[:record_bytes] for _ in range(PAYLOADS)))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from operator import attrgetter
@@ -49,6 +49,7 @@ class LakeNights:
     files: tuple[LakeFile, ...]
     absent: tuple[date, ...]
     root_bytes: Mapping[str, float]
+    stored_bytes: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def found(self) -> tuple[date, ...]:
@@ -114,7 +115,7 @@ def open_nights(
     if not files:
         raise UsageError(f"the lake {location} has none of the {len(nights)} nights asked for: {_some(absent)}")
     folders = {night: paths for night, paths in folders.items() if night in filled}
-    return LakeNights(location, folders, files, absent, known.root_bytes(files))
+    return LakeNights(location, folders, files, absent, *known.root_bytes(files))
 
 
 def read_nights(spark: SparkSession, found: LakeNights) -> DataFrame:
@@ -197,7 +198,7 @@ class Footers:
         self._converter = parquet.ParquetToSparkSchemaConverter(state.conf())
         self._schemas: list[tuple[int, Any, Struct]] = []
         self._files: dict[tuple[str, int, int], LakeFile] = {}
-        self._measured: tuple[LakeFile, dict[str, float]] | None = None
+        self._measured: tuple[LakeFile, tuple[dict[str, float], dict[str, float]]] | None = None
 
     def read(self, night: date, status: Any) -> LakeFile:
         """Read one footer. Raises `DamagedError` naming the file when it is empty or damaged."""
@@ -241,24 +242,29 @@ class Footers:
         self._schemas.append((code, message, schema))
         return schema
 
-    def root_bytes(self, files: Sequence[LakeFile]) -> dict[str, float]:
-        """Return uncompressed bytes an alert by root column, measured on the largest file."""
+    def root_bytes(self, files: Sequence[LakeFile]) -> tuple[dict[str, float], dict[str, float]]:
+        """Return bytes an alert by root column, uncompressed and as stored, measured on the largest file.
+
+        What is stored without compression is missing among the latter.
+        """
         largest = max((file for file in files if file.alerts), key=attrgetter("bytes"), default=None)
         if largest is None:
-            return {}
+            return {}, {}
         if self._measured is None or self._measured[0] is not largest:
             self._measured = largest, self._measure(largest)
         return self._measured[1]
 
-    def _measure(self, file: LakeFile) -> dict[str, float]:
-        sizes: dict[str, float] = {}
+    def _measure(self, file: LakeFile) -> tuple[dict[str, float], dict[str, float]]:
+        sizes, stored = defaultdict[str, float](float), defaultdict[str, float](float)
         with self._open(file.path, lambda: self._input.fromPath(self._path(file.path), self._conf)) as reader:
             blocks = json.loads(self._metadata.toJSON(reader.getFooter()))["blocks"]
         for block in blocks:
             for column in block["columns"]:
                 root = _column_path(column)[0]
-                sizes[root] = sizes.get(root, 0) + column["totalUncompressedSize"]
-        return {root: size / file.alerts for root, size in sizes.items()}
+                sizes[root] += column["totalUncompressedSize"] / file.alerts
+                if column["codec"] != "UNCOMPRESSED":
+                    stored[root] += column["totalSize"] / file.alerts
+        return dict(sizes), dict(stored)
 
 
 def _column_path(column: Mapping[str, Any]) -> list[str]:

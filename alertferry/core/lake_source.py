@@ -97,7 +97,8 @@ class LakeSource(Source):
             absent=tuple(map(str, found.absent if self.nights else ())),
             lacking=found.lacking(),
         )
-        alerts = Alerts(frame, self.survey, nights, count=found.alerts, root_bytes=found.root_bytes)
+        sizes = {"root_bytes": found.root_bytes, "stored_bytes": found.stored_bytes}
+        alerts = Alerts(frame, self.survey, nights, count=found.alerts, **sizes)
         return alerts.where(self._within()) if self.times else alerts
 
     def _within(self) -> Any:

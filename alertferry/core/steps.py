@@ -69,7 +69,7 @@ class Alerts:
 
     ``added`` names the root columns that filters added (``xmatch``); ``nights`` is what the source found;
     ``count`` is the number of alerts where it is known without reading them. ``root_bytes`` maps a root column to
-    its uncompressed bytes an alert in the lake.
+    its uncompressed bytes an alert in the lake, ``stored_bytes`` to those that it takes there when compressed.
     """
 
     frame: DataFrame
@@ -77,6 +77,7 @@ class Alerts:
     nights: Nights = field(default_factory=Nights)
     count: int | None = None
     root_bytes: Mapping[str, float] = field(default_factory=dict)
+    stored_bytes: Mapping[str, float] = field(default_factory=dict)
     added: tuple[str, ...] = ()
 
     @cached_property

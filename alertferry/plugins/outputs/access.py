@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 READER_GROUPS = "alertferry"
 """Start of the names of our consumers' groups."""
 
-LEADER_SECONDS = 0.02
+LEADER_SECONDS = 0.005
 """Pause between two questions to the partitions of a new topic."""
 
 LOOK_SECONDS = 12.0

@@ -20,7 +20,7 @@ from alertferry.core.steps import Alerts, Output, Report
 from alertferry.plugins.outputs import packing
 from alertferry.plugins.outputs.access import check_sink, unseen
 from alertferry.plugins.outputs.measures import Measures
-from alertferry.plugins.outputs.packing import Packing
+from alertferry.plugins.outputs.packing import Codec, Packing
 from alertferry.plugins.outputs.records import RECORD_OVERHEAD_BYTES, OversizeAction, records
 from alertferry.plugins.outputs.topic import TopicPair
 
@@ -38,7 +38,6 @@ PRODUCER = {
     "enable.idempotence": "true",
     "batch.size": str(BATCH_BYTES),
     "linger.ms": "20",
-    "compression.type": "lz4",
     "buffer.memory": str(128 * 1024 * 1024),
     "send.buffer.bytes": "-1",  # the system's choice grows with the rate; Kafka's own 128 KiB keep both sides waiting
     "max.block.ms": "60000",
@@ -99,7 +98,7 @@ class Kafka(PacketOutput):
         frame, seen = records(alerts, packed, self.oversize, limit_bytes)
         before = last_stage(run.spark)
         with run.timed("publish"):
-            sent = self._send(frame, run, pair)
+            sent = self._send(frame, run, pair, packed.codec)
             measures = Measures.of(seen)
         run.timings |= task_seconds(run.spark, before)
         receipt = packing.receipt(
@@ -110,17 +109,18 @@ class Kafka(PacketOutput):
         pair.publish_schema(packed.avro_schema, complete.to_json(), 1)
         return Report(destination=run.topic, receipt=receipt, topic=run.topic)
 
-    def _send(self, frame: DataFrame, run: Run, pair: TopicPair) -> dict[str, Any]:
+    def _send(self, frame: DataFrame, run: Run, pair: TopicPair, codec: Codec) -> dict[str, Any]:
         """Send all records; return what the receipt says of the partitions."""
         if self.delivery == "transactional":
             from alertferry.plugins.outputs.transactions import send
 
-            acknowledged = send(frame, pair, run)
+            acknowledged = send(frame, pair, run, codec)
             return {"partitions": pair.settled_offsets(), "acknowledged": acknowledged}
         largest = pair.largest_record_bytes()
         # a batch is a unit to the broker: of several packets that fit one by one, it may be too large
-        sizes = {"max.request.size": str(largest), "batch.size": str(min(BATCH_BYTES, largest))}
-        tuned = {f"kafka.{name}": value for name, value in (PRODUCER | sizes).items()}
+        own = {"max.request.size": str(largest), "batch.size": str(min(BATCH_BYTES, largest))}
+        own["compression.type"] = codec
+        tuned = {f"kafka.{name}": value for name, value in (PRODUCER | own).items()}
         with unseen(run.spark, java_options(run.settings) | tuned) as options:
             frame.write.format("kafka").options(**options, topic=run.topic).mode("append").save()
         ends = pair.end_offsets()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from alertferry.core.run import Run
+    from alertferry.plugins.outputs.packing import Codec
     from alertferry.plugins.outputs.topic import TopicPair
 
 
@@ -49,7 +50,6 @@ PRODUCER = {
     "acks": "all",
     "linger.ms": 20,
     "batch.size": 1024 * 1024,
-    "compression.type": "lz4",
     "queue.buffering.max.messages": 4 * CHUNK.alerts,
     "queue.buffering.max.kbytes": 1024 * 1024,
     "transaction.timeout.ms": int(WAIT_SECONDS * 1000),
@@ -57,12 +57,13 @@ PRODUCER = {
 """librdkafka's options, as those of the Java producer; a chunk always fits into the queue."""
 
 
-def send(frame: DataFrame, pair: TopicPair, run: Run) -> dict[int, int]:
+def send(frame: DataFrame, pair: TopicPair, run: Run, codec: Codec) -> dict[int, int]:
     """Send rows of key and value, each exactly once; return the number of records committed in each partition."""
     from pyspark.sql import functions as F
 
     partitions = pair.partitions()
-    options = client_options(run.settings) | {"message.max.bytes": pair.largest_record_bytes()}
+    options = client_options(run.settings)
+    options |= {"message.max.bytes": pair.largest_record_bytes(), "compression.type": codec}
     run.spark.conf.set("spark.sql.execution.arrow.maxBytesPerBatch", str(ARROW_BYTES))
     rows = frame.select("key", "value", F.pmod(F.xxhash64("key"), F.lit(partitions)).cast("int").alias("partition"))
     rows = _in_one_order(rows)
