@@ -97,8 +97,14 @@ class LakeSource(Source):
             absent=tuple(map(str, found.absent if self.nights else ())),
             lacking=found.lacking(),
         )
-        sizes = {"root_bytes": found.root_bytes, "stored_bytes": found.stored_bytes}
-        alerts = Alerts(frame, self.survey, nights, count=found.alerts, **sizes)
+        alerts = Alerts(
+            frame,
+            self.survey,
+            nights,
+            count=found.alerts,
+            root_bytes=found.root_bytes,
+            stored_bytes=found.stored_bytes,
+        )
         return alerts.where(self._within()) if self.times else alerts
 
     def _within(self) -> Any:
