@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from alertferry.core.errors import JobError, Problem, below
+from alertferry.core.gateway import acknowledge_at_once
 from alertferry.core.job import Job
 from alertferry.core.progress import Progress
 from alertferry.core.selection import Selection
@@ -52,6 +53,7 @@ class Run:
 
     def __init__(self, spark: SparkSession, name: str | None = None, topic: str | None = None) -> None:
         self.spark = spark
+        acknowledge_at_once(spark)
         self.name = name
         self.settings: Settings = load_settings()
         self.progress = Progress.of(spark)

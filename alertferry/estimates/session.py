@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alertferry.core.gateway import acknowledge_at_once
 from alertferry.core.local_spark import local_conf, python_environment
 from alertferry.core.run import SESSION, STARTED_WITH
 from alertferry.core.settings import Settings
@@ -45,6 +46,7 @@ def start_spark(settings: Settings, folder: Path) -> SparkSession:
     for name, value in _options(settings, folder).items():
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
+    acknowledge_at_once(spark)
     spark.sparkContext.setLogLevel("ERROR")
     return spark
 

@@ -28,6 +28,7 @@ def test_every_partition_answers_once_the_topic_is_made(broker, case):
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
     pair = TopicPair(case.topic, Settings(bootstrap_servers=broker.bootstrap_servers))
     pair.create(PARTITIONS)
+    pair.await_leaders()
     assert refused(admin, case.topic) == []
     assert set(pair.end_offsets()) == set(range(PARTITIONS))
 

@@ -97,6 +97,7 @@ class Kafka(PacketOutput):
         limit_bytes = pair.largest_record_bytes() - RECORD_OVERHEAD_BYTES
         frame, seen = records(alerts, packed, self.oversize, limit_bytes)
         before = last_stage(run.spark)
+        pair.await_leaders()  # only now: the broker prepared them while we prepared the records
         with run.timed("publish"):
             sent = self._send(frame, run, pair, packed.codec)
             measures = Measures.of(seen)

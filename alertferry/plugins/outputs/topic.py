@@ -50,7 +50,10 @@ class TopicPair:
         for name, future in self._admin.create_topics(pair, request_timeout=WAIT_SECONDS).items():
             _wait(future.result, f"the topic {name} cannot be created")
         check_writable(self._admin, (self.topic, self.companion), WAIT_SECONDS)
-        await_partitions(self._admin, self.topic, partitions, WAIT_SECONDS)
+
+    def await_leaders(self) -> None:
+        """Return once every partition of the data topic takes records, which may be a moment after it was created."""
+        await_partitions(self._admin, self.topic, self.partitions(), WAIT_SECONDS)
 
     def largest_record_bytes(self) -> int:
         """Return the largest record that the settings, the topic and the broker allow, as far as these tell."""
@@ -84,9 +87,9 @@ class TopicPair:
         from confluent_kafka import Producer
 
         refused: list[str] = []
-        producer = Producer(
-            client_options(self._settings) | {"linger.ms": 5, "compression.type": "zstd", "acks": "all"}
-        )
+        options = {"linger.ms": 5, "compression.type": "zstd", "acks": "all"}
+        options["retry.backoff.ms"] = 10  # a new topic refuses for a moment
+        producer = Producer(client_options(self._settings) | options)
         for _ in range(copies):
             producer.produce(
                 self.companion,
