@@ -15,10 +15,12 @@ pytestmark = pytest.mark.spark
 ONE, TWO, THREE = date(2026, 1, 1), date(2026, 1, 2), date(2026, 11, 3)
 
 
-def write(root: Path, folder: str, rows: list[dict], schema: pa.Schema | None = None, name="part-0.parquet") -> Path:
+def write(
+    root: Path, folder: str, rows: list[dict], schema: pa.Schema | None = None, name="part-0.parquet", **options
+) -> Path:
     path = root / folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path, **options)
     return path
 
 
@@ -128,3 +130,13 @@ def test_bytes_of_columns_are_measured(spark, tmp_path):
     sizes = open_nights(spark, str(tmp_path), [ONE]).root_bytes
     assert 900 < sizes["blob"] < 1200
     assert sizes["id"] < 30
+
+
+def test_bytes_that_compression_leaves_are_measured_where_there_is_any(spark, tmp_path):
+    rows = [{"plain": str(number) * 50, "same": bytes(1000) + bytes([number])} for number in range(50)]
+    codecs = {"plain": "NONE", "same": "SNAPPY"}
+    file = write(tmp_path, "year=2026/month=01/day=01", rows, compression=codecs, use_dictionary=False)
+    found = open_nights(spark, str(tmp_path), [ONE])
+    columns = {part["path_in_schema"]: part for part in pq.read_metadata(file).row_group(0).to_dict()["columns"]}
+    assert found.stored_bytes == {"same": columns["same"]["total_compressed_size"] / 50}
+    assert found.stored_bytes["same"] < 0.2 * found.root_bytes["same"]
