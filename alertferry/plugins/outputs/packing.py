@@ -25,8 +25,8 @@ BATCH_BYTES = 8 * 1024 * 1024
 WORTH_COMPRESSING = 0.9
 """Packets whose columns keep more than this of their size when the lake compresses them are sent as they are.
 
-ZTF's stamps are compressed images, and nearly all of its full packet: lz4 would save 7 % of it, for a sixth of the
-time of publishing, which those who read it would pay as well.
+ZTF's stamps are compressed images, and nearly all of its full packet: lz4 would save 7 % of it and make publishing a
+seventh slower, and those who read it would pay as well.
 """
 
 Codec = Literal["lz4", "none"]
