@@ -97,10 +97,9 @@ def publish(spark: Any, job: Job) -> Any:
     return scope["main"](spark)
 
 
-def sending_alone(spark: Any, job: Job, servers: str, runs: int, busy: Clock) -> Cost:
+def sending_alone(alerts: Alerts, packed: Packing, servers: str, runs: int, busy: Clock) -> Cost:
     """Return what it costs to send the same records once they are encoded, from Spark's memory to the broker."""
-    alerts, packed = packets(spark, job)
-    spark.conf.set("spark.sql.inMemoryColumnarStorage.batchSize", CACHED_TOGETHER)
+    alerts.frame.sparkSession.conf.set("spark.sql.inMemoryColumnarStorage.batchSize", CACHED_TOGETHER)
     rows, _ = records(alerts, packed, "fail", LARGEST_REQUEST)
     frame = rows.select("key", "value").cache()
     options = {f"kafka.{name}": value for name, value in PRODUCER.items()} | {"kafka.compression.type": packed.codec}
@@ -132,12 +131,11 @@ def compare(spark: Any, broker: BrokerInfo, case: Case, jobs: tuple[Job, Job], r
     size = report.receipt.bytes / 1e6
     bar = BARS.get(case.name) or BARS["light"]
     yield Row(f"publish {case.name}", case.alerts, size, cost, "read + encode", noop, bar=bar)
-    alone = sending_alone(spark, plain, servers, runs, busy)
+    alerts, packed = packets(spark, plain)
+    alone = sending_alone(alerts, packed, servers, runs, busy)
     yield Row("the same", case.alerts, size, cost, "sending alone, encoded before", alone)
-    codec = packets(spark, plain)[1].codec
-    tool = producer_performance(
-        servers, case.alerts, report.receipt.bytes // max(1, report.receipt.alerts), runs, codec
-    )
+    each = report.receipt.bytes // max(1, report.receipt.alerts)
+    tool = producer_performance(servers, case.alerts, each, runs, packed.codec)
     yield Row("the same", case.alerts, size, cost, "Kafka's ProducerPerformance, random text", tool)
     others = _Topics(servers)
     # seconds only: Python's workers send these

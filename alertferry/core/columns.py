@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -18,6 +18,11 @@ class Content:
     def root(self) -> str:
         """Root column it is read from."""
         return self.path.partition(".")[0]
+
+
+def bytes_of(roots: Iterable[str], sizes: Mapping[str, float]) -> float:
+    """Return the bytes of root columns together; those of unknown size count as nothing."""
+    return sum(sizes.get(root, 0.0) for root in set(roots))
 
 
 def name_columns(chosen: Iterable[str]) -> tuple[Content, ...]:

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from operator import attrgetter
@@ -49,7 +49,7 @@ class LakeNights:
     files: tuple[LakeFile, ...]
     absent: tuple[date, ...]
     root_bytes: Mapping[str, float]
-    stored_bytes: Mapping[str, float] = field(default_factory=dict)
+    stored_bytes: Mapping[str, float]
 
     @property
     def found(self) -> tuple[date, ...]:
@@ -115,7 +115,7 @@ def open_nights(
     if not files:
         raise UsageError(f"the lake {location} has none of the {len(nights)} nights asked for: {_some(absent)}")
     folders = {night: paths for night, paths in folders.items() if night in filled}
-    return LakeNights(location, folders, files, absent, *known.root_bytes(files))
+    return LakeNights(location, folders, files, absent, *known.column_sizes(files))
 
 
 def read_nights(spark: SparkSession, found: LakeNights) -> DataFrame:
@@ -242,7 +242,7 @@ class Footers:
         self._schemas.append((code, message, schema))
         return schema
 
-    def root_bytes(self, files: Sequence[LakeFile]) -> tuple[dict[str, float], dict[str, float]]:
+    def column_sizes(self, files: Sequence[LakeFile]) -> tuple[dict[str, float], dict[str, float]]:
         """Return bytes an alert by root column, uncompressed and as stored, measured on the largest file.
 
         What is stored without compression is missing among the latter.

@@ -77,8 +77,8 @@ class Alerts:
     nights: Nights = field(default_factory=Nights)
     count: int | None = None
     root_bytes: Mapping[str, float] = field(default_factory=dict)
-    stored_bytes: Mapping[str, float] = field(default_factory=dict)
     added: tuple[str, ...] = ()
+    stored_bytes: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def schema(self) -> Struct:

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alertferry.core.columns import bytes_of
 from alertferry.core.job import Job
 from alertferry.core.lake_source import LakeSource
 from alertferry.core.settings import Settings
@@ -199,7 +200,7 @@ class View:
 
     def _rows(self, roots: Collection[str], most: int, bytes_: int = READ_BYTES) -> int:
         """Return how many alerts may be read with these columns, at most ``most``."""
-        size = sum(self.column_bytes.get(root, 0.0) for root in roots)
+        size = bytes_of(roots, self.column_bytes)
         return min(most, int(bytes_ / size)) if size else most
 
     @property

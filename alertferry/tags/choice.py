@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import BeforeValidator, StringConstraints, model_validator
 
+from alertferry.core.columns import bytes_of
 from alertferry.core.errors import JobError, Problem, UsageError
 from alertferry.core.nights import as_list
 from alertferry.core.schema import Struct
@@ -116,7 +117,7 @@ class Choice(Predicate):
         """Let Spark hand over fewer alerts at once where Python functions read wide columns."""
         setting = "spark.sql.execution.arrow.maxRecordsPerBatch"
         roots = {column.partition(".")[0] for tag in self._python(alerts) for column in tag.needs}
-        wide = sum(size for root, size in alerts.root_bytes.items() if root in roots)
+        wide = bytes_of(roots, alerts.root_bytes)
         if wide:
             conf = alerts.frame.sparkSession.conf
             most = int(conf.get(setting) or 10_000)

@@ -97,8 +97,8 @@ class Kafka(PacketOutput):
         limit_bytes = pair.largest_record_bytes() - RECORD_OVERHEAD_BYTES
         frame, seen = records(alerts, packed, self.oversize, limit_bytes)
         before = last_stage(run.spark)
-        pair.await_leaders()  # only now: the broker prepared them while we prepared the records
         with run.timed("publish"):
+            pair.await_leaders()  # only now: the broker prepared them while we prepared the records
             sent = self._send(frame, run, pair, packed.codec)
             measures = Measures.of(seen)
         run.timings |= task_seconds(run.spark, before)
@@ -119,8 +119,11 @@ class Kafka(PacketOutput):
             return {"partitions": pair.settled_offsets(), "acknowledged": acknowledged}
         largest = pair.largest_record_bytes()
         # a batch is a unit to the broker: of several packets that fit one by one, it may be too large
-        own = {"max.request.size": str(largest), "batch.size": str(min(BATCH_BYTES, largest))}
-        own["compression.type"] = codec
+        own = {
+            "max.request.size": str(largest),
+            "batch.size": str(min(BATCH_BYTES, largest)),
+            "compression.type": codec,
+        }
         tuned = {f"kafka.{name}": value for name, value in (PRODUCER | own).items()}
         with unseen(run.spark, java_options(run.settings) | tuned) as options:
             frame.write.format("kafka").options(**options, topic=run.topic).mode("append").save()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import alertferry
-from alertferry.core.columns import Content, role_column
+from alertferry.core.columns import Content, bytes_of, role_column
 from alertferry.core.content import PacketOutput
 from alertferry.core.projection import project, quote
 from alertferry.core.receipt import Manifest, Receipt, StepCount, format_digest, schema_fingerprint
@@ -74,17 +73,13 @@ def _avro_schema(run: Run, schema: str) -> str:
 
 def _codec(alerts: Alerts, contents: tuple[Content, ...]) -> Codec:
     """Return what the lake's own files say is worth it; where they do not compress, packets may gain by it."""
-    stored, whole = _together(alerts.stored_bytes, contents), _together(alerts.root_bytes, contents)
+    roots = {content.root for content in contents}
+    stored, whole = bytes_of(roots, alerts.stored_bytes), bytes_of(roots, alerts.root_bytes)
     return "none" if stored > WORTH_COMPRESSING * whole else "lz4"
 
 
-def _together(sizes: Mapping[str, float], contents: tuple[Content, ...]) -> float:
-    roots = {content.root for content in contents}
-    return sum(size for root, size in sizes.items() if root in roots)
-
-
 def _size_batches(alerts: Alerts, contents: tuple[Content, ...], run: Run) -> None:
-    wide = _together(alerts.root_bytes, contents)
+    wide = bytes_of((content.root for content in contents), alerts.root_bytes)
     rows = int(BATCH_BYTES / wide) if wide else 4096
     run.spark.conf.set("spark.sql.parquet.columnarReaderBatchSize", str(max(16, min(4096, rows))))
 

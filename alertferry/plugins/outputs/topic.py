@@ -87,8 +87,12 @@ class TopicPair:
         from confluent_kafka import Producer
 
         refused: list[str] = []
-        options = {"linger.ms": 5, "compression.type": "zstd", "acks": "all"}
-        options["retry.backoff.ms"] = 10  # a new topic refuses for a moment
+        options = {
+            "linger.ms": 5,
+            "compression.type": "zstd",
+            "acks": "all",
+            "retry.backoff.ms": 10,  # a new topic refuses for a moment
+        }
         producer = Producer(client_options(self._settings) | options)
         for _ in range(copies):
             producer.produce(
