@@ -14,6 +14,7 @@ from alertferry.core.spark_errors import from_spark_error
 from alertferry.plugins.outputs.records import RECORD_OVERHEAD_BYTES
 from alertferry.plugins.outputs.topic import TopicPair
 from tests.jobs import by, lake_rows, plain, run_job
+from tests.waiting import until
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
@@ -121,4 +122,5 @@ def test_the_limit_of_the_topic_holds_where_it_is_lower(broker, case):
     asked = admin.incremental_alter_configs([ConfigResource("TOPIC", case.topic, incremental_configs=[entry])])
     for future in asked.values():
         future.result()
-    assert TopicPair(case.topic, settings).largest_record_bytes() == 4096
+    # a broker acts on it a moment after it has been agreed
+    until(lambda: TopicPair(case.topic, settings).largest_record_bytes() == 4096)
