@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from alertferry.core.class_archive import ClassArchive, class_archive
+from alertferry.core.encoder.jar import encoder_jar
 from alertferry.core.jars import fetch_jars, pyspark_folder
 
 CLASS_PATH = "spark.driver.extraClassPath"
@@ -56,7 +57,9 @@ def local_conf(
     UsageError, AlertferryError
         As `fetch_jars`.
     """
-    jars = tuple(jar.resolve() for jar in fetch_jars(packages, home))  # an archive holds paths as they are
+    fetched = fetch_jars(packages, home)
+    ours = encoder_jar(home) if fetched else None
+    jars = tuple(jar.resolve() for jar in (*fetched, ours) if jar)  # an archive holds paths as they are
     kept = classes(class_archive(jars, sorted((pyspark_folder() / "jars").resolve().glob("*.jar")))) if jars else ()
     return {
         "spark.ui.enabled": "false",

@@ -41,7 +41,7 @@ def measure(plan: Plan, packing: Packing, one_of: int = 1) -> Sizes | None:
     """
     from pyspark.sql import functions as F
 
-    size = F.length(_value(packing))
+    size = F.length(packing.encoded())
     frame = plan.final.frame
     if one_of > 1:
         frame = frame.where(F.pmod(F.xxhash64(F.lit("measured"), packing.key), F.lit(one_of)) == 0)
@@ -58,7 +58,7 @@ def _parquet_factor(plan: Plan, packing: Packing) -> float:
     from pyspark.sql import functions as F
 
     chosen = _chosen(plan, packing, PARQUET_PACKETS)
-    row = chosen.select(F.length(_value(packing)).alias("size")).agg(F.sum("size").alias("avro")).first()
+    row = chosen.select(F.length(packing.encoded()).alias("size")).agg(F.sum("size").alias("avro")).first()
     assert row is not None
     return _as_parquet(chosen.select(*packing.columns).toArrow()) / float(row.avro)
 
@@ -66,7 +66,7 @@ def _parquet_factor(plan: Plan, packing: Packing) -> float:
 def records(plan: Plan, packing: Packing, limit: int) -> list[dict[str, Any]]:
     """Return up to ``limit`` packets, written as Avro and read back; values as JSON has them."""
     schema = fastavro.parse_schema(json.loads(packing.avro_schema))
-    rows = _chosen(plan, packing, limit).select(_value(packing).alias("value")).collect()
+    rows = _chosen(plan, packing, limit).select(packing.encoded().alias("value")).collect()
     return [_plain(fastavro.schemaless_reader(io.BytesIO(row["value"]), schema, None)) for row in rows]
 
 
@@ -82,13 +82,6 @@ def _chosen(plan: Plan, packing: Packing, limit: int) -> DataFrame:
     from pyspark.sql import functions as F
 
     return plan.final.frame.orderBy(F.xxhash64(packing.key)).limit(limit)
-
-
-def _value(packing: Packing) -> Any:
-    from pyspark.sql import functions as F
-    from pyspark.sql.avro.functions import to_avro
-
-    return to_avro(F.struct(*packing.columns), packing.avro_schema)
 
 
 def _as_parquet(table: pa.Table) -> int:

@@ -111,10 +111,8 @@ def test_bytes_are_those_of_the_packets(spark, lakes, home, sampling, packet):
     whole = Answerer(spark)._view(job, home, silent).counting().plan
     from pyspark.sql import functions as F
 
-    from alertferry.estimates.packets import _value
-
     assert whole.packing is not None
-    truth = whole.final.frame.agg(F.sum(F.length(_value(whole.packing)))).first()[0]
+    truth = whole.final.frame.agg(F.sum(F.length(whole.packing.encoded()))).first()[0]
     assert counted.bytes == counted.bytes_low == counted.bytes_high == truth
     assert sampled.bytes_low <= truth <= sampled.bytes_high
     assert sampled.bytes_per_alert == pytest.approx(truth / counted.alerts, rel=0.3)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import alertferry
 from alertferry.core.columns import Content, bytes_of, role_column
 from alertferry.core.content import PacketOutput
+from alertferry.core.encoder.column import avro_packets
 from alertferry.core.projection import project, quote
 from alertferry.core.receipt import Manifest, Receipt, StepCount, format_digest, schema_fingerprint
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
+    from pyspark.sql.types import StructType
 
     from alertferry.core.run import Run
     from alertferry.core.steps import Alerts
@@ -38,6 +40,8 @@ class Packing:
     contents: tuple[Content, ...]
     columns: list[Column]
     key: Column
+    type: StructType
+    """Names and types of the columns, and which of them may be null."""
     avro_schema: str
     codec: Codec = "lz4"
     """How to compress batches of packets."""
@@ -46,6 +50,10 @@ class Packing:
     def fingerprint(self) -> str:
         """Fingerprint of the Avro schema."""
         return schema_fingerprint(self.avro_schema)
+
+    def encoded(self, columns: list[Column] | None = None) -> Column:
+        """Return the packets, as Avro without a header; of other columns of the same names and types when given."""
+        return avro_packets(columns or self.columns, self.type, self.avro_schema)
 
 
 def pack(output: PacketOutput, alerts: Alerts, run: Run) -> Packing:
@@ -59,7 +67,7 @@ def pack(output: PacketOutput, alerts: Alerts, run: Run) -> Packing:
     schema = alerts.frame.select(*columns).schema
     for field, item in zip(schema, contents, strict=True):
         field.nullable = field.nullable or item.root in alerts.survey.cutouts
-    return Packing(contents, columns, key, _avro_schema(run, schema.json()), _codec(alerts, contents))
+    return Packing(contents, columns, key, schema, _avro_schema(run, schema.json()), _codec(alerts, contents))
 
 
 def _avro_schema(run: Run, schema: str) -> str:

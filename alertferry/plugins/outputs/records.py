@@ -31,7 +31,7 @@ def records(alerts: Alerts, packed: Packing, action: OversizeAction, limit_bytes
     """
     from pyspark.sql import functions as F
 
-    key, full, size = packed.key.alias("key"), _encoded(packed, packed.columns), F.length("value")
+    key, full, size = packed.key.alias("key"), packed.encoded(), F.length("value")
     if action == "fail":
         rows = alerts.frame.select(key, full.alias("value"))
         # measured here: whoever looks at a packet of a finished row copies it
@@ -41,21 +41,13 @@ def records(alerts: Alerts, packed: Packing, action: OversizeAction, limit_bytes
     if action == "skip":
         rows = alerts.frame.select(key, full.alias(_FULL)).withColumn("value", F.col(_FULL))
     else:
-        bare = _encoded(packed, _without_cutouts(alerts, packed))
+        bare = packed.encoded(_without_cutouts(alerts, packed))
         rows = alerts.frame.withColumn(_FULL, full)
         rows = rows.select(key, _FULL, F.when(oversize, bare).otherwise(F.col(_FULL)).alias("value"))
         rows = rows.withColumn("value", _refused(F.col("value"), limit_bytes))
     rows, seen = observed_with_oversize(rows, F.col("key"), size, oversize, skip=action == "skip")
     rows = rows.where(~oversize) if action == "skip" else rows
     return rows.select("key", "value"), seen
-
-
-def _encoded(packed: Packing, columns: list[Column]) -> Column:
-    from pyspark.sql import functions as F
-    from pyspark.sql.avro.functions import to_avro
-
-    # the schema is given: left to itself Spark drops the null union of a column that a condition proves not null
-    return to_avro(F.struct(*columns), packed.avro_schema)
 
 
 def _without_cutouts(alerts: Alerts, packed: Packing) -> list[Column]:

@@ -1,0 +1,112 @@
+"""Packets as a column of a data frame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from alertferry.core.encoder.jar import JAR_NAME
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+    from pyspark.sql.types import DataType, StructType
+
+_NUMBERS = ("byte", "short", "integer", "long", "float", "double")
+KNOWN = frozenset((*_NUMBERS, "boolean", "string", "binary", "date", "timestamp", "timestamp_ntz"))
+"""Names of the simple types that our encoder writes; also arrays and structs of these, and maps of them by strings."""
+
+
+def avro_packets(columns: list[Column], packet: StructType, avro_schema: str) -> Column:
+    """Return the packets of some columns: for each row one Avro record without a header.
+
+    Our own encoder makes them where driver and executors have it and it knows all types, else Spark's `to_avro`. The
+    bytes are the same.
+
+    Parameters
+    ----------
+    columns
+        The fields of the record, in the order of the schema.
+    packet
+        Their types and names.
+    avro_schema
+        What Spark makes of these, as JSON.
+    """
+    from pyspark.sql import functions as F
+    from pyspark.sql.avro.functions import to_avro
+
+    encoder = _java_encoder() if _is_known(packet) else None
+    if encoder is None:
+        # the schema is given: left to itself Spark drops the null union of a column that a condition proves not null
+        return to_avro(F.struct(*columns), avro_schema)
+    return _invoke(encoder(packet.json(), avro_schema), F.struct(*columns))
+
+
+def _is_known(kind: DataType) -> bool:
+    from pyspark.sql.types import ArrayType, MapType, StringType, StructType
+
+    match kind:
+        case StructType():
+            return all(_is_known(field.dataType) for field in kind)
+        case ArrayType():
+            return _is_known(kind.elementType)
+        case MapType():
+            return isinstance(kind.keyType, StringType) and _is_known(kind.valueType)
+    return kind.typeName() in KNOWN
+
+
+def _java_encoder() -> Any | None:
+    """Return the Java class of our encoder; None in a session of which a part was started without it."""
+    from py4j.java_gateway import JavaClass
+    from pyspark.sql import SparkSession
+
+    spark = SparkSession.active()
+    found = _jvm().alertferry.AvroEncoder
+    if not isinstance(found, JavaClass):  # a package of that name, then, as far as Python can tell
+        return None
+    return found if on_executors(dict(spark.sparkContext.getConf().getAll())) else None
+
+
+def on_executors(conf: Mapping[str, str]) -> bool:
+    """Whether the executors of a session have what its driver has: they are the driver, or were given our jar."""
+    if re.fullmatch(r"local(\[.*\])?", conf.get("spark.master", "")):
+        return True
+    return any(JAR_NAME in conf.get(option, "") for option in ("spark.jars", "spark.executor.extraClassPath"))
+
+
+def _invoke(encoder: Any, row: Column) -> Column:
+    """Return the call of the encoder, as Spark calls its own encoders of Java objects."""
+    from pyspark.sql.classic.column import Column as ClassicColumn
+
+    jvm = _jvm()
+    columns, expressions = (
+        jvm.org.apache.spark.sql.classic.ExpressionUtils,
+        jvm.org.apache.spark.sql.catalyst.expressions,
+    )
+    binary = jvm.org.apache.spark.sql.types.DataTypes.BinaryType
+    call = expressions.objects.Invoke(
+        expressions.Literal.fromObject(encoder),
+        "encode",
+        binary,
+        _seq(columns.expression(row._jc)),
+        _seq(),
+        True,  # null for a null row, which there is none of
+        False,  # never null by itself
+        True,  # the same for the same row
+    )
+    return ClassicColumn(columns.column(call))
+
+
+def _seq(*items: Any) -> Any:
+    """Return an immutable sequence of Scala's."""
+    jvm = _jvm()
+    listed = jvm.java.util.ArrayList()
+    for item in items:
+        listed.add(item)
+    return jvm.scala.jdk.javaapi.CollectionConverters.asScala(listed).toSeq()
+
+
+def _jvm() -> Any:
+    from pyspark.sql import SparkSession
+
+    return SparkSession.active()._jvm
