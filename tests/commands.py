@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow  # noqa: F401 - the command would import it without numpy, which is for programs of their own
 import pytest
 
 from alertferry.cli import main

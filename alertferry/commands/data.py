@@ -31,7 +31,9 @@ def consume(
     outdir: Annotated[Path, typer.Option(help="Folder for the files; one folder a topic.")],
     format: Annotated[Format, typer.Option(help="parquet, or avro containers.")] = Format.PARQUET,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after exactly this many alerts.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that fetch side by side.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that fetch side by side; by default what the topic is worth.")
+    ] = None,
     from_beginning: Annotated[bool, typer.Option(help="Drop what was fetched and start again.")] = False,
     dump_schemas: Annotated[bool, typer.Option(help="Also write the Avro and Arrow schemas.")] = False,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds without news until giving up for now.")] = 60.0,
@@ -53,6 +55,9 @@ def consume(
     json: Json = False,  # noqa: ARG001 - read by its callback
 ) -> None:
     """Carry a topic's alerts into files: each exactly once, however often this is stopped and run again."""
+    from alertferry.consumer.starting import import_arrow
+
+    import_arrow()
     from alertferry.commands.bars import consuming
     from alertferry.consumer import consume as fetch
     from alertferry.consumer.garbage import collect_seldom

@@ -30,7 +30,7 @@ def consume(  # noqa: PLR0913 - the options of `alertferry consume`, all by name
     settings: Settings | None = None,
     format: Literal["parquet", "avro"] = "parquet",  # noqa: A002 - the name users type
     limit: int | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     from_beginning: bool = False,
     dump_schemas: bool = False,
     timeout: float = 60.0,
@@ -45,16 +45,18 @@ def consume(  # noqa: PLR0913 - the options of `alertferry consume`, all by name
 ) -> Delivery:
     """Carry the alerts of a topic into files; running it again continues where any earlier run ended.
 
-    ``outdir`` is made when absent, and holds one topic. ``format`` ``avro`` keeps the messages as they were published.
-    ``limit`` ends with exactly so many alerts in the folder; a later run without it continues. ``workers`` processes
-    fetch side by side. ``from_beginning`` first removes what earlier runs fetched; ``dump_schemas`` writes the Avro and
-    Arrow schemas too. ``timeout`` counts seconds without anything new until an unfinished job is given up for now; with
-    ``follow`` only those in which the broker is silent. A file ends at ``batch_bytes`` of messages or ``batch_alerts``,
-    and a worker's memory is a small multiple of the former. ``progress`` is called with the alerts on disk and those
-    expected (None while unknown). A topic that says that it is not of ``survey`` is refused. ``partition_by`` divides
-    the files into folders: ``time`` (``year=/month=/day=`` of the observation), ``class`` or a column. ``shard``
-    ``"2/5"`` fetches that part of the topic: folders of all parts, copied into one, are the whole. ``select`` keeps
-    these columns, by dotted path, named as a job names its fields, and the alert id; for parquet only.
+    ``outdir`` is made when absent, and holds one topic. ``format`` ``avro`` keeps the messages as they were
+    published. ``limit`` ends with exactly so many alerts in the folder; a later run without it continues.
+    ``workers`` processes fetch side by side, by default as many as the topic and this machine are worth.
+    ``from_beginning`` first removes what earlier runs fetched; ``dump_schemas`` writes the Avro and Arrow schemas
+    too. ``timeout`` counts seconds without anything new until an unfinished job is given up for now; with
+    ``follow`` only those in which the broker is silent. A file ends at ``batch_bytes`` of messages or
+    ``batch_alerts``, and a worker's memory is a small multiple of the former. ``progress`` is called with the
+    alerts on disk and those expected (None while unknown). A topic that says that it is not of ``survey`` is
+    refused. ``partition_by`` divides the files into folders: ``time`` (``year=/month=/day=`` of the observation),
+    ``class`` or a column. ``shard`` ``"2/5"`` fetches that part of the topic: folders of all parts, copied into
+    one, are the whole. ``select`` keeps these columns, by dotted path, named as a job names its fields, and the
+    alert id; for parquet only.
 
     Raises `UsageError` for an unknown topic or a folder of something else, `AlertferryError` when the broker cannot be
     reached or the disk refuses; what is committed stays.

@@ -12,6 +12,7 @@ from typing import Any
 
 import xxhash
 
+from alertferry.consumer.direct import DirectWriter
 from alertferry.consumer.layout import temporary
 from alertferry.core.errors import AlertferryError
 
@@ -45,10 +46,12 @@ def write_durably(path: Path, parts: Iterable[Any]) -> Written:
     size = 0
     try:
         with aside.open("wb", buffering=0) as file:
+            content = DirectWriter(file.fileno())
             for part in parts:
-                _write_all(file.fileno(), part)
+                content.write(part)
                 digest.update(part)
                 size += len(part)
+            content.finish()
             os.fsync(file.fileno())
         aside.rename(path)
     except BaseException:  # also when interrupted: no half-written file stays
@@ -57,12 +60,6 @@ def write_durably(path: Path, parts: Iterable[Any]) -> Written:
         raise
     sync_folder(path.parent)
     return Written(size, f"{CHECKSUM}:{digest.hexdigest()}")
-
-
-def _write_all(descriptor: int, part: Any) -> None:
-    view = memoryview(part).cast("B")
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def sync_folder(folder: Path) -> None:

@@ -128,7 +128,10 @@ def _counted(pieces: Iterator[Piece], part: Part) -> Iterator[Piece]:
 def _taken(messages: Messages, slice_bytes: int) -> Iterator[tuple[int, Messages]]:
     """Take slices of about ``slice_bytes`` out of a list, in which they leave None; each with its first index."""
     # the ends first: whoever works them out holds every message
-    for start, stop in list(slices([message or b"" for message in messages], slice_bytes)):
+    present = [message or b"" for message in messages] if None in messages else cast("Sequence[bytes]", messages)
+    ends = list(slices(present, slice_bytes))
+    del present
+    for start, stop in ends:
         own = messages[start:stop]
         messages[start:stop] = [None] * (stop - start)
         yield start, own
@@ -281,12 +284,15 @@ def _repetitive(table: pa.Table) -> list[str]:
 
     Of numbers, and of texts that are all different, a dictionary is larger and slower to write.
     """
-    import pyarrow.compute as pc
-
     columns = (column.chunk(0).slice(0, SAMPLE_ROWS) for column in table.columns)
     leaves = _leaves(zip(table.column_names, columns, strict=True))
     texts = [(path, values) for path, kind, values in leaves if kind == "text"]
-    return [path for path, values in texts if pc.count_distinct(values).as_py() <= len(values) / 2]
+    return [path for path, values in texts if _different(values) <= len(values) / 2]
+
+
+def _different(texts: pa.Array) -> int:
+    """Return the number of different texts; by Python, as Arrow's functions take longer to import than this does."""
+    return len(set(texts.to_pylist()) - {None})
 
 
 def _leaves(columns: Iterable[tuple[str, pa.Array]]) -> Iterator[tuple[str, str, pa.Array]]:

@@ -45,7 +45,7 @@ class Order:
     settings: Settings
     format: FileFormat
     limit: int | None
-    workers: int
+    workers: int | None
     from_beginning: bool
     dump_schemas: bool
     limits: Limits
@@ -283,11 +283,20 @@ class _Run:
         return limit is not None and bool(todo) and self.folder.alerts + total(todo) >= limit
 
     def _fetch(self, todo: list[Span], outlook: Outlook, progress: Progress) -> None:
-        crew = self.crew = self.crew or _crew(self.task, self.order.workers, self.folder.lock)
+        crew = self.crew = self.crew or self._new_crew(total(todo), outlook)
         for commit in crew.fetch(todo, self.skips, lambda: self.stop.requested):
             self.folder.add(commit)
             progress(self.folder.alerts, outlook.expected)
         remove_empty_file(self.folder)
+
+    def _new_crew(self, alerts: int, outlook: Outlook) -> Crew:
+        from alertferry.consumer.crew import Alone, available_cores, useful_workers
+        from alertferry.consumer.workers import Several
+
+        receipt = outlook.receipt
+        size = receipt.bytes * alerts // receipt.alerts if receipt and receipt.alerts else 0
+        workers = self.order.workers or useful_workers(self.order.format, alerts, size, available_cores())
+        return Alone(self.task) if workers == 1 else Several(self.task, workers, self.folder.lock)
 
     def _finish(self, delivery: Delivery) -> Delivery:
         if delivery.state != "complete" or self.folder.files:
@@ -296,10 +305,3 @@ class _Run:
 
         self.folder.add(Archive(self.task.recipe).write_empty())
         return replace(delivery, files=self.folder.files)
-
-
-def _crew(task: Task, workers: int, lock: int) -> Crew:
-    from alertferry.consumer.crew import Alone
-    from alertferry.consumer.workers import Several
-
-    return Alone(task) if workers == 1 else Several(task, workers, lock)

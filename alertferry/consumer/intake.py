@@ -93,17 +93,20 @@ class _Reading:
         self.span = Span(self.span.partition, self.span.start, end)
         return given
 
-    def add(self, messages: Sequence[Message]) -> None:
-        """Hold messages; those beyond the span's end are not wanted."""
-        last = messages[-1].offset()
+    def add(self, messages: Sequence[Message]) -> int:
+        """Hold messages and return the bytes of their values; those beyond the span's end are not wanted."""
+        first, last = messages[0].offset(), messages[-1].offset()
         if last >= self.span.end:
             messages = [message for message in messages if message.offset() < self.span.end]
+        whole = last - first + 1 == len(messages)  # there are millions of them: nothing is asked that is known
         values = [message.value() for message in messages]
-        self.held.offsets += [message.offset() for message in messages]
+        self.held.offsets += range(first, last + 1) if whole else [message.offset() for message in messages]
         self.held.keys += [message.key() for message in messages]
         self.held.values += values
-        self.bytes += _size(values)
+        size = _size(values)
+        self.bytes += size
         self.next = last + 1
+        return size
 
     def take(self, count: int | None = None) -> Chunk:
         """Return the first ``count`` messages as a chunk, or all with everything that was passed over."""
@@ -241,18 +244,21 @@ class Intake:
 
     def _receive(self, messages: Sequence[Message]) -> None:
         whole = [message for message in messages if message.error() is None]
+        held = size = 0
         for number, run in groupby(whole, key=_partition):
             reading = self._reading.get(number)
             if reading is not None and not reading.finished:
-                reading.add(list(run))
+                before = len(reading.held.offsets)
+                size += reading.add(list(run))
+                held += len(reading.held.offsets) - before
         if len(whole) < len(messages):
             # after the records that came with them: the end of a partition ends its reading
             for message in messages:
                 if message.error() is not None:
                     self._reckon(message)
-        if whole:
-            size = sum(map(len, whole)) / len(whole)
-            self._mean_bytes = size if not self._mean_bytes else 0.9 * self._mean_bytes + 0.1 * size
+        if held:
+            mean = size / held
+            self._mean_bytes = mean if not self._mean_bytes else 0.9 * self._mean_bytes + 0.1 * mean
 
     def _reckon(self, message: Message) -> None:
         """Deal with an event in the stream: the end of a partition, or a failure."""
@@ -289,7 +295,7 @@ class Intake:
 
 
 def _size(values: Sequence[bytes | None]) -> int:
-    return sum(map(len, filter(None, values)))
+    return sum(map(len, filter(None, values)))  # a value may be absent
 
 
 _partition = methodcaller("partition")

@@ -34,6 +34,9 @@ CLASS_COLUMN = "finkclass"
 _TIMES = {"jd": "jd-utc", "candidate.jd": "jd-utc", "midpointMjdTai": "mjd-tai", "diaSource.midpointMjdTai": "mjd-tai"}
 """Where the peer's packets have the time of observation: its topics do not say."""
 
+_MOST_DAYS = 1_000_000
+"""Some 2,700 years: no alert lies further from 1970."""
+
 _EPOCH_DAYS = {"jd-utc": 2440587.5, "mjd-tai": 40587 + 37 / 86400}  # 1970 in either scale; 37 leap seconds since 2017
 
 
@@ -130,12 +133,12 @@ def _key(name: str, taken: Collection[str]) -> str:
 
 def _days(column: pa.Array, scale: str) -> pa.Array:
     """Return times as dates of UTC; null where there is none."""
-    import numpy as np
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    days = column.cast(pa.float64()).to_numpy(zero_copy_only=False) - _EPOCH_DAYS[scale]
-    usable = np.isfinite(days) & (np.abs(days) < 1e6)
-    return pa.array(np.floor(np.where(usable, days, 0)).astype(np.int32), pa.int32(), mask=~usable).cast(pa.date32())
+    days = pc.floor(pc.subtract(column.cast(pa.float64()), _EPOCH_DAYS[scale]))
+    usable = pc.less(pc.abs(days), _MOST_DAYS)  # false for infinities and for what is no number
+    return pc.if_else(usable, days, None).cast(pa.int32()).cast(pa.date32())
 
 
 def _divides(kind: pa.DataType) -> bool:

@@ -22,6 +22,7 @@ from alertferry.consumer.commits import plain
 from alertferry.consumer.crew import ERRORS, Alone, Task
 from alertferry.consumer.garbage import collect_seldom
 from alertferry.consumer.spans import Span, from_numbers, to_numbers
+from alertferry.consumer.starting import import_arrow
 from alertferry.core.errors import AlertferryError, IncompleteError
 
 Say = Callable[[dict[str, Any]], None]
@@ -29,6 +30,7 @@ Say = Callable[[dict[str, Any]], None]
 
 def main() -> None:
     """Serve one parent until it is done or gone."""
+    import_arrow()
     collect_seldom()
     served = _Served(_private_output())
     task = Task.from_line(sys.stdin.readline())
