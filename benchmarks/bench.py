@@ -34,9 +34,9 @@ FILE_GIB = 4
 TITLE = "---\nhide: [toc]\n---\n\n# Performance\n\n"
 """Without a table of contents there is room for the columns that matter."""
 SECTION = """Written by `make bench` on {machine}. {runs} Spark, broker and consumer share the cores; the broker frees the
-files of a deleted topic at once, and a run finds memory that was in use just before. Read ratios, not
-seconds: machines differ. Memory is the most that any one process had; the processor time (CPU) of publishing is that of
-Spark and the broker.
+files of a deleted topic at once, and a run finds memory that was in use just before. Where no workers are named,
+`consume` chooses their number. Read ratios, not seconds: machines differ. Memory is the most that any one process had;
+the processor time (CPU) of publishing is that of Spark and the broker.
 
 """
 

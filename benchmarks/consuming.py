@@ -71,7 +71,7 @@ def _check(folder: Path, count: int) -> None:
 
 
 def against_polling(published: Published, folder: Path, runs: int) -> Iterator[Row]:
-    """Compare both file formats with bare polling, in this process."""
+    """Compare both file formats with bare polling, called from Python, with as many workers as `consume` chooses."""
     case, topic = published.case, published.topic
     polling = median(lambda: poll_only(topic, published.servers, case.alerts), runs)
     for kind, bar in (("parquet", None), ("avro", AVRO_BAR)):
