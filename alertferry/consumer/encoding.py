@@ -150,8 +150,7 @@ class ParquetEncoder(Encoder["pa.Table"]):
         # of no rows: a table that Arrow makes empty would import pandas
         leaves = list(_leaves((column.name, pa.nulls(0, column.type)) for column in self._selection.schema))
         self._repetitive: list[str] | None = None
-        # extremes of images say nothing
-        self._ordered = [path for path, kind, _ in leaves if kind != "bytes"] or False
+        self._ordered = [path for path, kind, _ in leaves if kind == "other"]
         # images gain most from zstd; hundreds of columns of numbers gain little, and each page would pay for its start
         self._compression = {path: "zstd" if kind == "bytes" else "snappy" for path, kind, _ in leaves}
         self._levels = {path: ZSTD_LEVEL for path, kind, _ in leaves if kind == "bytes"} or None
@@ -198,7 +197,8 @@ class ParquetEncoder(Encoder["pa.Table"]):
                 compression=self._compression or "none",
                 compression_level=self._levels,
                 use_dictionary=self._repetitive or False,
-                write_statistics=self._ordered,
+                # extremes of images, and of texts that all differ, leave out no row group
+                write_statistics=[*self._ordered, *(self._repetitive or ())] or False,
             ) as writer,
         ):
             for table in pieces:
