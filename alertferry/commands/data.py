@@ -55,16 +55,13 @@ def consume(
     json: Json = False,  # noqa: ARG001 - read by its callback
 ) -> None:
     """Carry a topic's alerts into files: each exactly once, however often this is stopped and run again."""
-    from alertferry.consumer.starting import import_arrow
-
-    import_arrow()
     from alertferry.commands.bars import consuming
     from alertferry.consumer import consume as fetch
-    from alertferry.consumer.garbage import collect_seldom
+    from alertferry.consumer.starting import start_quickly
     from alertferry.current import current_settings
 
     sizes = batch_sizes(batch or ())
-    collect_seldom()
+    start_quickly()
     with consuming() as progress:
         delivery = fetch(
             topic,

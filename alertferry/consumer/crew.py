@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
-from alertferry.consumer.archive import Archive, FileFormat, Recipe, Skips
+from alertferry.consumer.archive import Archive, Recipe, Skips
 from alertferry.consumer.commits import Commit
 from alertferry.consumer.intake import Intake, Limits, OvertakenError, SilentBrokerError, Stop
 from alertferry.consumer.spans import Span
@@ -18,13 +17,6 @@ from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.settings import Settings
 
 WRITERS = 2
-
-WORTH_A_WORKER_ALERTS = 750_000
-WORTH_A_WORKER_BYTES = 2 << 30
-"""A further process pays for its start with either; with less, one is done as soon."""
-
-MOST_WORKERS = 8
-"""More have to be asked for: each may take most of a gibibyte."""
 
 ERRORS: dict[str, type[AlertferryError]] = {
     kind.__name__: kind for kind in (AlertferryError, UsageError, OvertakenError, SilentBrokerError)
@@ -61,24 +53,6 @@ class Task:
             data["group"],
             Limits(**data["limits"]),
         )
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not every system has it
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def useful_workers(format: FileFormat, alerts: int, size: int, cores: int) -> int:  # noqa: A002 - as users call it
-    """Return how many processes fetch best, for what is to be fetched: ``size`` in bytes, 0 while unknown.
-
-    One that writes parquet keeps two cores busy. One that writes Avro has little to do outside Python's lock, so each
-    core can have its own.
-    """
-    at_once = cores if format == "avro" else cores // 2
-    worth = max(alerts // WORTH_A_WORKER_ALERTS, size // WORTH_A_WORKER_BYTES)
-    return max(1, min(at_once, worth, MOST_WORKERS))
 
 
 class Crew(Protocol):

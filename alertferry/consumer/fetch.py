@@ -290,8 +290,8 @@ class _Run:
         remove_empty_file(self.folder)
 
     def _new_crew(self, alerts: int, outlook: Outlook) -> Crew:
-        from alertferry.consumer.crew import Alone, available_cores, useful_workers
-        from alertferry.consumer.workers import Several
+        from alertferry.consumer.crew import Alone
+        from alertferry.consumer.workers import Several, available_cores, useful_workers
 
         receipt = outlook.receipt
         size = receipt.bytes * alerts // receipt.alerts if receipt and receipt.alerts else 0

@@ -58,6 +58,7 @@ def blocks(messages: Sequence[bytes], sync: bytes, block_bytes: int = BLOCK_BYTE
 
 def slices(messages: Sequence[bytes], slice_bytes: int) -> Iterator[tuple[int, int]]:
     """Return (start, stop) of consecutive slices that end where ``slice_bytes`` are reached."""
+    # often there is one, and the ends of all messages need not be worked out
     if messages and sum(map(len, messages)) - len(messages[-1]) < slice_bytes:
         yield 0, len(messages)
         return

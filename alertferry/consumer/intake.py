@@ -93,8 +93,8 @@ class _Reading:
         self.span = Span(self.span.partition, self.span.start, end)
         return given
 
-    def add(self, messages: Sequence[Message]) -> int:
-        """Hold messages and return the bytes of their values; those beyond the span's end are not wanted."""
+    def add(self, messages: Sequence[Message]) -> tuple[int, int]:
+        """Hold messages but those beyond the span's end; return how many, and the bytes of their values."""
         first, last = messages[0].offset(), messages[-1].offset()
         if last >= self.span.end:
             messages = [message for message in messages if message.offset() < self.span.end]
@@ -106,7 +106,7 @@ class _Reading:
         size = _size(values)
         self.bytes += size
         self.next = last + 1
-        return size
+        return len(values), size
 
     def take(self, count: int | None = None) -> Chunk:
         """Return the first ``count`` messages as a chunk, or all with everything that was passed over."""
@@ -248,9 +248,8 @@ class Intake:
         for number, run in groupby(whole, key=_partition):
             reading = self._reading.get(number)
             if reading is not None and not reading.finished:
-                before = len(reading.held.offsets)
-                size += reading.add(list(run))
-                held += len(reading.held.offsets) - before
+                count, more = reading.add(list(run))
+                held, size = held + count, size + more
         if len(whole) < len(messages):
             # after the records that came with them: the end of a partition ends its reading
             for message in messages:

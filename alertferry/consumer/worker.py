@@ -20,9 +20,8 @@ from typing import Any, TextIO
 from alertferry.consumer.archive import Skips
 from alertferry.consumer.commits import plain
 from alertferry.consumer.crew import ERRORS, Alone, Task
-from alertferry.consumer.garbage import collect_seldom
 from alertferry.consumer.spans import Span, from_numbers, to_numbers
-from alertferry.consumer.starting import import_arrow
+from alertferry.consumer.starting import start_quickly
 from alertferry.core.errors import AlertferryError, IncompleteError
 
 Say = Callable[[dict[str, Any]], None]
@@ -30,8 +29,7 @@ Say = Callable[[dict[str, Any]], None]
 
 def main() -> None:
     """Serve one parent until it is done or gone."""
-    import_arrow()
-    collect_seldom()
+    start_quickly()
     served = _Served(_private_output())
     task = Task.from_line(sys.stdin.readline())
     threading.Thread(target=served.listen, args=(sys.stdin,), daemon=True).start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from alertferry.consumer.archive import Skips
+from alertferry.consumer.archive import FileFormat, Skips
 from alertferry.consumer.commits import Commit
 from alertferry.consumer.crew import ERRORS, Task
 from alertferry.consumer.intake import Stop
@@ -20,6 +21,31 @@ from alertferry.consumer.spans import Span, from_numbers, share, to_numbers, tot
 from alertferry.core.errors import AlertferryError
 
 POLL_SECONDS = 0.2
+
+WORTH_A_WORKER_ALERTS = 750_000
+WORTH_A_WORKER_BYTES = 2 << 30
+"""A further process pays for its start with either; with less, one is done as soon."""
+
+MOST_WORKERS = 8
+"""More have to be asked for: each may take most of a gibibyte."""
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not every system has it
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def useful_workers(format: FileFormat, alerts: int, size: int, cores: int) -> int:  # noqa: A002 - as users call it
+    """Return how many processes fetch best, for what is to be fetched: ``size`` in bytes, 0 while unknown.
+
+    One that writes parquet keeps two cores busy. One that writes Avro has little to do outside Python's lock, so each
+    core can have its own.
+    """
+    at_once = cores if format == "avro" else cores // 2
+    worth = max(alerts // WORTH_A_WORKER_ALERTS, size // WORTH_A_WORKER_BYTES)
+    return max(1, min(at_once, worth, MOST_WORKERS))
 
 
 class _Worker:

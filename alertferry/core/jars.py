@@ -97,6 +97,22 @@ def java_command() -> str:
     return found
 
 
+def run_java(arguments: Sequence[str], timeout: float) -> subprocess.CompletedProcess[str]:
+    """Run a Java program to its end and keep what it prints.
+
+    Raises `UsageError` without Java, `subprocess.TimeoutExpired` after ``timeout`` seconds.
+    """
+    return subprocess.run(
+        [java_command(), *arguments],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=utf8_environment(),
+        timeout=timeout,
+        check=False,
+    )
+
+
 def utf8_environment() -> dict[str, str]:
     """Return this process's environment with a locale in which Java can open files of any name."""
     return {**os.environ, "LC_ALL": "C.UTF-8"}
@@ -186,23 +202,15 @@ def _ivy_module(coordinates: Sequence[str], shipped: frozenset[str]) -> str:
 
 def _run_ivy(work: Path, cache: Path, settings: Path, coordinates: Sequence[str]) -> None:
     pattern = work / "jars" / "[organisation]_[artifact]-[revision](-[classifier]).[ext]"
-    command = [
-        *(java_command(), f"-Divy.default.ivy.user.dir={cache}", "-jar", str(_ivy_jar())),
+    arguments = [
+        *(f"-Divy.default.ivy.user.dir={cache}", "-jar", str(_ivy_jar())),
         *("-settings", str(settings), "-ivy", str(work / "ivy.xml"), "-confs", "default"),
         *("-retrieve", str(pattern), "-warn"),
     ]
     names = ", ".join(coordinates)
     _log.info("fetching %s (once)", names)
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env=utf8_environment(),
-            timeout=_FETCH_SECONDS,
-            check=False,
-        )
+        done = run_java(arguments, _FETCH_SECONDS)
     except subprocess.TimeoutExpired:
         raise AlertferryError(f"cannot fetch {names}: no end after {_FETCH_SECONDS} s; try again") from None
     if done.returncode != 0:

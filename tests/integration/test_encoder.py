@@ -12,12 +12,14 @@ import fastavro
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from py4j.java_gateway import JavaClass, JavaPackage
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import IllegalArgumentException
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.avro.functions import to_avro
 
+from alertferry.core.catalyst import java
 from alertferry.core.encoder import column
 from alertferry.core.encoder.column import avro_packets
 from alertferry.core.encoder.jar import encoder_jar
@@ -148,6 +150,12 @@ def test_what_it_does_not_know_is_left_to_spark(spark):
     expected = to_avro(F.struct("id", "price"), schema)
     row = frame.select(packets.alias("ours"), expected.alias("theirs")).first()
     assert row["ours"] == row["theirs"]
+
+
+def test_a_class_that_the_session_has_not_got_is_a_package_to_python(spark):
+    """By which a session without our jar is known."""
+    assert isinstance(java(spark, "alertferry.AvroEncoder"), JavaClass)
+    assert isinstance(java(spark, "alertferry.NoSuchEncoder"), JavaPackage)
 
 
 def test_every_type_that_it_says_to_know_is_tried_here():

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from alertferry.core.catalyst import column_of, expression_of, java
 from alertferry.core.conditions import classes
 from alertferry.core.conditions.errors import refuse
 from alertferry.core.conditions.explain import explain
@@ -40,7 +41,6 @@ SESSION_CONF = {
 _REQUIRED = ("spark.sql.ansi.enabled", "spark.sql.caseSensitive", "spark.sql.parser.escapedStringLiterals")
 _LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 _DIGITS_FIRST = re.compile(r"\s*[0-9+-]")
-_UTILS = "org.apache.spark.sql.classic.ExpressionUtils"
 _PARSER = "org.apache.spark.sql.catalyst.parser.CatalystSqlParser"
 _quiet_lock = threading.RLock()
 _Result = TypeVar("_Result")
@@ -63,7 +63,7 @@ def check_condition(frame: DataFrame, column: Column) -> None:
     """
     spark = frame.sparkSession
     with _session(spark):
-        text = _origin_text(_java(spark, _UTILS).expression(column._jc))
+        text = _origin_text(expression_of(spark, column))
         _ask(text, lambda: _check(frame, column), lambda: field_paths(frame))
 
 
@@ -80,9 +80,9 @@ def compile_condition(frame: DataFrame, text: str) -> Column:
 
 
 def _parse(spark: SparkSession, text: str) -> Column:
-    expression = _java(spark, _PARSER)().parseExpression(text)
+    expression = java(spark, _PARSER)().parseExpression(text)
     check_parsed(read_parsed(expression), text, lambda pattern: _regex_problem(spark, pattern))
-    return _column(spark, expression)
+    return column_of(spark, expression)
 
 
 def _check(frame: DataFrame, column: Column) -> None:
@@ -114,18 +114,6 @@ def field_paths(frame: DataFrame) -> list[str]:
 # ---- Spark --------------------------------------------------------------------------------------------------------
 
 
-def _java(spark: SparkSession, name: str) -> Any:
-    """Return a class of the JVM by its full name."""
-    return getattr(spark._jvm, name)
-
-
-def _column(spark: SparkSession, expression: Any) -> Column:
-    """Wrap a Catalyst expression as it is."""
-    from pyspark.sql.classic.column import Column as ClassicColumn
-
-    return ClassicColumn(_java(spark, _UTILS).column(expression))
-
-
 def _require_session(spark: SparkSession) -> None:
     for name in _REQUIRED:
         value = str(spark.conf.get(name)).lower()
@@ -144,7 +132,7 @@ def _session(spark: SparkSession) -> Iterator[None]:
 @contextmanager
 def _active(spark: SparkSession) -> Iterator[None]:
     """Make the session this thread's own: the parser takes ANSI mode from there, or else from Spark's defaults."""
-    sessions = _java(spark, "org.apache.spark.sql.classic.SparkSession")
+    sessions = java(spark, "org.apache.spark.sql.classic.SparkSession")
     before = sessions.getActiveSession()
     sessions.setActiveSession(spark._jsparkSession)
     try:
@@ -195,7 +183,7 @@ def _regex_problem(spark: SparkSession, pattern: str) -> str:
     from pyspark.errors import PySparkException
 
     try:
-        _java(spark, "java.util.regex.Pattern").compile(pattern)
+        java(spark, "java.util.regex.Pattern").compile(pattern)
     except (PySparkException, Py4JError) as error:
         return str(getattr(error, "_desc", "") or getattr(error, "java_exception", "")).split("\n")[0]
     return ""
@@ -206,7 +194,7 @@ def _resolve(frame: DataFrame, column: Column) -> Any:
     from pyspark.sql.classic.dataframe import DataFrame as ClassicFrame
 
     spark = frame.sparkSession
-    nothing = _java(spark, "java.util.ArrayList")()
+    nothing = java(spark, "java.util.ArrayList")()
     empty = ClassicFrame(spark._jsparkSession.createDataFrame(nothing, frame._jdf.schema()), spark)
     plan = empty.select(column.alias("condition"))._jdf.queryExecution().analyzed()
     if plan.getClass().getSimpleName() != "Project" or plan.child().getClass().getSimpleName() != "LocalRelation":

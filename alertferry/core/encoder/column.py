@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from alertferry.core.catalyst import column_of, expression_of, java
 from alertferry.core.encoder.jar import JAR_NAME
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column
+    from pyspark.sql import Column, SparkSession
     from pyspark.sql.types import DataType, StructType
 
 _NUMBERS = ("byte", "short", "integer", "long", "float", "double")
@@ -32,14 +33,16 @@ def avro_packets(columns: list[Column], packet: StructType, avro_schema: str) ->
     avro_schema
         What Spark makes of these, as JSON.
     """
+    from pyspark.sql import SparkSession
     from pyspark.sql import functions as F
     from pyspark.sql.avro.functions import to_avro
 
-    encoder = _java_encoder() if _is_known(packet) else None
+    spark = SparkSession.active()
+    encoder = _java_encoder(spark) if _is_known(packet) else None
     if encoder is None:
         # the schema is given: left to itself Spark drops the null union of a column that a condition proves not null
         return to_avro(F.struct(*columns), avro_schema)
-    return _invoke(encoder(packet.json(), avro_schema), F.struct(*columns))
+    return _invoke(spark, encoder(packet.json(), avro_schema), F.struct(*columns))
 
 
 def _is_known(kind: DataType) -> bool:
@@ -55,16 +58,14 @@ def _is_known(kind: DataType) -> bool:
     return kind.typeName() in KNOWN
 
 
-def _java_encoder() -> Any | None:
+def _java_encoder(spark: SparkSession) -> Any | None:
     """Return the Java class of our encoder; None in a session of which a part was started without it."""
     from py4j.java_gateway import JavaClass
-    from pyspark.sql import SparkSession
 
-    spark = SparkSession.active()
-    found = _jvm().alertferry.AvroEncoder
-    if not isinstance(found, JavaClass):  # a package of that name, then, as far as Python can tell
+    found = java(spark, "alertferry.AvroEncoder")
+    if not isinstance(found, JavaClass) or not on_executors(dict(spark.sparkContext.getConf().getAll())):
         return None
-    return found if on_executors(dict(spark.sparkContext.getConf().getAll())) else None
+    return found
 
 
 def on_executors(conf: Mapping[str, str]) -> bool:
@@ -74,39 +75,25 @@ def on_executors(conf: Mapping[str, str]) -> bool:
     return any(JAR_NAME in conf.get(option, "") for option in ("spark.jars", "spark.executor.extraClassPath"))
 
 
-def _invoke(encoder: Any, row: Column) -> Column:
+def _invoke(spark: SparkSession, encoder: Any, row: Column) -> Column:
     """Return the call of the encoder, as Spark calls its own encoders of Java objects."""
-    from pyspark.sql.classic.column import Column as ClassicColumn
-
-    jvm = _jvm()
-    columns, expressions = (
-        jvm.org.apache.spark.sql.classic.ExpressionUtils,
+    jvm = spark._jvm
+    assert jvm is not None
+    expressions, binary = (
         jvm.org.apache.spark.sql.catalyst.expressions,
+        jvm.org.apache.spark.sql.types.DataTypes.BinaryType,
     )
-    binary = jvm.org.apache.spark.sql.types.DataTypes.BinaryType
+    arguments, further = jvm.java.util.ArrayList(), jvm.java.util.ArrayList()
+    arguments.add(expression_of(spark, row))
+    as_scala = jvm.scala.jdk.javaapi.CollectionConverters.asScala
     call = expressions.objects.Invoke(
         expressions.Literal.fromObject(encoder),
         "encode",
         binary,
-        _seq(columns.expression(row._jc)),
-        _seq(),
+        as_scala(arguments).toSeq(),
+        as_scala(further).toSeq(),  # the arguments' types are asked of themselves
         True,  # null for a null row, which there is none of
         False,  # never null by itself
         True,  # the same for the same row
     )
-    return ClassicColumn(columns.column(call))
-
-
-def _seq(*items: Any) -> Any:
-    """Return an immutable sequence of Scala's."""
-    jvm = _jvm()
-    listed = jvm.java.util.ArrayList()
-    for item in items:
-        listed.add(item)
-    return jvm.scala.jdk.javaapi.CollectionConverters.asScala(listed).toSeq()
-
-
-def _jvm() -> Any:
-    from pyspark.sql import SparkSession
-
-    return SparkSession.active()._jvm
+    return column_of(spark, call)

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from alertferry.core.jars import java_command, pyspark_folder, utf8_environment
+from alertferry.core.jars import pyspark_folder, run_java
 from alertferry.core.locks import folder_lock
 
 JAR_NAME = "alertferry-encoder"
@@ -48,18 +48,9 @@ def _identity(spark: Path) -> str:
 def _compile(spark: Path, jar: Path) -> bool:
     with tempfile.TemporaryDirectory(prefix=".compiling-", dir=jar.parent) as scratch:
         made = Path(scratch) / jar.name
-        command = [java_command(), "-cp", os.fspath(spark / "*"), "org.codehaus.janino.SimpleCompiler"]
-        command += [str(_MAKER), "MakeJar", str(_SOURCE), str(made)]
+        classes = ["-cp", os.fspath(spark / "*"), "org.codehaus.janino.SimpleCompiler"]
         try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                env=utf8_environment(),
-                timeout=_COMPILE_SECONDS,
-                check=False,
-            )
+            done = run_java([*classes, str(_MAKER), "MakeJar", str(_SOURCE), str(made)], _COMPILE_SECONDS)
         except subprocess.TimeoutExpired:
             _log.warning("the packet encoder was not compiled within %s s; Spark's own is used", _COMPILE_SECONDS)
             return False

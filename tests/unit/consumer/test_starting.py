@@ -7,8 +7,8 @@ import pytest
 
 ALONE = """
 import sys, threading
-from alertferry.consumer.starting import import_arrow
-import_arrow()
+from alertferry.consumer.starting import start_quickly
+start_quickly()
 [thread.join() for thread in threading.enumerate() if thread is not threading.current_thread()]
 assert "pyarrow.parquet" in sys.modules
 assert "numpy" not in sys.modules
@@ -19,8 +19,8 @@ assert numpy.arange(3).sum() == 3
 WITH_NUMPY = """
 import sys, threading
 import numpy
-from alertferry.consumer.starting import import_arrow
-import_arrow()
+from alertferry.consumer.starting import start_quickly
+start_quickly()
 [thread.join() for thread in threading.enumerate() if thread is not threading.current_thread()]
 import pyarrow
 assert pyarrow.array([1, 2]).to_numpy().sum() == 3

@@ -1,6 +1,6 @@
 import pytest
 
-from alertferry.consumer.crew import MOST_WORKERS, available_cores, useful_workers
+from alertferry.consumer.workers import MOST_WORKERS, available_cores, useful_workers
 
 GIB = 1 << 30
 
