@@ -32,7 +32,7 @@ def test_batches_of_an_unfinished_job_raise_after_what_there_is(case):
     job = Publisher.create(case.servers, case.topic)
     job.begin()
     job.send(keyed(light_alerts(100)))
-    found = batches(case.topic, settings=case.settings, timeout=0.5)
+    found = batches(case.topic, settings=case.settings, timeout=3)  # a busy broker keeps silent for a second
     rows: list[int] = []
     with pytest.raises(IncompleteError, match="has not finished"):
         rows.extend(batch.num_rows for batch in found)

@@ -134,7 +134,7 @@ def test_a_topic_made_again_is_not_mixed_with_the_old(case):
 
 def test_a_topic_of_the_peer_made_again(case):
     publish_as_peer(case.servers, case.topic, light_alerts(20), copies=10)
-    case.consume(timeout=0.5)
+    case.consume(timeout=2)
     delete_topics(case.servers, case.topic, f"{case.topic}_schema")
     time.sleep(1)
     publish_as_peer(case.servers, case.topic, light_alerts(20), copies=10)
@@ -182,7 +182,7 @@ def test_repeated_records_are_dropped(case, known_first):
         job.send([messages[number]], partition=number % 10)
     job.send([messages[3]], partition=3)
     if not known_first:
-        found = case.consume(timeout=0.5, batch_alerts=30)
+        found = case.consume(timeout=3, batch_alerts=30)
         assert (found.state, found.alerts) == ("incomplete", 1_004)
     untouched = {path: state for path, state in contents(case.folder).items() if "/p00-" in path}
     job.finish([key for key, _ in messages])

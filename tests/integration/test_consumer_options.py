@@ -95,7 +95,7 @@ def test_following_waits_longer_than_the_timeout(case):
 
     publisher = threading.Thread(target=work)
     publisher.start()
-    found = case.consume(follow=True, timeout=0.5)
+    found = case.consume(follow=True, timeout=1.5)
     publisher.join()
     assert (found.state, found.alerts) == ("complete", 200)
     assert ids(case.folder) == expected(200)
@@ -112,7 +112,7 @@ def test_following_ends_with_the_job_that_dies(case):
 
     publisher = threading.Thread(target=end)
     publisher.start()
-    found = case.consume(follow=True, timeout=0.5)
+    found = case.consume(follow=True, timeout=1)
     publisher.join()
     assert (found.state, found.exit_code, found.alerts) == ("failed", 3, 50)
     assert "executor lost" in found.message

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from alertferry.catalogs.healpix import with_cell
+from alertferry.core.catalyst import java
 from alertferry.core.settings import load_settings
 from alertferry.plugins.filters.combine import NoneOf
 from alertferry.plugins.filters.region import Region
@@ -17,6 +18,8 @@ pytestmark = pytest.mark.spark
 @pytest.fixture
 def plan(spark, lakes):
     def plan(*filters, columns=("diaSourceId",)) -> str:
+        # how much of a plan is told is a setting of the active session, and estimates leave theirs behind
+        java(spark, "org.apache.spark.sql.classic.SparkSession").setActiveSession(spark._jsparkSession)
         found = Lsst(nights=["2026-03-01"], lake=str(lakes["lsst"])).load(spark, load_settings())
         for step in filters:
             found = step.apply(found)
