@@ -39,7 +39,6 @@ class Decoder:
     def __init__(self, schema_json: str) -> None:
         avro = parse_schema(schema_json)
         self.schema = arrow_schema(avro)
-        self._stored = arrow_type(avro, storage=True)
         self._final = arrow_type(avro)
         fast = FastReader(avro)
         self._slow = SlowReader(avro)

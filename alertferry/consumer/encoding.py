@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 ROW_GROUP_BYTES = 24 << 20
 """Messages that become one row group: they are decoded, written and let go together, which keeps memory small."""
 
+WRITTEN_ROWS = 1 << 16
+"""Values of a column that are written in one step; fewer would only be more steps."""
+
 GATHERED_BYTES = 1 << 20
 """A page of a column is small: so much is gathered before Python, and its lock, are asked for."""
 
@@ -196,6 +199,7 @@ class ParquetEncoder(Encoder["pa.Table"]):
                 self._selection.schema,
                 compression=self._compression or "none",
                 compression_level=self._levels,
+                write_batch_size=WRITTEN_ROWS,
                 use_dictionary=self._repetitive or False,
                 # extremes of images, and of texts that all differ, leave out no row group
                 write_statistics=[*self._ordered, *(self._repetitive or ())] or False,

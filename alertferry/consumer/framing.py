@@ -11,7 +11,7 @@ from typing import BinaryIO
 MAGIC = b"Obj\x01"
 SYNC_BYTES = 16
 BLOCK_BYTES = 1 << 20
-"""Blocks are closed once they hold this much, so that readers never need more memory than that."""
+"""Blocks hold about this much, so that readers never need much more memory than that."""
 
 
 class FramingError(ValueError):
@@ -57,15 +57,18 @@ def blocks(messages: Sequence[bytes], sync: bytes, block_bytes: int = BLOCK_BYTE
 
 
 def slices(messages: Sequence[bytes], slice_bytes: int) -> Iterator[tuple[int, int]]:
-    """Return (start, stop) of consecutive slices that end where ``slice_bytes`` are reached."""
-    # often there is one, and the ends of all messages need not be worked out
-    if messages and sum(map(len, messages)) - len(messages[-1]) < slice_bytes:
-        yield 0, len(messages)
+    """Return (start, stop) of consecutive slices of about ``slice_bytes``, as even as whole messages allow."""
+    size = sum(map(len, messages))
+    number = round(size / slice_bytes)
+    if number < 2:  # as often; the ends of all messages need not be worked out
+        if messages:
+            yield 0, len(messages)
         return
+    share = -(-size // number)
     ends = list(accumulate(map(len, messages)))
     start = reached = 0
     while start < len(ends):
-        stop = min(bisect_left(ends, reached + slice_bytes, start) + 1, len(ends))
+        stop = min(bisect_left(ends, reached + share, start) + 1, len(ends))
         yield start, stop
         start, reached = stop, ends[stop - 1]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from alertferry.consumer.fastpath import ReadError
@@ -17,21 +17,27 @@ Convert = Callable[[Any], Any]
 
 
 class SlowReader:
-    """Decodes messages of one schema with fastavro; decides whether a message is readable at all."""
+    """Decodes messages of one schema with fastavro; decides whether a message is readable at all.
+
+    Most topics never need it, so fastavro is imported by the first message.
+    """
 
     def __init__(self, schema: Avro) -> None:
+        self._schema = storage_schema(schema)
+        self._type: pa.DataType | None = None
+
+    @cached_property
+    def _decode(self) -> Callable[[io.BytesIO], Any]:
         import fastavro
 
-        self._schema = storage_schema(schema)
-        self._parsed = fastavro.parse_schema(self._schema)
-        self._decode = fastavro.schemaless_reader
-        self._type: pa.DataType | None = None
+        parsed = fastavro.parse_schema(self._schema)
+        return lambda stream: fastavro.schemaless_reader(stream, parsed, None)
 
     def record(self, message: bytes) -> Any:
         """Return one message's record. Raises `ReadError` when the bytes are not exactly one record."""
-        stream = io.BytesIO(message)
+        stream, decode = io.BytesIO(message), self._decode
         try:
-            record = self._decode(stream, self._parsed, None)
+            record = decode(stream)
         except Exception as error:  # fastavro raises whatever the bytes lead it to
             raise ReadError(_reason(error)) from None
         if stream.tell() != len(message):

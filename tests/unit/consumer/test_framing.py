@@ -72,8 +72,16 @@ def test_other_files_are_refused():
 def test_slices_are_the_whole_in_order(messages, size):
     found = list(slices(messages, size))
     assert [message for start, stop in found for message in messages[start:stop]] == messages
-    for start, stop in found[:-1]:
-        assert sum(map(len, messages[start : stop - 1])) < size <= sum(map(len, messages[start:stop]))
+    for start, stop in found:
+        assert start < stop
+        assert sum(map(len, messages[start : stop - 1])) <= 1.5 * size
+    assert len(found) <= max(1, round(sum(map(len, messages)) / size))
+
+
+def test_slices_are_even():
+    messages = [b"m" * 10] * 280
+    assert [stop - start for start, stop in slices(messages, 1_000)] == [94, 94, 92]
+    assert list(slices(messages, 2_400)) == [(0, 280)]
 
 
 def test_a_block_states_count_and_size():
