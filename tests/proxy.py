@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +27,8 @@ class Proxy:
         self.connections = 0
         self._broker_port = broker_port
         self._writers: set[asyncio.StreamWriter] = set()
+        self._carried: Counter[asyncio.StreamWriter] = Counter()
+        self._dead: set[asyncio.StreamWriter] = set()
         self._loop = loop
 
     @property
@@ -46,6 +49,15 @@ class Proxy:
     def _drop(self) -> None:
         for writer in list(self._writers):
             writer.transport.abort()
+
+    def kill_busiest(self) -> None:
+        """Let the connection that carried most so far carry nothing any more, without closing it."""
+        self._dead.add(max(self._writers, key=self._carried.__getitem__))
+
+    def revive(self) -> None:
+        """Let everything flow again."""
+        self.holed = False
+        self._dead.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -82,8 +94,9 @@ class Proxy:
             await asyncio.sleep(self.latency_seconds)
         for start in range(0, len(data), PIECE_BYTES):
             piece = data[start : start + PIECE_BYTES]
-            while self.holed:
+            while self.holed or writer in self._dead:
                 await asyncio.sleep(0.02)
+            self._carried[writer] += len(piece)
             if self.bytes_per_second:
                 await asyncio.sleep(len(piece) / self.bytes_per_second)
             writer.write(piece)
@@ -102,7 +115,7 @@ def proxied(broker_port: int) -> Iterator[Proxy]:
         yield proxy
     finally:
         loop.call_soon_threadsafe(server.close)
-        proxy.holed = False
+        proxy.revive()
         proxy.drop()
         asyncio.run_coroutine_threadsafe(asyncio.sleep(0.1), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 GROUP = "alertferry"
 CLOSE_SECONDS = 3.0
+LEARN_SECONDS = 1.0
 STALE_SECONDS = 0.2
 
 FETCHING: dict[str, Any] = {
@@ -153,6 +155,17 @@ def open_consumer(settings: Settings, group: str = GROUP, **more: Any) -> Consum
 
     options = {"group.id": group} | client_options(settings) | FETCHING | more
     return make_client(Consumer, options, settings)
+
+
+def learn(consumer: Consumer, topic: str) -> None:
+    """Ask which brokers lead the partitions of a topic, before any of them is assigned.
+
+    A client that is connected by then would find out at its next look at what it does not know: up to a second later.
+    """
+    from confluent_kafka import KafkaException
+
+    with suppress(KafkaException):  # a broker that does not answer now is dealt with where its records are missed
+        consumer.list_topics(topic, timeout=LEARN_SECONDS)
 
 
 def close_consumer(consumer: Consumer) -> None:

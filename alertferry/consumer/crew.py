@@ -80,8 +80,8 @@ class Alone:
         divided = task.recipe.partitioning is not None
         self._count = 1 if divided else WRITERS
         limits = replace(task.limits, batch_bytes=max(1, task.limits.batch_bytes // 2)) if divided else task.limits
+        self._intake = Intake(task.settings, task.recipe.topic, task.group, limits)  # it connects meanwhile
         self._archive = Archive(task.recipe)
-        self._intake = Intake(task.settings, task.recipe.topic, task.group, limits)
         self._writers = ThreadPoolExecutor(self._count, "alertferry-writer")
 
     def fetch(self, spans: Sequence[Span], skips: Skips, stop: Stop, more: More | None = None) -> Iterator[Commit]:

@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import attrgetter, methodcaller
 from typing import TYPE_CHECKING
 
-from alertferry.consumer.connection import close_consumer, is_passing, kafka_failure, open_consumer
+from alertferry.consumer.connection import close_consumer, is_passing, kafka_failure, learn, open_consumer
 from alertferry.consumer.spans import Span, total
 from alertferry.core.errors import AlertferryError
 from alertferry.core.settings import Settings
@@ -135,8 +135,10 @@ class Intake:
     def __init__(self, settings: Settings, topic: str, group: str, limits: Limits) -> None:
         self._settings = settings
         self._topic = topic
+        self._group = group
         self._limits = limits
         self._consumer: Consumer = open_consumer(settings, group)
+        self._learnt = False
         self._mean_bytes = 0.0
         self._waiting: deque[Span] = deque()
         self._reading: dict[int, _Reading] = {}
@@ -147,6 +149,9 @@ class Intake:
 
         Raises `SilentBrokerError` when nothing comes for the timeout, `OvertakenError` when records expire meanwhile.
         """
+        if not self._learnt:
+            self._learnt = True
+            learn(self._consumer, self._topic)
         with self._lock:
             self._waiting, self._reading = deque(spans), {}
         try:
@@ -184,14 +189,14 @@ class Intake:
         return sorted(given)
 
     def _fetch(self, stop: Stop) -> Iterator[Chunk]:
-        heard = time.monotonic()
+        silence = _Silence(self._limits.timeout)
         with self._lock:
             self._admit()
         while self._reading and not stop():
             # a poll that takes what another worker was given meanwhile does no harm: it is dropped
             messages = self._consumer.consume(self._appetite(), POLL_SECONDS)
             if messages:
-                heard = time.monotonic()
+                silence.ends()
                 with self._lock:
                     self._receive(messages)
                     full = self._full_chunks()
@@ -199,11 +204,28 @@ class Intake:
                 del messages
                 while full:
                     yield full.pop(0)
-            elif time.monotonic() - heard > self._limits.timeout:
+            elif silence.is_final():
                 raise SilentBrokerError(
                     f"the broker sent nothing of {self._topic} for {self._limits.timeout:g} s although there is more; "
                     "check the broker and the network"
                 )
+            elif silence.is_suspicious():
+                self._connect_anew()
+
+    def _connect_anew(self) -> None:
+        """Take another connection for what is being read: this one may be dead, or the client at a loss.
+
+        A connection can die without a sign. And a client whose broker was restarted some times, on a busy machine, was
+        seen to ask for nothing any more.
+        """
+        from confluent_kafka import TopicPartition
+
+        close_consumer(self._consumer)
+        self._consumer = open_consumer(self._settings, self._group)
+        learn(self._consumer, self._topic)
+        with self._lock:
+            going_on = [reading for reading in self._reading.values() if not reading.finished]
+            self._consumer.assign([TopicPartition(self._topic, each.span.partition, each.next) for each in going_on])
 
     def confirm(self, partition: int, offset: int) -> None:
         """Tell Kafka how far this folder is: a courtesy to those who watch lag, never read back."""
@@ -291,6 +313,32 @@ class Intake:
         while sum(reading.bytes for reading in self._reading.values()) > 1.1 * self._limits.batch_bytes:
             full.append(max(self._reading.values(), key=_held_bytes).take())
         return full
+
+
+class _Silence:
+    """Time without a message: after a third of the timeout it is suspicious, once; after all of it, final."""
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._patience = timeout / 3
+        self._heard = time.monotonic()
+        self._suspected: float | None = None
+
+    def ends(self) -> None:
+        now = time.monotonic()
+        if self._suspected is not None and now - self._suspected > self._patience / 4:
+            self._patience *= 2  # it was only slow, and what was on its way had to be sent again
+        self._heard, self._suspected = now, None
+
+    def is_suspicious(self) -> bool:
+        now = time.monotonic()
+        if self._suspected is not None or now - self._heard < self._patience:
+            return False
+        self._suspected = now
+        return True
+
+    def is_final(self) -> bool:
+        return time.monotonic() - self._heard > self._timeout
 
 
 def _size(values: Sequence[bytes | None]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from alertferry.consumer.connection import (
     close_consumer,
     is_passing,
     kafka_failure,
+    learn,
 )
 from alertferry.consumer.shards import Shard, portion, share_of
 from alertferry.consumer.spans import Coverage, Covered, missing, total
@@ -23,14 +24,19 @@ from alertferry.core.receipt import SCHEMA_SUFFIX, Manifest, Receipt
 from alertferry.core.settings import Settings
 
 if TYPE_CHECKING:
-    from confluent_kafka import Message
+    from confluent_kafka import Consumer, Message
 
 TAIL_RECORDS = 5
 """How many of the last records of a companion topic are read to find where the job stands."""
 
 ANSWER_SECONDS = 10.0
 
-_COMPANION: dict[str, Any] = {"fetch.message.max.bytes": 64 << 10, "queued.min.messages": 1}
+_COMPANION: dict[str, Any] = {
+    "fetch.message.max.bytes": 64 << 10,
+    "queued.min.messages": 1,
+    "fetch.queue.backoff.ms": 2,
+}
+"""Few records are read, here and there: little is fetched ahead, and what comes after them is not waited for."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +117,16 @@ class Source:
         self.settings = settings
         self._shard = shard
         self._broker = Broker(settings)
-        topics = self._broker.topics()
-        _check_topic(topic, topics)
-        self.partitions = topics[topic]
-        self._companion = Companion(self._broker, topic + SCHEMA_SUFFIX, topics[topic + SCHEMA_SUFFIX])
-        self.schema_json = self._companion.wait_for_schema(timeout, stop)
-        self.topic_id = self._broker.topic_id(topic)
+        with ExitStack() as opened:
+            consumer = self._broker.consumer(**_COMPANION)  # it connects while the topics are asked for
+            opened.callback(close_consumer, consumer)
+            topics = self._broker.topics()
+            _check_topic(topic, topics)
+            self.partitions = topics[topic]
+            self._companion = Companion(self._broker, consumer, topic + SCHEMA_SUFFIX, topics[topic + SCHEMA_SUFFIX])
+            self.schema_json = self._companion.wait_for_schema(timeout, stop)
+            self.topic_id = self._broker.topic_id(topic)
+            self._opened = opened.pop_all()
 
     @property
     def manifest(self) -> Manifest | None:
@@ -131,20 +141,21 @@ class Source:
 
     def close(self) -> None:
         """Close the connections."""
-        self._companion.close()
+        self._opened.close()
 
 
 class Companion:
     """The companion topic: schema in the keys, manifests in the values, the newest at the end."""
 
-    def __init__(self, broker: Broker, topic: str, partitions: Sequence[int]) -> None:
+    def __init__(self, broker: Broker, consumer: Consumer, topic: str, partitions: Sequence[int]) -> None:
         self.topic = topic
         self.manifest: Manifest | None = None
         self._broker = broker
+        self._consumer = consumer
         self._partitions = partitions
         self._seen: dict[int, int] = {}
-        self._consumer = broker.consumer(**_COMPANION)
         self._is_ours = True
+        learn(consumer, topic)
 
     def wait_for_schema(self, timeout: float, stop: Callable[[], bool]) -> str:
         """Return the schema, waiting for a job that has just created its topics.
@@ -175,10 +186,6 @@ class Companion:
             if offsets.high[number] > max(self._seen.get(number, 0), offsets.low[number]):
                 self._take(number, self._tail(number, offsets))
         return self.manifest
-
-    def close(self) -> None:
-        """Close the connection."""
-        close_consumer(self._consumer)
 
     def _take(self, number: int, messages: Sequence[Message]) -> None:
         for message in messages:

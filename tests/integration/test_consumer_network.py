@@ -121,6 +121,23 @@ def swallow(case: Case, proxy, seconds: float, timeout: float) -> str:
     return found.state
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_connection_that_dies_unnoticed_is_replaced(case, proxy, workers):
+    publish(case.servers, case.topic, light_alerts(20_000))
+    proxy.bytes_per_second = 400e3
+    killed = []
+
+    def kill_once(done, _):
+        if done and not killed:
+            killed.append(proxy.kill_busiest())
+            proxy.bytes_per_second = 0
+
+    found = through(case, proxy).consume(batch_alerts=200, timeout=6, progress=kill_once, workers=workers)
+    assert killed
+    assert found.state == "complete"
+    whole(case, 20_000)
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("timeout", "state"), [(60, "complete"), (5, "incomplete")])
