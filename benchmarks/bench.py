@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import consuming
 import crossmatch
@@ -33,8 +33,9 @@ FILE_GIB = 4
 
 TITLE = "---\nhide: [toc]\n---\n\n# Performance\n\n"
 """Without a table of contents there is room for the columns that matter."""
-SECTION = """Written by `make bench` on {machine}. {runs} Spark, broker and consumer share the cores; the broker frees the
-files of a deleted topic at once, and a run finds memory that was in use just before. Where no workers are named,
+SECTION = """Written by `make bench` on {machine}. {runs} Spark and broker share the cores, and later broker and consumer, when
+Spark has ended; the broker frees the files of a deleted topic at once, and a run finds memory that was in use just
+before. Where no workers are named,
 `consume` chooses their number. Read ratios, not seconds: machines differ. Memory is the most that any one process had;
 the processor time (CPU) of publishing is that of Spark and the broker.
 
@@ -107,34 +108,39 @@ def parsed() -> argparse.Namespace:
 
 
 def topics(options: argparse.Namespace, folder: Path, broker: BrokerInfo) -> Iterator[Row]:
-    """Publish every case, and consume what was published."""
+    """Publish every case; then, once Spark has ended, consume what was published."""
     home = load_settings().home
     program, reason = installed(home) if "consume" in options.only and options.peer_runs else (None, "")
     if reason:
         print(f"finkctl cannot be installed: {reason}", file=sys.stderr)
-    spark = publishing.session(home)
-    for case in cases(options.scale, options.cases):
-        alerts = per_night(case, options.scale)
-        jobs = (
-            case.job(options.lakes, alerts),
-            case.job(options.lakes, alerts, delivery="transactional"),
-        )
-        runs = options.runs if "publish" in options.only else 0
-        if runs:
-            for found in publishing.compare(spark, broker, case, jobs, runs):
-                if isinstance(found, Row):
-                    yield found
-                else:
-                    published = found
-        else:
-            report = publishing.publish(spark, jobs[0])
-            published = Published(case, broker.bootstrap_servers, report.topic, report.receipt.bytes)
+    found = list[Published]()
+    with publishing.session(home) as spark:
+        for case in cases(options.scale, options.cases):
+            yield from published(options, spark, broker, case, found)
+    for each in found:
         if "consume" in options.only:
-            yield from consuming.against_polling(published, folder, options.runs)
-            theirs = [consuming.peer(program, published, folder) for _ in range(options.peer_runs if program else 0)]
-            yield from consuming.against_peer(published, folder, theirs, options.runs)
-        publishing.delete_topics(broker.bootstrap_servers, published.topic, published.topic + "_schema")
-    spark.stop()
+            yield from consuming.against_polling(each, folder, options.runs)
+            theirs = [consuming.peer(program, each, folder) for _ in range(options.peer_runs if program else 0)]
+            yield from consuming.against_peer(each, folder, theirs, options.runs)
+        publishing.delete_topics(broker.bootstrap_servers, each.topic, each.topic + "_schema")
+
+
+def published(
+    options: argparse.Namespace, spark: Any, broker: BrokerInfo, case: Case, found: list[Published]
+) -> Iterator[Row]:
+    """Publish a case, measured if that was asked for; the topic is added to what is ``found``."""
+    alerts = per_night(case, options.scale)
+    job = case.job(options.lakes, alerts)
+    if "publish" not in options.only:
+        report = publishing.publish(spark, job)
+        found.append(Published(case, broker.bootstrap_servers, report.topic, report.receipt.bytes))
+        return
+    jobs = (job, case.job(options.lakes, alerts, delivery="transactional"))
+    for each in publishing.compare(spark, broker, case, jobs, options.runs):
+        if isinstance(each, Row):
+            yield each
+        else:
+            found.append(each)
 
 
 def first_alert(options: argparse.Namespace, folder: Path) -> Iterator[Row]:

@@ -52,8 +52,9 @@ CACHED_TOGETHER = 100
 BARS = {"ztf full": Bar(at_most=1.5), "lsst full": Bar(at_most=2), "light": Bar(at_most=2)}
 
 
-def session(home: Path) -> Any:
-    """Return a Spark session as the local launcher makes it."""
+@contextmanager
+def session(home: Path) -> Iterator[Any]:
+    """Run a Spark session as the local launcher makes it; its Java has ended at the end."""
     from pyspark.sql import SparkSession
 
     os.environ.update(python_environment())
@@ -69,7 +70,14 @@ def session(home: Path) -> Any:
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
-    return spark
+    try:
+        yield spark
+    finally:
+        gateway = spark.sparkContext._gateway
+        spark.stop()
+        gateway.shutdown()
+        gateway.proc.stdin.close()  # as when Python ends
+        gateway.proc.wait(timeout=60)
 
 
 def packets(spark: Any, job: Job) -> tuple[Alerts, Packing]:
