@@ -92,7 +92,7 @@ def _print(seen: Preview, overlaps: dict[str, float]) -> None:
         table.add_column(escape(column.name), no_wrap=True, max_width=24)
     for row in seen.first_rows:
         table.add_row(*(escape("" if value is None else value) for value in row))
-    out.print(table)
+    out().print(table)
     say("")
     for role, name in seen.used.items():
         say(f"{role:<7} {name}")

@@ -88,6 +88,6 @@ def _provide(stack: ExitStack) -> None:
     if settings.bootstrap_servers is None:
         from alertferry.broker import running_broker
 
-        with err.status("starting Apache Kafka (the first time, its jars are fetched: about a minute)"):
+        with err().status("starting Apache Kafka (the first time, its jars are fetched: about a minute)"):
             info = stack.enter_context(running_broker(settings.home))
         note(f"Apache Kafka runs at {info.bootstrap_servers} for as long as the dashboard does")

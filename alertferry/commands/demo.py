@@ -56,11 +56,11 @@ def _carry(survey: str, folder: Path, alerts: int) -> dict[str, Any]:
     from alertferry.core.job import Job
     from alertferry.current import current_settings
 
-    err.rule(f"[bold]{survey}")
+    err().rule(f"[bold]{survey}")
     lake = _lake(survey, folder, alerts)
     job = Job.from_dict({"name": f"demo-{survey}", "source": _source(survey, lake), **JOBS[survey]})
     (folder / f"{survey}.yml").write_text(job.to_yaml())
-    with err.status(f"Spark reads {alerts:,} alerts, selects and publishes"):
+    with err().status(f"Spark reads {alerts:,} alerts, selects and publishes"):
         outcome = service.run(job)
     steps = " → ".join(f"{step['alerts']:,}" for step in outcome.steps)
     say(f"published  {steps} alerts, {size_text(outcome.bytes)}, topic {outcome.topic}, {outcome.seconds:.1f} s")
@@ -85,7 +85,7 @@ def _lake(survey: str, folder: Path, alerts: int) -> Path:
 
     lake = folder / f"{survey}-lake"
     shutil.rmtree(lake, ignore_errors=True)
-    with err.status(f"simulating {alerts:,} {survey} alerts"):
+    with err().status(f"simulating {alerts:,} {survey} alerts"):
         made = simulate(survey, lake, NIGHTS, alerts // len(NIGHTS))
     say(f"simulated  {made.alerts:,} alerts in {len(made.nights)} nights, {size_text(made.bytes)}, {lake}")
     return lake

@@ -50,8 +50,8 @@ def preview(
 @contextmanager
 def _waiting() -> Iterator[Callable[[str], None]]:
     """Show the last remark while an answer is made."""
-    with err.status("looking at the lake") as status:
-        if err.is_terminal and not MODE.json:
+    with err().status("looking at the lake") as status:
+        if err().is_terminal and not MODE.json:
             yield status.update
         else:
             status.stop()
@@ -67,7 +67,7 @@ def _print_estimate(found: Estimate) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for step in found.steps:
         table.add_row(step.name, *(f"{count:,}" for count in (step.alerts, step.low, step.high)))
-    out.print(table)
+    out().print(table)
     say(f"\n{_alerts(found)}, {_bytes(found)}")
     for remark in found.notes:
         say(f"  {remark}")

@@ -123,8 +123,8 @@ class _Follower:
             BarColumn(),
             TextColumn("{task.fields[counts]}"),
             TimeElapsedColumn(),
-            console=err,
-            disable=MODE.json or not err.is_terminal,
+            console=err(),
+            disable=MODE.json or not err().is_terminal,
             transient=True,
         )
         self._task = self._bar.add_task("starting Spark", total=None, counts="")

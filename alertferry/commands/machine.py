@@ -22,7 +22,7 @@ def broker_start(
     from alertferry.broker import start
     from alertferry.core.settings import load_settings
 
-    with err.status("starting Apache Kafka (the first time, its jars are fetched)"):
+    with err().status("starting Apache Kafka (the first time, its jars are fetched)"):
         info = start(load_settings().home, port)
     _tell(info)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
-from typing import Annotated, Any
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
-from rich.console import Console
 
 from alertferry.core.errors import AlertferryError, CancelledError, JobError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @dataclass
@@ -22,9 +25,24 @@ class _Mode:
 
 MODE = _Mode()
 
-# what is printed is other people's text, where :star: is no emoji
-err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
-out = Console(highlight=False, soft_wrap=True, emoji=False)
+_INVISIBLE = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
+"""What is printed is other people's text: what would move a terminal's cursor, or worse, is shown instead."""
+
+
+@cache
+def out() -> Console:
+    """Return standard output as rich writes on it; made when needed, as rich takes long to import."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=True, emoji=False)
+
+
+@cache
+def err() -> Console:
+    """Return standard error likewise."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def _set_json(value: bool) -> bool:
@@ -46,12 +64,18 @@ def answer(data: dict[str, Any]) -> None:
 def say(text: str) -> None:
     """Print a line of the result for people; nothing in JSON mode."""
     if not MODE.json:
-        out.print(text, markup=False)
+        # past what rich puts in its place while a line moves on standard error
+        _print(text, getattr(sys.stdout, "rich_proxied_file", sys.stdout))
 
 
 def note(text: str) -> None:
     """Print a remark on standard error."""
-    err.print(text, markup=False)
+    _print(text, sys.stderr)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    stream.write(text.translate(_INVISIBLE) + "\n")
+    stream.flush()
 
 
 def fail(error: AlertferryError) -> int:
@@ -61,8 +85,8 @@ def fail(error: AlertferryError) -> int:
         extra = {"problems": problems} if isinstance(error, JobError) else {}
         state = "cancelled" if isinstance(error, CancelledError) else "failed"
         answer({"state": state, "ok": False, "error": str(error), **extra})
-    err.print("error: ", style="bold red", end="")
-    err.print(str(error), markup=False)
+    err().print("error: ", style="bold red", end="")
+    note(str(error))
     return error.exit_code
 
 

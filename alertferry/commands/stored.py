@@ -60,7 +60,7 @@ def list_(
     for record in found:
         table.add_row(*_row(record))
     if found and not MODE.json:
-        out.print(table)
+        out().print(table)
     note(
         f"{len(found)} job{'s' * (len(found) != 1)}" if found else "no such job yet; `alertferry run JOB.yml` makes one"
     )
@@ -191,7 +191,7 @@ def cancel(job: JobId, json: Json = False) -> None:  # noqa: ARG001 - read by it
     from alertferry import service
 
     before = service.find_job(job)
-    with err.status("stopping it", spinner="dots"):
+    with err().status("stopping it", spinner="dots"):
         record = service.cancel_job(before.id)
     answer(as_json(record))
     if before.over:

@@ -39,7 +39,7 @@ def fields(
     for doc in wanted:
         table.add_row(doc.path, doc.type, doc.unit, doc.description)
     if not _json():
-        out.print(table)
+        out().print(table)
         note(f"{len(wanted)} of {len(docs)} fields")
 
 
@@ -107,7 +107,7 @@ def _print_tags(found: list[Tag]) -> None:
             roots = dict.fromkeys(column.partition(".")[0] for column in tag.needs)
             table.add_row(tag.name, escape(tag.description), ", ".join(roots), "native" if tag.native else "in Python")
         if table.row_count:
-            out.print(table)
+            out().print(table)
     for tag in found:
         if tag.reason:
             say(f"unavailable: {tag.name}: {tag.reason}")

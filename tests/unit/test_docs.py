@@ -9,7 +9,7 @@ import typer
 import typer.main
 import yaml
 
-from alertferry.commands.app import app
+from alertferry.commands.app import application
 from alertferry.core.check import check_job
 from alertferry.core.hooks import hookspec
 from alertferry.core.job import Job
@@ -63,7 +63,7 @@ def test_commands_exist(text, title):
 
 def parse(words):
     """Parse a command line as the command itself would, without running it."""
-    command, context = typer.main.get_command(app), None
+    command, context = typer.main.get_command(application()), None
     while hasattr(command, "commands"):
         context = command.context_class(command, parent=context)
         command = command.commands[words[0]]
