@@ -71,9 +71,9 @@ def _root(version: Annotated[bool, typer.Option("--version", callback=_version, 
     """Carry astronomical alerts from a survey's datalake to your disk."""
 
 
-def run() -> None:
+def run(app: typer.Typer) -> None:
     """Run the command line: users' mistakes end in a sentence and an exit code, never in a traceback."""
     try:
-        application(*sys.argv[1:2])()
+        app()
     except AlertferryError as error:
         sys.exit(fail(error))

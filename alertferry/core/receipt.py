@@ -23,7 +23,8 @@ MANIFEST_FORMAT = 1
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # made ready when first used: parts of a manifest are never used alone
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class StepCount(_Record):
