@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow  # noqa: F401 - the command would import it without numpy, which is for programs of their own
 import pytest
 
-from alertferry.cli import main
+from alertferry.cli import call
 from alertferry.commands import output
 
 
@@ -41,7 +41,7 @@ class Shell:
         self.capsys.readouterr()
         code = 0
         try:
-            main()
+            call()
         except SystemExit as stop:
             code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         captured = self.capsys.readouterr()

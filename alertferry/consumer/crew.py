@@ -11,7 +11,7 @@ from typing import Protocol
 
 from alertferry.consumer.archive import Archive, Recipe, Skips
 from alertferry.consumer.commits import Commit
-from alertferry.consumer.intake import Intake, Limits, OvertakenError, SilentBrokerError, Stop
+from alertferry.consumer.intake import Chunk, Intake, Limits, OvertakenError, SilentBrokerError, Stop
 from alertferry.consumer.spans import Span
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.settings import Settings
@@ -80,9 +80,9 @@ class Alone:
         divided = task.recipe.partitioning is not None
         self._count = 1 if divided else WRITERS
         limits = replace(task.limits, batch_bytes=max(1, task.limits.batch_bytes // 2)) if divided else task.limits
-        self._intake = Intake(task.settings, task.recipe.topic, task.group, limits)  # it connects meanwhile
-        self._archive = Archive(task.recipe)
+        self._intake = Intake(task.settings, task.recipe.topic, task.group, limits)
         self._writers = ThreadPoolExecutor(self._count, "alertferry-writer")
+        self._archive = self._writers.submit(Archive, task.recipe)  # made while the first messages are on their way
 
     def fetch(self, spans: Sequence[Span], skips: Skips, stop: Stop, more: More | None = None) -> Iterator[Commit]:
         """Yield every commit as it is made."""
@@ -92,7 +92,7 @@ class Alone:
                 for chunk in self._intake.fetch(spans, stop):
                     # one chunk for each writer, one being filled: memory does not grow when the disk is slow
                     yield from self._written(writing, self._count - 1)
-                    writing.append(self._writers.submit(self._archive.write, chunk, skips))
+                    writing.append(self._writers.submit(self._write, chunk, skips))
                     del chunk
                 spans, skips = more() if more and not stop() else ((), skips)
             yield from self._written(writing)
@@ -102,6 +102,9 @@ class Alone:
             raise
         finally:
             wait(writing)
+
+    def _write(self, chunk: Chunk, skips: Skips) -> Commit:
+        return self._archive.result().write(chunk, skips)
 
     def halve(self) -> list[Span]:
         """Give away half of what is left to fetch."""

@@ -24,9 +24,9 @@ from alertferry.consumer.schemas import Avro, arrow_type, storage_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SLICE_BYTES = 12 << 20
+SLICE_BYTES = 7 << 20
 """Messages decoded in one call. A call costs time for every column, so smaller blocks are slower; and larger ones too,
-because the reader copies a block as a whole."""
+because the reader copies a block as a whole, which then is no longer in the processor's cache."""
 
 PIECE_BYTES = 64 << 10
 """Messages smaller than this are joined up to it before the reader asks for them; larger ones are not copied."""

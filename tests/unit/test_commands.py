@@ -169,3 +169,17 @@ def test_ctrl_c_while_the_command_line_is_loaded_is_no_traceback():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "")
+
+
+@pytest.mark.parametrize(("words", "code", "unwound"), [(["verify", "nowhere"], 2, ""), (["nowhere"], 2, "unwound\n")])
+def test_a_command_that_is_done_ends_at_once(words, code, unwound):
+    program = (
+        "import atexit, sys\n"
+        "atexit.register(print, 'unwound')\n"
+        f"sys.argv = {['alertferry', *words]!r}\n"
+        "from alertferry.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, unwound)
+    assert "nowhere" in done.stderr
