@@ -68,7 +68,8 @@ def slices(messages: Sequence[bytes], slice_bytes: int) -> Iterator[tuple[int, i
     ends = list(accumulate(map(len, messages)))
     start = reached = 0
     while start < len(ends):
-        stop = min(bisect_left(ends, reached + share, start) + 1, len(ends))
+        last = reached + share >= size
+        stop = len(ends) if last else bisect_left(ends, reached + share, start) + 1
         yield start, stop
         start, reached = stop, ends[stop - 1]
 

@@ -3,7 +3,7 @@ import json
 
 import fastavro
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alertferry.consumer.framing import FramingError, block, blocks, header, new_sync, scan, slices, varint
@@ -68,6 +68,7 @@ def test_other_files_are_refused():
         scan(io.BytesIO(b"PAR1"))
 
 
+@settings(max_examples=1_000)
 @given(st.lists(st.binary(max_size=40)), st.integers(1, 100))
 def test_slices_are_the_whole_in_order(messages, size):
     found = list(slices(messages, size))
