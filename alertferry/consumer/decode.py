@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from alertferry.consumer.fastpath import SLICE_BYTES, FastReader, ReadError
+from alertferry.consumer.fastpath import FastReader, ReadError, slice_bytes
 from alertferry.consumer.framing import slices
 from alertferry.consumer.schemas import arrow_schema, arrow_type, parse_schema
 from alertferry.consumer.slowpath import SlowReader
@@ -93,7 +93,7 @@ def _salvage(messages: Sequence[bytes | None], many: Reader, one: Reader) -> Dec
     start = 0
     for stop in (*absent, len(messages)):
         present = cast("Sequence[bytes]", messages[start:stop])
-        for first, last in slices(present, SLICE_BYTES):
+        for first, last in slices(present, slice_bytes(present)):
             _attempt(present[first:last], start + first, many, one, found)
         start = stop + 1
     return found

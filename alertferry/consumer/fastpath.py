@@ -24,9 +24,12 @@ from alertferry.consumer.schemas import Avro, arrow_type, storage_schema
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SLICE_BYTES = 7 << 20
+SLICE_BYTES = 12 << 20
 """Messages decoded in one call. A call costs time for every column, so smaller blocks are slower; and larger ones too,
-because the reader copies a block as a whole, which then is no longer in the processor's cache."""
+because the reader copies a block as a whole."""
+
+SLICE_MESSAGES = 8_000
+"""Of small messages a block holds no more: what becomes of them then stays in the processor's cache."""
 
 PIECE_BYTES = 64 << 10
 """Messages smaller than this are joined up to it before the reader asks for them; larger ones are not copied."""
@@ -36,6 +39,12 @@ _loading = threading.Lock()
 
 _MARK_BYTES = 8
 _MORE_THAN_HELD = varint(1 << 40)
+
+
+def slice_bytes(messages: Sequence[bytes]) -> int:
+    """Return how many bytes of such messages are best decoded in one call."""
+    mean = sum(map(len, messages)) / max(1, len(messages))
+    return min(SLICE_BYTES, max(1, int(SLICE_MESSAGES * mean)))
 
 
 class ReadError(ValueError):

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alertferry.consumer.decode import Checker, Decoder
-from alertferry.consumer.fastpath import FastReader, ReadError
+from alertferry.consumer.fastpath import FastReader, ReadError, slice_bytes
+from alertferry.consumer.framing import slices
 from alertferry.consumer.slowpath import SlowReader
 from tests.publishing import LIGHT, encode, light_alerts
 
@@ -240,3 +241,11 @@ def test_maps_of_lists_arrive():
     schema = record(("m", {"type": "map", "values": {"type": "array", "items": ["null", "string"]}}))
     alerts = [{"m": {}}, {"m": {"é": [], "b": ["x", None]}}]
     assert rows(table(schema, encode(schema, alerts))) == alerts
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "expected"), [(900, 30_000, 4), (900, 3_000, 1), (120_000, 240, 2), (0, 9, 1)]
+)
+def test_blocks_hold_as_many_messages_as_are_best_decoded_together(size, count, expected):
+    messages = [bytes(size)] * count
+    assert len(list(slices(messages, slice_bytes(messages)))) == expected
