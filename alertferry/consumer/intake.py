@@ -38,6 +38,9 @@ FIRST_GIFT_ALERTS = 500
 """Half of what is left is given away when it is more than either of the first two, or the third before sizes are known.
 """
 
+LEAST_PATIENCE_SECONDS = 2.0
+"""A busy broker is silent for shorter; a new connection would only make it busier."""
+
 Stop = Callable[[], bool]
 
 
@@ -316,21 +319,23 @@ class Intake:
 
 
 class _Silence:
-    """Time without a message: after a third of the timeout it is suspicious, once; after all of it, final."""
+    """Time without a message: suspicious once, after a third of the timeout but not too soon; final after all of it."""
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
-        self._patience = timeout / 3
+        self._patience = max(timeout / 3, LEAST_PATIENCE_SECONDS)
         self._heard = time.monotonic()
         self._suspected: float | None = None
 
     def ends(self) -> None:
+        """Take note of a message."""
         now = time.monotonic()
         if self._suspected is not None and now - self._suspected > self._patience / 4:
             self._patience *= 2  # it was only slow, and what was on its way had to be sent again
         self._heard, self._suspected = now, None
 
     def is_suspicious(self) -> bool:
+        """Tell, once, whether the connection should be replaced."""
         now = time.monotonic()
         if self._suspected is not None or now - self._heard < self._patience:
             return False
@@ -338,6 +343,7 @@ class _Silence:
         return True
 
     def is_final(self) -> bool:
+        """Tell whether the timeout is over."""
         return time.monotonic() - self._heard > self._timeout
 
 
