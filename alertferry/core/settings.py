@@ -13,12 +13,13 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlparse, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from alertferry.core.errors import UsageError, did_you_mean
+from alertferry.core.places import absolute
 from alertferry.core.working_folder import resolved
 
 SPARK_PACKAGES = (
@@ -55,7 +56,7 @@ def _absolute(path: Path) -> Path:
 
 def _located(place: str) -> str:
     """Return a path as an absolute one, a URL as it is."""
-    return resolved(place) if place and not urlparse(place).scheme else place
+    return absolute(place)
 
 
 class Settings(BaseModel):
