@@ -39,6 +39,7 @@ class Crossmatch(Filter):
 
     kind: ClassVar[str] = "crossmatch"
     cost: ClassVar[int] = 10
+    keeps_rows: ClassVar[bool] = True
 
     catalog: Annotated[str, Field(min_length=1)]
     """File of sources: csv, tsv, Parquet, VOTable or FITS, also with gzip."""

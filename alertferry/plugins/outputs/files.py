@@ -18,11 +18,16 @@ from alertferry.core.steps import Alerts, Output, Report
 from alertferry.core.working_folder import resolved
 from alertferry.plugins.outputs import packing
 from alertferry.plugins.outputs.measures import Measures, observed
+from alertferry.plugins.outputs.packing import Packing
+from alertferry.plugins.outputs.repeats import FIRST, with_first, without_repeats
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, Observation
+
     from alertferry.core.run import Run
 
 _KEY = "__alertferry_key"
+_CONTENT = "__alertferry_content"
 
 
 class Files(PacketOutput):
@@ -47,14 +52,14 @@ class Files(PacketOutput):
 
         folder = _Folder(run, self.path if urlsplit(self.path).scheme else resolved(self.path))
         folder.refuse_existing()
-        packed = packing.pack(self, alerts, run)
+        packed = packing.look_for_repeats(packing.pack(self, alerts, run), run)
         manifest = packing.manifest(run, alerts, packed, folder.target, datetime.now(UTC).isoformat())
-        rows = alerts.frame.select(packed.key.alias(_KEY), *packed.columns)
+        rows, left_out = _rows(alerts, packed)
         frame, seen = observed(rows, F.col(_KEY), F.lit(0))
         try:
             with run.timed("write"):
-                frame.drop(_KEY).write.parquet(folder.partial, compression="zstd")
-            measured = packing.receipt(run, alerts, packed, Measures.of(seen))
+                frame.drop(_KEY, FIRST).write.parquet(folder.partial, compression="zstd")
+            measured = packing.receipt(run, alerts, packed, Measures.of(seen, *left_out))
             receipt = measured.model_copy(update={"bytes": folder.size()})
             complete = manifest.model_copy(update={"state": "complete", "receipt": receipt})
             folder.finish(complete.to_json())
@@ -62,6 +67,17 @@ class Files(PacketOutput):
             folder.drop()
             raise
         return Report(destination=folder.target, receipt=receipt)
+
+
+def _rows(alerts: Alerts, packed: Packing) -> tuple[DataFrame, tuple[Observation, ...]]:
+    """Return the packets' columns with their key, without repeats: equal are those that are equal as Avro."""
+    wanted = [packed.key.alias(_KEY), *packed.columns]
+    if packed.repeated is None:
+        return with_first(alerts.frame.select(*wanted), _KEY), ()
+    again = alerts.frame.where(packed.repeated).select(*wanted, packed.encoded().alias(_CONTENT))
+    once, left_out = without_repeats(again, _KEY, _CONTENT)
+    others = with_first(alerts.frame.where(~packed.repeated).select(*wanted), _KEY)
+    return others.union(once.drop(_CONTENT)), (left_out,)
 
 
 class _Folder:
