@@ -12,6 +12,7 @@ from alertferry.consumer.decode import Checker, Decoder
 from alertferry.consumer.fastpath import SLICE_BYTES
 from alertferry.consumer.framing import blocks, header, new_sync, slices
 from alertferry.consumer.selection import Selection
+from alertferry.core.pandas_types import with_pandas_types
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -152,6 +153,7 @@ class ParquetEncoder(Encoder["pa.Table"]):
         self._selection = Selection(recipe.select, self._decoder.schema)
         # of no rows: a table that Arrow makes empty would import pandas
         leaves = list(_leaves((column.name, pa.nulls(0, column.type)) for column in self._selection.schema))
+        self._schema = with_pandas_types(self._selection.schema)
         self._repetitive: list[str] | None = None
         self._ordered = [path for path, kind, _ in leaves if kind == "other"]
         # images gain most from zstd; hundreds of columns of numbers gain little, and each page would pay for its start
@@ -196,7 +198,7 @@ class ParquetEncoder(Encoder["pa.Table"]):
             pa.BufferedOutputStream(pa.PythonFile(written, "w"), GATHERED_BYTES) as sink,
             pq.ParquetWriter(
                 sink,
-                self._selection.schema,
+                self._schema,
                 compression=self._compression or "none",
                 compression_level=self._levels,
                 write_batch_size=WRITTEN_ROWS,

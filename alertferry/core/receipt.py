@@ -1,7 +1,8 @@
 """The two records that make delivery provable: the manifest of a job and the receipt of its result.
 
 Both travel as JSON in the values of the companion topic ``<topic>_schema`` (keys hold the Avro schema) and,
-for files, in ``_receipt.json``. This module imports neither Spark nor plugins: the consumer uses it too.
+for files, in ``_receipt.json`` among their records. This module imports neither Spark nor plugins: the consumer uses
+it too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ DIGEST_SEED = 42
 
 SCHEMA_SUFFIX = "_schema"
 RECEIPT_FILE = "_receipt.json"
+
+RECORDS_SUFFIX = ".records"
+"""The records of the delivery folder ``alerts`` are beside it, in ``_alerts.records``."""
+
 MANIFEST_FORMAT = 1
 
 
