@@ -282,7 +282,7 @@ def test_fits_tables(read: Reader) -> None:
 def test_fits_columns_of_every_kind(read: Reader) -> None:
     columns = [
         fits.Column("RA", "D", "rad", array=[math.pi, 0.0]),
-        fits.Column("DEC", "E", array=[1.0, -1.0]),
+        fits.Column("DEC", "E", "deg", array=[1.0, -1.0]),
         fits.Column("NAME", "8A", array=[" a", "b"]),
         fits.Column("U", "J", bzero=2**31, array=np.array([1, 2**32 - 1], dtype=np.uint32)),
         fits.Column("SCALED", "I", array=np.array([3, 4], dtype=np.int16)),
