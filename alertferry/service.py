@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from alertferry.core import working_folder
-from alertferry.core.check import check_job
+from alertferry.core.check import Findings, examine_job
 from alertferry.core.errors import AlertferryError, DamagedError, IncompleteError, JobError, Problem, UsageError
 from alertferry.core.job import Job
 from alertferry.core.jobs import JobRecord
@@ -42,7 +42,12 @@ def read_job(path: Path) -> Job:
 
 def problems_of(job: Job) -> list[Problem]:
     """Return every problem of a job that can be seen without Spark."""
-    return check_job(job, default_registry(), load_settings())
+    return examine(job).problems
+
+
+def examine(job: Job) -> Findings:
+    """Return every problem of a job that can be seen without Spark, and what is allowed but surely not meant."""
+    return examine_job(job, default_registry(), load_settings())
 
 
 @dataclass(frozen=True)
