@@ -52,6 +52,7 @@ _WORDS_IN_NAMES_OF_RADII = {
 }
 _WORDS_IN_NAMES = {word: unit for word, unit in _UNIT_OF.items() if word.isalpha() and word != "as"}
 
+_JOINED = re.compile(r"(?i)_?(?:ra|decl?|de)(deg|degrees?|hours?|hr|rad|radians?)$")
 _MOTION_NAME = re.compile(r"(?<![a-z])(deg|arcsec|mas|uas)[_ ]?(?:per[_ ]?)?(?:yr|year|a)$")
 _PER_YEAR = re.compile(
     r"(.+?)\s*(?:[/.*\s]\s*)(yr|a|year|years|julianyear)(?:\s*(?:\*\*|\^)?\s*\(?-1\)?)?", re.IGNORECASE
@@ -98,7 +99,8 @@ def angle_in_name(name: str, role: Role) -> str:
     """Return the unit of angle in a name such as ``RA (deg)``, ``ra_hours`` or ``radius_arcmin``, else nothing."""
     # `err_rad` and `r_d` are radii, not in radians or degrees; `RA_h` and `DEC_d` are coordinates.
     words = _WORDS_IN_NAMES_OF_RADII if role == "radius" else _WORDS_IN_NAMES
-    return _known(unit_in_name(name)) or words.get(last_word(name), "")
+    joined = _JOINED.match(name_without_unit(name))
+    return _known(unit_in_name(name)) or words.get(joined.group(1).lower() if joined else last_word(name), "")
 
 
 def given_unit(unit: str) -> str:

@@ -81,7 +81,8 @@ def _derive(axis: str, parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
     if len(texts) == 1:
         return pa.chunked_array([_half(axis, chunk) for chunk in texts[0].chunks], pa.string())
     bare = [pc.utf8_trim_whitespace(text) for text in texts]
-    # A sign that is not written is a plus; another part that is not written makes the whole unreadable.
+    # A sign that is not written is a plus; without another part the whole is missing, as 12h 30s is not 12h 30m.
+    bare = [pc.if_else(pc.equal(text, ""), None, text) for text in bare]
     sign = pc.fill_null(bare.pop(0), "") if axis == "dec" and len(bare) > 3 else None
     whole = pc.binary_join_element_wise(*bare, " ")
     return whole if sign is None else pc.binary_join_element_wise(sign, whole, "")

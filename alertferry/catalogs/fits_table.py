@@ -30,6 +30,7 @@ class FitsTable:
         _check_claims(part, request.max_rows)
         with _damage("cannot be read as FITS"):
             self._table = _table(file, part.number)
+            self._ascii = part.kind == "TABLE"
             self.columns: tuple[Column, ...] = _columns(self._table)
             self._frame = _frame(self._table.header)
         check_columns(self.columns)
@@ -55,6 +56,8 @@ class FitsTable:
         declared = self._table.columns[index]
         with _damage(f"column {shown(name)!r} cannot be read"):
             values: Any = self._table.data.field(index)[:rows]
+        if self._ascii and values.dtype.kind in "SU":
+            values = np.char.rstrip(values)  # blanks at the end mean nothing in FITS
         null = declared.null if isinstance(declared.null, int) else None
         return arrow_array(name, values, None if null is None or values.dtype.kind not in "iu" else values == null)
 

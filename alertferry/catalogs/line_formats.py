@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
+from itertools import islice, takewhile
 from typing import Any, BinaryIO
 
 from alertferry.catalogs.display import shown
@@ -15,8 +16,9 @@ from alertferry.core.errors import UsageError
 
 _HEADER_BYTES = 2 * 1024 * 1024
 _BYTE_BY_BYTE = re.compile(r"(?im)^[ \t]*Byte-by-byte Description of file")
-_DELIMITER = re.compile(rb"(?m)^(?:------|======)[^\r\n]*(?:\r\n|\n|\r|\Z)")
+_DELIMITER = re.compile(rb"(?:(?<=[\r\n])|\A)(?:------|======)[^\r\n]*(?:\r\n|\n|\r|\Z)")
 _SIMBAD = re.compile(r"(?m)^#[ \t]*\|.*\|[ \t]*$")
+_IPAC_TYPES = ("integer", "long", "double", "float", "real", "char", "date")
 _RULE = re.compile(r"[-+=|: \t]+$")
 
 
@@ -34,16 +36,13 @@ def _is_mrt(text: str) -> bool:
 
 
 def _is_ipac(text: str) -> bool:
-    """Tell whether lines between borders stand only above the rows."""
+    """Tell whether lines between borders come first, after comments of IPAC's kind or with a row of types."""
     lines = (line.rstrip() for line in text.split("\n") if line.strip() and not line.startswith("\\"))
-    header = 0
-    for line in lines:
-        if not (line.startswith("|") and line.endswith("|") and len(line) > 2):
-            return header > 1
-        header += 1
-        if header > 4:
-            return False
-    return header > 1
+    header = list(takewhile(lambda line: len(line) > 2 and line[0] == line[-1] == "|", islice(lines, 5)))
+    if header and text.startswith("\\"):
+        return True
+    types = [word.strip(" -").lower() for word in header[1].strip("|").split("|")] if len(header) > 1 else [""]
+    return all(word and any(kind.startswith(word) for kind in _IPAC_TYPES) for word in types)
 
 
 def _is_simbad(text: str) -> bool:

@@ -163,6 +163,6 @@ def first_text(file: BinaryIO, writing: Writing, size: int) -> str:
 def columns_of(header: Any) -> tuple[Column, ...]:
     """Return the columns of a header that astropy has read."""
     return tuple(
-        Column(item.name, getattr(item, "raw_type", "") or "text", "" if item.unit is None else str(item.unit))
+        Column(item.name, getattr(item, "raw_type", "") or "text", str(getattr(item, "unit", None) or ""))
         for item in header.cols
     )

@@ -101,19 +101,14 @@ class VOTable:
 
 
 def _choose(documents: Sequence[Document], request: Request) -> tuple[Document, tuple[str, ...]]:
-    """Return the table to read, and what is to be told of the choice; tables without data do not count."""
-    tables = {document.number: document for document in documents if document.serialization}
-    if not tables:
-        if not documents[0].fields:
-            raise UsageError("has no columns")
-        raise UsageError("has no rows")
-    infos = [TableInfo(item.number, item.name, _rows(item), _columns(item)) for item in tables.values()]
+    """Return the table to read, and what is to be told of the choice."""
+    infos = [TableInfo(item.number, item.name, _rows(item), _columns(item)) for item in documents]
     chosen, note = choose_table(infos, request)
-    return tables[chosen.number], (note,) if note else ()
+    return documents[chosen.number - 1], (note,) if note else ()
 
 
 def _rows(document: Document) -> int | None:
-    return document.rows if document.serialization == "TABLEDATA" else document.claimed_rows
+    return document.rows if document.serialization in ("", "TABLEDATA") else document.claimed_rows
 
 
 def _columns(document: Document) -> tuple[Column, ...]:

@@ -219,7 +219,9 @@ def test_units_of_the_file(unit: str, value: float, expected: float) -> None:
 def test_sexagesimal_text_follows_the_unit_of_the_file() -> None:
     assert degrees(["12:30:00"], unit='"h:m:s"') == [187.5]
     assert degrees(["187:30:00"], unit="deg") == [187.5]
-    with pytest.raises(UsageError, match="column 'ra' is sexagesimal text with the unit 'rad', as the file says; only deg"):
+    with pytest.raises(
+        UsageError, match="column 'ra' is sexagesimal text with the unit 'rad', as the file says; only deg"
+    ):
         degrees(["12:30:00"], unit="rad")
 
 
@@ -265,19 +267,6 @@ def test_bad_radii(value: float | None, reason: str) -> None:
 @pytest.mark.parametrize(("unit", "expected"), [("", 0.5), ("arcsec", 0.5), ("arcmin", 30.0), ("deg", 1800.0)])
 def test_units_of_radii(unit: str, expected: float) -> None:
     assert measure_radius(Column("r", unit=unit), pa.array([0.5])).values.tolist() == pytest.approx([expected])
-
-
-@pytest.mark.parametrize(("unit", "circle", "shown"), [("h", 24.0, "24"), ("rad", 2 * math.pi, "6.283")])
-def test_other_units_of_right_ascension_are_suspected(read: Reader, unit: str, circle: float, shown: str) -> None:
-    rows = "".join(f"{circle * index / 24},0,x\n" for index in range(24))
-    (warning,) = read("ra,dec,id\n" + rows).report.warnings
-    assert warning == (
-        f"every right ascension in 'ra' is between 0 and {shown} and was taken as degrees; "
-        f"if the unit is {unit}, call the column 'ra [{unit}]'"
-    )
-    found = read(f"ra [{unit}],dec,id\n" + rows)
-    assert found.ra == pytest.approx([index * 15.0 for index in range(24)])
-    assert not found.report.warnings
 
 
 def test_a_small_field_is_not_suspected(read: Reader) -> None:

@@ -47,7 +47,10 @@ def with_stream(attributes: str) -> str:
     ("content", "message"),
     [
         (b"PK\x03\x04....", "is a zip archive or a spreadsheet (xlsx, ods, npz); save it as csv"),
-        (b"\x89HDF\r\n", "is HDF5; save it in another format: csv, tsv, ECSV, MRT, IPAC, Parquet, VOTable and FITS are read"),
+        (
+            b"\x89HDF\r\n",
+            "is HDF5; save it in another format: csv, tsv, ECSV, MRT, IPAC, Parquet, VOTable and FITS are read",
+        ),
         (b"BZh91AY", "is compressed with bzip2; decompress it first"),
         (b"\xfd7zXZ\0", "is compressed with xz; decompress it first"),
         (b"\x28\xb5\x2f\xfd", "is compressed with zstd; decompress it first"),
