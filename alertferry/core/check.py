@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from alertferry.core.access import COMMAND_LINE, Access
 from alertferry.core.errors import DamagedError, Problem, UsageError, below
 from alertferry.core.job import Job
 from alertferry.core.registry import Registry
@@ -12,7 +13,7 @@ from alertferry.core.settings import Settings
 from alertferry.core.survey import PARTITION_COLUMNS
 
 
-def check_job(job: Job, registry: Registry, settings: Settings) -> list[Problem]:
+def check_job(job: Job, registry: Registry, settings: Settings, access: Access = COMMAND_LINE) -> list[Problem]:
     """Return every problem of a well-formed job: nights, fields, conditions, and what the site objects to.
 
     Fields are looked up in the lake where it is on this machine, else in the survey's documentation.
@@ -25,7 +26,7 @@ def check_job(job: Job, registry: Registry, settings: Settings) -> list[Problem]
     except (UsageError, DamagedError) as error:
         problems.append(Problem("source", str(error)))
     problems += _steps(job, _with_partitions(schema))
-    problems += registry.check_job(job)
+    problems += registry.check_job(job, access)
     return problems
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, StrictStr, field_validator, model_validator
 
 from alertferry.core.errors import JobError, Problem, UsageError
+from alertferry.core.file_option import FileOption
 from alertferry.core.hooks import hookimpl
 from alertferry.core.projection import quote
 from alertferry.core.schema import Array, Primitive, Struct, from_arrow
@@ -40,7 +41,7 @@ class Crossmatch(Filter):
     kind: ClassVar[str] = "crossmatch"
     cost: ClassVar[int] = 10
 
-    catalog: Annotated[str, Field(min_length=1)]
+    catalog: FileOption
     """File of sources: csv, tsv, Parquet, VOTable or FITS, also with gzip."""
 
     ra: ColumnName | None = None
