@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from alertferry.core import working_folder
 from alertferry.core.access import COMMAND_LINE, Access
-from alertferry.core.check import check_job
+from alertferry.core.check import Findings, examine_job
 from alertferry.core.errors import AlertferryError, DamagedError, IncompleteError, JobError, Problem, UsageError
 from alertferry.core.job import Job
 from alertferry.core.jobs import JobRecord
@@ -43,12 +43,18 @@ def read_job(path: Path) -> Job:
 
 
 def problems_of(job: Job, access: Access = COMMAND_LINE) -> list[Problem]:
-    """Return every problem of a job that can be seen without Spark.
+    """Return every problem of a job that can be seen without Spark."""
+    return examine(job, access).problems
+
+
+def examine(job: Job, access: Access = COMMAND_LINE) -> Findings:
+    """Return every problem of a job that can be seen without Spark, and what is allowed but surely not meant.
 
     Where the site objects to what it names, nothing of that is looked at.
     """
     settings, registry = load_settings(), default_registry()
-    return objections(job, access, settings, registry) or check_job(job, registry, settings, access)
+    found = objections(job, access, settings, registry)
+    return Findings(found) if found else examine_job(job, registry, settings, access)
 
 
 @dataclass(frozen=True)

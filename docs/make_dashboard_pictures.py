@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 from alertferry.broker import running_broker  # noqa: E402
 from alertferry.core.settings import load_settings  # noqa: E402
 from alertferry.testing.simulator import simulate  # noqa: E402
-from tests.ui.browsing import CHROMIUM, Tab, serving  # noqa: E402, enter
+from tests.ui.browsing import CHROMIUM, Tab, enter, serving  # noqa: E402
 
 TARGET = ROOT / "docs" / "images" / "ui"
 SIZES = {"wide": (1400, 900), "narrow": (360, 740)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from alertferry.core.access import COMMAND_LINE, Access
 from alertferry.core.errors import DamagedError, Problem, UsageError, below
@@ -13,21 +13,37 @@ from alertferry.core.settings import Settings
 from alertferry.core.survey import PARTITION_COLUMNS
 
 
+@dataclass(frozen=True)
+class Findings:
+    """What was found in a job, each with its place in the job file.
+
+    ``problems`` keep it from running; ``warnings`` are about what may be asked for but is surely not meant.
+    """
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
 def check_job(job: Job, registry: Registry, settings: Settings, access: Access = COMMAND_LINE) -> list[Problem]:
-    """Return every problem of a well-formed job: nights, fields, conditions, and what the site objects to.
+    """Return the problems that `examine_job` finds."""
+    return examine_job(job, registry, settings, access).problems
+
+
+def examine_job(job: Job, registry: Registry, settings: Settings, access: Access = COMMAND_LINE) -> Findings:
+    """Return every problem of a well-formed job (nights, fields, conditions, what the site objects to), and warnings.
 
     Fields are looked up in the lake where it is on this machine, else in the survey's documentation.
     """
-    problems: list[Problem] = []
-    schema = job.source.survey.documented
+    found, glance = Findings(), None
     try:
         glance = job.source.glance(settings)
-        schema = glance.schema if glance and glance.schema else schema
+        found.warnings.extend(below("source", job.source.warnings(glance)))
     except (UsageError, DamagedError) as error:
-        problems.append(Problem("source", str(error)))
-    problems += _steps(job, _with_partitions(schema))
-    problems += registry.check_job(job, access)
-    return problems
+        found.problems.append(Problem("source", str(error)))
+    schema = glance.schema if glance and glance.schema else job.source.survey.documented
+    _look_at_steps(job, _with_partitions(schema), found)
+    found.problems.extend(registry.check_job(job, access))
+    return found
 
 
 def _with_partitions(schema: Struct) -> Struct:
@@ -35,12 +51,16 @@ def _with_partitions(schema: Struct) -> Struct:
     return Struct(schema.fields + extra)
 
 
-def _steps(job: Job, schema: Struct) -> Iterator[Problem]:
+def _look_at_steps(job: Job, schema: Struct, found: Findings) -> None:
     survey, added = job.source.survey, list[str]()
     for index, step in enumerate(job.filters):
         schema = survey.with_derived(schema, step.mentions)
-        yield from below(f"filters[{index}]", step.problems(survey, schema))
+        problems = list(below(f"filters[{index}]", step.problems(survey, schema)))
+        found.problems.extend(problems)
+        found.warnings.extend([] if problems else below(f"filters[{index}]", step.warnings(survey, schema)))
         schema = Struct(schema.fields + step.adds())
         added += [field.name for field in step.adds()]
     schema = survey.with_derived(schema, job.output.mentions)
-    yield from below("output", job.output.problems(survey, schema, added))
+    problems = list(below("output", job.output.problems(survey, schema, added)))
+    found.problems.extend(problems)
+    found.warnings.extend([] if problems else below("output", job.output.warnings(survey, schema, added)))

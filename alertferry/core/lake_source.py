@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -10,7 +10,7 @@ from urllib.parse import urlparse
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
-from alertferry.core.errors import UsageError
+from alertferry.core.errors import Problem, UsageError
 from alertferry.core.file_option import LakeOption
 from alertferry.core.local_lake import local_path, night_files, united_schema
 from alertferry.core.nights import NightRange, as_list, expand, summarise
@@ -120,6 +120,13 @@ class LakeSource(Source):
         column = F.col(self.survey.time)
         bounds = [_bounds(text, self.survey.time_scale) for text in self.times]
         return reduce(lambda one, other: one | other, ((column >= low) & (column < high) for low, high in bounds))
+
+    def warnings(self, glance: Glance | None) -> Iterator[Problem]:
+        """Yield which of the named nights are not in the lake."""
+        if glance and glance.absent and self.nights:
+            shown = summarise(glance.absent)
+            more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
+            yield Problem("nights", f"the lake has not: {', '.join(shown[:5])}{more}")
 
     def glance(self, settings: Settings) -> Glance | None:
         """Look at a lake on a local disk; None for other filesystems or when no lake is configured."""

@@ -142,6 +142,10 @@ class Source(Step, ABC):
         """Look at the data without Spark, where that is cheap; None where it is not."""
         return None
 
+    def warnings(self, glance: Glance | None) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
+        """Yield what may be asked for but is surely not meant, given what `glance` saw; needs no Spark."""
+        return ()
+
 
 class Filter(Step, ABC):
     """A selection of alerts."""
@@ -151,6 +155,10 @@ class Filter(Step, ABC):
 
     def problems(self, survey: Survey, schema: Struct) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
         """Yield what is wrong with this filter on alerts of this schema; needs no Spark."""
+        return ()
+
+    def warnings(self, survey: Survey, schema: Struct) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
+        """Yield what may be asked for but is surely not meant; needs no Spark, and is asked only without `problems`."""
         return ()
 
     @abstractmethod
@@ -223,6 +231,10 @@ class Output(Step, ABC):
 
     def problems(self, survey: Survey, schema: Struct, added: Sequence[str]) -> Iterable[Problem]:  # noqa: ARG002
         """Yield what is wrong with this output for alerts of this schema; needs no Spark."""
+        return ()
+
+    def warnings(self, survey: Survey, schema: Struct, added: Sequence[str]) -> Iterable[Problem]:  # noqa: ARG002
+        """Yield what may be asked for but is surely not meant; needs no Spark, and is asked only without `problems`."""
         return ()
 
     @abstractmethod
