@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from alertferry.core.access import COMMAND_LINE, Access
 from alertferry.core.errors import DamagedError, Problem, UsageError, below
 from alertferry.core.job import Job
 from alertferry.core.registry import Registry
@@ -23,12 +24,12 @@ class Findings:
     warnings: list[Problem] = field(default_factory=list)
 
 
-def check_job(job: Job, registry: Registry, settings: Settings) -> list[Problem]:
+def check_job(job: Job, registry: Registry, settings: Settings, access: Access = COMMAND_LINE) -> list[Problem]:
     """Return the problems that `examine_job` finds."""
-    return examine_job(job, registry, settings).problems
+    return examine_job(job, registry, settings, access).problems
 
 
-def examine_job(job: Job, registry: Registry, settings: Settings) -> Findings:
+def examine_job(job: Job, registry: Registry, settings: Settings, access: Access = COMMAND_LINE) -> Findings:
     """Return every problem of a well-formed job (nights, fields, conditions, what the site objects to), and warnings.
 
     Fields are looked up in the lake where it is on this machine, else in the survey's documentation.
@@ -41,7 +42,7 @@ def examine_job(job: Job, registry: Registry, settings: Settings) -> Findings:
         found.problems.append(Problem("source", str(error)))
     schema = glance.schema if glance and glance.schema else job.source.survey.documented
     _look_at_steps(job, _with_partitions(schema), found)
-    found.problems.extend(registry.check_job(job))
+    found.problems.extend(registry.check_job(job, access))
     return found
 
 

@@ -13,7 +13,10 @@ from alertferry.core.registry import Registry, default_registry
 from alertferry.core.safe_yaml import dump_mapping, load_mapping
 from alertferry.core.steps import Filter, Output, Source, Step
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[\w .,:+@()-]+$")]
+MAX_NAME = 200
+"""Characters of a job's name."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, pattern=r"^[\w .,:+@()-]+$")]
 
 
 class Job(BaseModel):

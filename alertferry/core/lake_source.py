@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 from urllib.parse import urlparse
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from alertferry.core.errors import Problem, UsageError
+from alertferry.core.file_option import LakeOption
 from alertferry.core.local_lake import local_path, night_files, united_schema
 from alertferry.core.nights import NightRange, as_list, expand, summarise
 from alertferry.core.receipt import Nights
@@ -53,8 +54,8 @@ class LakeSource(Source):
     times: Annotated[tuple[TimeRange, ...], BeforeValidator(as_list)] = ()
     """Times of observation (UTC, START..STOP) to keep; without nights, those around are read."""
 
-    lake: Annotated[str, Field(min_length=1)] | None = None
-    """Path or URL of the lake; overrides the configured one."""
+    lake: LakeOption | None = None
+    """Path or URL of another lake than the configured one, or the name that the settings have it under."""
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
@@ -68,13 +69,16 @@ class LakeSource(Source):
 
     def location(self, settings: Settings) -> str:
         """Return the path or URL of the lake. Raises `UsageError` when none is known."""
-        found = self.lake or settings.lakes.get(self.survey.name)
-        if not found:
+        found = settings.lakes.get(self.lake or self.survey.name)
+        if not found and not self.lake:
             variable = f"ALERTFERRY_LAKE_{self.survey.name.upper()}"
             raise UsageError(f"no lake is known for {self.survey.name}: set {variable} or source.lake in the job")
-        if urlparse(found).scheme:
-            return found
-        return str(Path(resolved(self.lake) if self.lake else found).expanduser().resolve())
+        if found and self.lake and _is_another_folder(self.lake, found):
+            raise UsageError(
+                f"{self.lake!r} is a lake of the settings, and a folder here: write ./{self.lake} for that"
+            )
+        found = found or str(self.lake)
+        return found if urlparse(found).scheme else str(Path(resolved(found)).resolve())
 
     def read(self, spark: SparkSession, nights: Sequence[date]) -> DataFrame:
         """Return the alerts of these nights, their schemas united."""
@@ -140,6 +144,11 @@ class LakeSource(Source):
         step = max(1, len(found) // GLANCE_NIGHTS)
         schema = united_schema([files[night][0] for night in (*found[::step], found[-1])])
         return Glance(str(root), found, absent, schema)
+
+
+def _is_another_folder(name: str, lake: str) -> bool:
+    here = Path(resolved(name))
+    return here.is_dir() and (bool(urlparse(lake).scheme) or here.resolve() != Path(resolved(lake)).resolve())
 
 
 def _nights_around(times: Sequence[str]) -> tuple[date, ...]:

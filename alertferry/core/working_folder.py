@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 VARIABLE = "ALERTFERRY_WORKING_FOLDER"
 """Set by launchers that run a job in a folder of its own."""
 
+UPLOAD = re.compile(r"upload:([0-9a-f]{32})")
+"""How jobs of the page and of HTTP name a file that was sent there; the working folder of these jobs holds them."""
+
 
 def resolved(path: str) -> str:
-    """Return the absolute path of a file that a job names."""
-    return str(Path(os.environ.get(VARIABLE) or Path.cwd(), Path(path).expanduser()))
+    """Return the absolute path of a file that a job names: a path, or ``upload:ID``."""
+    here, upload = Path(os.environ.get(VARIABLE) or Path.cwd()), UPLOAD.fullmatch(path)
+    return str(sent_file(here / upload[1]) if upload else here / Path(path).expanduser())
+
+
+def sent_file(folder: Path) -> Path:
+    """Return the one file of an upload's folder; a path where nothing is when it was removed."""
+    try:
+        names = [entry.name for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False)]
+    except OSError:
+        names = []
+    return folder / next((name for name in sorted(names) if not name.startswith(".")), "removed")
 
 
 def environment() -> dict[str, str]:

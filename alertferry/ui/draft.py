@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
-from alertferry.core.job import Job
+from alertferry.core.job import MAX_NAME, Job
 from alertferry.core.nights import expand, summarise
 from alertferry.core.registry import Registry
 
@@ -79,8 +79,8 @@ def new_draft(survey: str, packet: str | None) -> Draft:
 
 
 def with_name(draft: Draft, name: str) -> Draft:
-    """Name the job; an empty text takes the name away."""
-    return replace(draft, name=name.strip() or None)
+    """Name the job; an empty text takes the name away. Of one that is too long, enough is kept to be refused."""
+    return replace(draft, name=name[: MAX_NAME + 1].strip() or None)
 
 
 def with_nights(draft: Draft, ranges: Iterable[str]) -> Draft:
