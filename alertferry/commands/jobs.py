@@ -27,7 +27,7 @@ def check(job: JobFile, json: Json = False) -> None:  # noqa: ARG001 - read by i
     if problems:
         _list(problems)
         raise typer.Exit(2)
-    say(f"{job}: no problem found")
+    say(f"{'standard input' if str(job) == '-' else job}: no problem found")
 
 
 def _list(problems: list[Problem]) -> None:

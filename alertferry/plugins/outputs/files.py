@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -15,7 +14,7 @@ from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.hooks import hookimpl
 from alertferry.core.receipt import RECEIPT_FILE
 from alertferry.core.steps import Alerts, Output, Report
-from alertferry.core.working_folder import resolved
+from alertferry.core.working_folder import is_url, resolved
 from alertferry.plugins.outputs import packing
 from alertferry.plugins.outputs.measures import Measures, observed
 
@@ -45,7 +44,7 @@ class Files(PacketOutput):
         """Write beside the target, add the receipt, rename."""
         from pyspark.sql import functions as F
 
-        folder = _Folder(run, self.path if urlsplit(self.path).scheme else resolved(self.path))
+        folder = _Folder(run, self.path if is_url(self.path) else resolved(self.path))
         folder.refuse_existing()
         packed = packing.pack(self, alerts, run)
         manifest = packing.manifest(run, alerts, packed, folder.target, datetime.now(UTC).isoformat())
