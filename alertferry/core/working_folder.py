@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from alertferry.core.errors import UsageError
+from alertferry.core.passed_environment import passed_environment
 from alertferry.core.problems import shown
 
 VARIABLE = "ALERTFERRY_WORKING_FOLDER"
@@ -36,8 +37,8 @@ def is_url(place: str) -> bool:
 
 
 def environment() -> dict[str, str]:
-    """Return our environment for a process that starts in another folder: its search path and settings file there."""
-    found = dict(os.environ)
+    """Return what a process that starts in another folder gets of our environment, paths of it as they are there."""
+    found = passed_environment()
     if found.get("PYTHONPATH"):
         found["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, found["PYTHONPATH"].split(os.pathsep)))
     if found.get("ALERTFERRY_CONFIG"):
