@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -16,7 +15,7 @@ from alertferry.core.hooks import hookimpl
 from alertferry.core.pandas_types import with_pandas_types
 from alertferry.core.receipt import RECEIPT_FILE, RECORDS_SUFFIX
 from alertferry.core.steps import Alerts, Output, Report
-from alertferry.core.working_folder import resolved
+from alertferry.core.working_folder import is_url, resolved
 from alertferry.plugins.outputs import packing
 from alertferry.plugins.outputs.measures import Measures, observed
 from alertferry.plugins.outputs.packing import Packing
@@ -59,7 +58,7 @@ class Files(PacketOutput):
         """Write beside the target, add the receipt, rename."""
         from pyspark.sql import functions as F
 
-        folder = _Folder(run, self.path if urlsplit(self.path).scheme else resolved(self.path))
+        folder = _Folder(run, self.path if is_url(self.path) else resolved(self.path))
         folder.refuse_existing()
         packed = packing.look_for_repeats(packing.pack(self, alerts, run), run)
         manifest = packing.manifest(run, alerts, packed, folder.target, datetime.now(UTC).isoformat())
