@@ -98,7 +98,7 @@ class Oversize(_Record):
     limit_bytes: int
 
     def __str__(self) -> str:
-        alerts = f"{self.alerts:,} alert{'' if self.alerts == 1 else 's'}"
+        alerts = f"{self.alerts:,} alert{_s(self.alerts)}"
         what = "left out" if self.action == "skip" else "without cutouts"
         more = f" and {self.alerts - 5:,} more" if self.alerts > 5 else ""
         return f"{alerts} {what}, larger than {self.limit_bytes:,} bytes: {', '.join(self.ids[:5])}{more}"
@@ -144,6 +144,19 @@ class Receipt(_Record):
     def differing(self) -> int | None:
         """Number of packets beyond the first of their alert, all different; None where nobody counted."""
         return None if self.distinct is None else self.alerts - self.null_ids - self.distinct
+
+    @property
+    def remarks(self) -> str:
+        """What is unusual of the alerts, in words; nothing usually."""
+        said = [f"{self.repeats:,} equal packet{_s(self.repeats)} left out"] if self.repeats else []
+        if self.differing:
+            said += [f"{self.differing:,} packet{_s(self.differing)} with the id of another, but not equal to it"]
+        said += [f"{self.null_ids:,} alert{_s(self.null_ids)} without an id"] if self.null_ids else []
+        return "; ".join([*said, *([str(self.oversize)] if self.oversize else [])])
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 class Manifest(_Record):

@@ -29,7 +29,7 @@ MOST_REPEATED = 1 << 22
 """Repeated ids that are told from others; where there are more, all alerts take the other way."""
 
 BITS_PER_ID = 16
-"""Of the filter that knows repeated ids: one in a thousand of all others is taken for one of them, harmlessly."""
+"""Of the filter that knows repeated ids: one in a thousand of all others passes for one of them, which is harmless."""
 
 
 def repeated(alerts: Alerts) -> Column | None:
