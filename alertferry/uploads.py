@@ -7,7 +7,6 @@ by 0.1.0 say ``ID/NAME``.
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import shutil
@@ -71,7 +70,7 @@ def safe_name(name: str) -> str:
 
 def find(identifier: str, owner: str | None) -> Upload | None:
     """Return an owner's file by its id; None when there is none, or it is another's."""
-    if not _ID.fullmatch(identifier) or _owner_of(folder() / identifier) != _note(owner):
+    if not _ID.fullmatch(identifier) or _owner_of(folder() / identifier) != json.dumps(owner):
         return None
     found = sent_file(folder() / identifier)
     return Upload(identifier, found.name, found.stat().st_size) if found.is_file() else None
@@ -84,10 +83,6 @@ def named(text: str, owner: str | None) -> Upload | None:
     return found if found and (new or found.name == name) else None
 
 
-def _note(owner: str | None) -> str:
-    return json.dumps(owner)
-
-
 def _owner_of(place: Path) -> str:
     try:
         return (place / _OWNER).read_text()
@@ -96,27 +91,35 @@ def _owner_of(place: Path) -> str:
 
 
 class _Room:
-    """How much each owner has, so that files that arrive side by side are counted together."""
+    """How much each owner has: what is kept, counted on disk, and what is on its way in, side by side perhaps."""
 
     def __init__(self) -> None:
-        self._bytes: dict[str, int] = {}
+        self._kept: dict[str, int] = {}
+        self._coming: dict[str, int] = {}
         self._lock = threading.Lock()
 
     def look(self, owner: str, max_bytes: int) -> None:
-        """Count what an owner has on disk, parts of files under way included. Raises `UploadError` when it is full."""
-        sizes = list(_sizes(owner))
+        """Count what an owner has. Raises `UploadError` when it is full."""
         with self._lock:
-            self._bytes[owner] = sum(sizes)
+            sizes = list(_sizes(owner))
+            self._kept[owner] = sum(sizes)
         if len(sizes) >= MAX_FILES:
             raise UploadError(429, f"You have sent {len(sizes):,} files, the most that are kept; {_WAIT}.")
         if sum(sizes) >= max_bytes:
             raise UploadError(413, full(max_bytes))
 
-    def add(self, owner: str, size: int) -> int:
-        """Count bytes more, or less; return how many there are."""
+    def come(self, owner: str, size: int) -> int:
+        """Count bytes that have come, or are gone; return how many there are in all."""
         with self._lock:
-            self._bytes[owner] = self._bytes.get(owner, 0) + size
-            return self._bytes[owner]
+            self._coming[owner] = self._coming.get(owner, 0) + size
+            return self._kept.get(owner, 0) + self._coming[owner]
+
+    def keep(self, owner: str, part: Path, file: Path, size: int) -> None:
+        """Keep a file that has come."""
+        with self._lock:
+            part.rename(file)
+            self._coming[owner] -= size
+            self._kept[owner] = self._kept.get(owner, 0) + size
 
 
 _WAIT = "files are removed after a day"
@@ -126,11 +129,9 @@ _ROOM = _Room()
 def _sizes(owner: str) -> Iterator[int]:
     root = folder()
     for place in root.iterdir() if root.is_dir() else ():
-        if _owner_of(place) == owner:
-            try:
-                yield sum(file.stat().st_size for file in place.iterdir() if file.name != _OWNER)
-            except OSError:
-                continue  # just removed
+        file = sent_file(place)
+        if _owner_of(place) == owner and file.is_file():
+            yield file.stat().st_size
 
 
 class Receiving:
@@ -146,39 +147,35 @@ class Receiving:
         self.bytes = 0
         self._max_bytes = settings.max_upload_bytes if max_bytes is None else max_bytes
         self._max_total = settings.max_user_upload_bytes
-        self._owner = _note(owner)
+        self._owner = json.dumps(owner)
         _ROOM.look(self._owner, self._max_total)
-        private_folder(folder())
-        self._folder = folder() / self.id
+        self._folder = private_folder(folder()) / self.id
         self._folder.mkdir(mode=0o700)
         (self._folder / _OWNER).write_text(self._owner)
-        # unbuffered, so that whoever counts meanwhile sees what has come
-        self._stream: BinaryIO = os.fdopen(os.open(self._folder / self.name, _NEW, 0o600), "wb", buffering=0)
+        self._part = self._folder / ".part"
+        self._stream: BinaryIO = self._part.open("xb")
 
     def write(self, chunk: bytes) -> None:
         """Store a piece. Raises `UploadError` as soon as the file, or all of its owner's, is too large."""
         self.bytes += len(chunk)
-        total = _ROOM.add(self._owner, len(chunk))
+        total = _ROOM.come(self._owner, len(chunk))
         if self.bytes > self._max_bytes or total > self._max_total:
             self.drop()
-            raise UploadError(
-                413, too_large(self._max_bytes) if self.bytes > self._max_bytes else full(self._max_total)
-            )
+            alone = self.bytes > self._max_bytes
+            raise UploadError(413, too_large(self._max_bytes) if alone else full(self._max_total))
         self._stream.write(chunk)
 
     def finish(self) -> Upload:
         """Return the stored file."""
         self._stream.close()
+        _ROOM.keep(self._owner, self._part, self._folder / self.name, self.bytes)
         return Upload(self.id, self.name, self.bytes)
 
     def drop(self) -> None:
         """Remove what has come."""
         self._stream.close()
-        _ROOM.add(self._owner, -self.bytes)
+        _ROOM.come(self._owner, -self.bytes)
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-_NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
 
 
 def too_large(max_bytes: int) -> str:

@@ -167,7 +167,7 @@ def test_a_file_that_breaks_off_is_removed(port):
     connection.putheader("Cookie", signed_in("ann")["Cookie"])
     connection.endheaders()
     connection.send(b"x" * 10)
-    until(lambda: len(list(uploads.folder().glob("*/file"))) == 1)
+    until(lambda: len(list(uploads.folder().glob("*/.part"))) == 1)
     connection.close()
     until(lambda: list(uploads.folder().iterdir()) == [])
 
