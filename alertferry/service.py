@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -252,6 +253,13 @@ def estimate(job: Job, access: Access = COMMAND_LINE, *, say: Callable[[str], No
     from alertferry.estimates import ask_estimate
 
     return ask_estimate(_checked(job, access), load_settings(), say)
+
+
+def while_wanted(wanted: Callable[[], bool]) -> AbstractContextManager[None]:
+    """Give up estimates and previews asked for inside of a block as soon as ``wanted`` says no: `CancelledError`."""
+    from alertferry.estimates import while_wanted as giving_up
+
+    return giving_up(wanted)
 
 
 def warm_up() -> None:

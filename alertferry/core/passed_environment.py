@@ -30,8 +30,13 @@ KEPT = ("ALERTFERRY_UI_*", "ALERTFERRY_JOBS_URL")
 def passed_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the variables that a process we start gets: those of `PASSED`, and those that `VARIABLE` adds."""
     found = os.environ if environ is None else environ
-    more = tuple(name.strip() for name in found.get(VARIABLE, "").split(",") if name.strip())
+    more = added_names(found)
     return {name: value for name, value in found.items() if _passes(name, more)}
+
+
+def added_names(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names that a site adds, as they are written: some end with ``*``."""
+    return tuple(name.strip() for name in environ.get(VARIABLE, "").split(",") if name.strip())
 
 
 def _passes(name: str, more: tuple[str, ...]) -> bool:
