@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.footers import read_local
@@ -13,6 +14,7 @@ from alertferry.core.lake_nights import LakeNights, footer_memory, require_any
 from alertferry.core.places import on_this_disk
 from alertferry.core.schema import Struct
 from alertferry.core.settings import load_settings
+from alertferry.core.working_folder import is_url
 
 GLANCE_FILES = 2_000
 """Files whose footers a glance reads at most, so that it stays below a second; of more, one of each of some nights."""
@@ -22,6 +24,11 @@ GLANCE_NIGHTS = 16
 
 def local_path(location: str) -> Path | None:
     """Return the folder of a lake on this machine; None for other filesystems. Raises `UsageError` if it is none."""
+    if is_url(location):
+        try:
+            urlsplit(location)
+        except ValueError as error:
+            raise UsageError(f"the lake {location!r} is no address: {error}") from None
     root = on_this_disk(location)
     if root is not None and not root.is_dir():
         raise UsageError(f"the lake {root} is not a folder; set source.lake or ALERTFERRY_LAKE_<SURVEY>")

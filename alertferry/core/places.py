@@ -7,23 +7,17 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from alertferry.core.errors import UsageError
-from alertferry.core.working_folder import resolved
+from alertferry.core.working_folder import is_url, resolved
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:/", re.IGNORECASE)
 _FILE = re.compile(r"file:(?://(?:localhost)?)?(?=/)", re.IGNORECASE)
 
 
-def is_url(place: str) -> bool:
-    """Tell URLs from paths: ``night:3/a`` is a path, ``s3a://night/a`` and ``file:/night/a`` are none."""
-    return bool(_URL.match(place))
-
-
 def absolute(place: str) -> str:
-    """Return a path as an absolute one, a URL as it is. Raises `UsageError` for a path that is not UTF-8."""
+    """Return a path as an absolute one, a URL as it is. Raises `UsageError` for what can be no path for Spark."""
     if is_url(place) or not place:
         return place
-    if place.encode(errors="surrogateescape").decode(errors="replace") != place:
-        shown = place.encode(errors="surrogateescape").decode(errors="replace")
+    shown = place.encode(errors="surrogateescape").decode(errors="replace")
+    if shown != place:
         raise UsageError(f"the path {shown} is not UTF-8, and Spark cannot open it; rename it or make a link to it")
     return resolved(place)
 

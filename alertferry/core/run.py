@@ -74,6 +74,7 @@ class Run:
             self.timings["start"] = time.time() - float(began)
         self._source: Source | None = None
         self._selection: Selection | None = None
+        self.warnings: list[Problem] = []
         for key, value in SESSION.items():
             spark.conf.set(key, value)
 
@@ -93,6 +94,7 @@ class Run:
         with self.timed(f"prepare_{step.kind}"):
             alerts = self._derive(alerts, step)
             _refuse(step.problems(alerts.survey, alerts.schema), position)
+            self.warn(position, step.warnings(alerts.survey, alerts.schema))
             try:
                 return self.selection.filter(step)
             except JobError as error:
@@ -102,6 +104,7 @@ class Run:
         """Write the alerts and return the report with the receipt, after the last alert is safe."""
         alerts = self._derive(alerts, output)
         _refuse(output.problems(alerts.survey, alerts.schema, alerts.added), "output")
+        self.warn("output", output.warnings(alerts.survey, alerts.schema, alerts.added))
         self._output = output
         with self.progress.watching(self.spark):
             report = output.write(alerts, self)
@@ -165,6 +168,12 @@ class Run:
             kinds = [step.kind for step in self.selection.steps]
             self._topic = new_topic(self._source.survey.name, kinds)
         return self._topic
+
+    def warn(self, position: str, warnings: Iterable[Problem]) -> None:
+        """Tell what was surely not meant, as events ``note``, and keep it in `warnings`."""
+        for warning in below(position, warnings):
+            self.warnings.append(warning)
+            self.event("note", path=warning.path, message=warning.message)
 
     def event(self, event: str, /, **details: Any) -> None:
         """Print one event line."""

@@ -144,6 +144,10 @@ class Source(Step, ABC):
         """Look at the data without Spark, where that is cheap; None where it is not."""
         return None
 
+    def warnings(self, glance: Glance | None) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
+        """Yield what may be asked for but is surely not meant, given what `glance` saw; needs no Spark."""
+        return ()
+
 
 class Filter(Step, ABC):
     """A selection of alerts."""
@@ -151,8 +155,15 @@ class Filter(Step, ABC):
     cost: ClassVar[int] = 0
     """0 for native Spark expressions; higher for joins and Python functions, which run after these."""
 
+    keeps_rows: ClassVar[bool] = False
+    """Whether `apply` is known to give one row at most for each alert: ids then need not be looked at behind it."""
+
     def problems(self, survey: Survey, schema: Struct) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
         """Yield what is wrong with this filter on alerts of this schema; needs no Spark."""
+        return ()
+
+    def warnings(self, survey: Survey, schema: Struct) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
+        """Yield what may be asked for but is surely not meant; needs no Spark, and is asked only without `problems`."""
         return ()
 
     @abstractmethod
@@ -173,6 +184,8 @@ class Filter(Step, ABC):
 
 class Predicate(Filter):
     """A filter that only decides, alert by alert."""
+
+    keeps_rows: ClassVar[bool] = True
 
     @property
     def effort(self) -> int:
@@ -225,6 +238,10 @@ class Output(Step, ABC):
 
     def problems(self, survey: Survey, schema: Struct, added: Sequence[str]) -> Iterable[Problem]:  # noqa: ARG002
         """Yield what is wrong with this output for alerts of this schema; needs no Spark."""
+        return ()
+
+    def warnings(self, survey: Survey, schema: Struct, added: Sequence[str]) -> Iterable[Problem]:  # noqa: ARG002
+        """Yield what may be asked for but is surely not meant; needs no Spark, and is asked only without `problems`."""
         return ()
 
     @abstractmethod

@@ -15,7 +15,8 @@ from pyarrow import fs
 
 from alertferry.core.errors import AlertferryError
 from alertferry.core.lake_files import ListedFile
-from alertferry.core.places import is_url, on_this_disk
+from alertferry.core.places import on_this_disk
+from alertferry.core.working_folder import is_url
 
 
 @dataclass(frozen=True)

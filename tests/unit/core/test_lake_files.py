@@ -8,7 +8,8 @@ import pytest
 
 from alertferry.core.errors import UsageError
 from alertferry.core.lake_files import FileChangedError, all_nights, list_files, refuse_changes
-from alertferry.core.places import absolute, for_hadoop, is_url, on_this_disk
+from alertferry.core.places import absolute, for_hadoop, on_this_disk
+from alertferry.core.working_folder import is_url
 
 ONE, TWO = date(2026, 1, 1), date(2026, 1, 2)
 NIGHT = "year=2026/month=01/day=01"
