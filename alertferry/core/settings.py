@@ -19,7 +19,8 @@ import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from alertferry.core.errors import UsageError, did_you_mean
-from alertferry.core.working_folder import is_url, resolved
+from alertferry.core.places import absolute
+from alertferry.core.working_folder import resolved
 
 SPARK_PACKAGES = (
     "org.apache.spark:spark-avro_2.13:4.0.0",
@@ -55,7 +56,7 @@ def _absolute(path: Path) -> Path:
 
 def _located(place: str) -> str:
     """Return a path as an absolute one, a URL as it is."""
-    return resolved(place) if place and not is_url(place) else place
+    return absolute(place)
 
 
 class Settings(BaseModel):
