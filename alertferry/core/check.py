@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from alertferry.core.errors import DamagedError, Problem, UsageError, below
 from alertferry.core.job import Job
 from alertferry.core.registry import Registry
-from alertferry.core.schema import Field, Primitive, Struct
+from alertferry.core.schema import Struct
 from alertferry.core.settings import Settings
-from alertferry.core.survey import PARTITION_COLUMNS
+from alertferry.core.survey import with_partitions
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,9 @@ def examine_job(job: Job, registry: Registry, settings: Settings) -> Findings:
     except (UsageError, DamagedError) as error:
         found.problems.append(Problem("source", str(error)))
     schema = glance.schema if glance and glance.schema else job.source.survey.documented
-    _look_at_steps(job, _with_partitions(schema), found)
+    _look_at_steps(job, with_partitions(schema), found)
     found.problems.extend(registry.check_job(job))
     return found
-
-
-def _with_partitions(schema: Struct) -> Struct:
-    extra = tuple(Field(name, Primitive("int")) for name in PARTITION_COLUMNS if not schema.get(name))
-    return Struct(schema.fields + extra)
 
 
 def _look_at_steps(job: Job, schema: Struct, found: Findings) -> None:
