@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
+from alertferry.core.paths import as_part
 from alertferry.core.schema import Field, Primitive, Struct, find
 
 PARTITION_COLUMNS = ("year", "month", "day")
@@ -31,7 +32,7 @@ class Packet:
     def paths(self, schema: Struct) -> tuple[str, ...]:
         """Return the dotted paths of this packet in a lake of this schema."""
         named = [path for path in self.fields if find(schema, path)]
-        rest = [name for name in schema.names if self.roots and not self._excludes(name)]
+        rest = [as_part(name) for name in schema.names if self.roots and not self._excludes(name)]
         return tuple(dict.fromkeys([*named, *rest]))
 
     def _excludes(self, name: str) -> bool:
