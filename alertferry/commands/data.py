@@ -128,6 +128,8 @@ def verify(
         {
             "ok": found.ok,
             "alerts": found.alerts,
+            "distinct": found.distinct,
+            "repeats": found.repeats,
             "shard": found.shard,
             "missing": found.missing,
             "duplicates": found.duplicates,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from alertferry.consumer.commits import Commit, DataFile, write_commit
 from alertferry.consumer.durable import make_durably, storage_errors, write_durably
@@ -136,15 +136,11 @@ class Archive:
             first=chunk.span.start,
             last=chunk.span.end - 1,
             files=files,
-            digest=format_digest(ids_digest(_present(good))),
+            digest=format_digest(ids_digest(good)),
             duplicates_dropped=dropped,
             bad=tuple(sorted(chunk.offsets[index] for index in bad)),
-            bad_digest=format_digest(ids_digest(_present(wrong))),
+            bad_digest=format_digest(ids_digest(wrong)),
         )
-
-
-def _present(keys: Sequence[bytes | None]) -> Iterable[bytes]:
-    return (key for key in keys if key is not None) if None in keys else cast("Sequence[bytes]", keys)
 
 
 def without(chunk: Chunk, offsets: Collection[int]) -> Chunk:

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -16,14 +15,19 @@ from alertferry.core.hooks import hookimpl
 from alertferry.core.pandas_types import with_pandas_types
 from alertferry.core.receipt import RECEIPT_FILE, RECORDS_SUFFIX
 from alertferry.core.steps import Alerts, Output, Report
-from alertferry.core.working_folder import resolved
+from alertferry.core.working_folder import is_url, resolved
 from alertferry.plugins.outputs import packing
 from alertferry.plugins.outputs.measures import Measures, observed
+from alertferry.plugins.outputs.packing import Packing
+from alertferry.plugins.outputs.repeats import FIRST, with_first, without_repeats
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, Observation
+
     from alertferry.core.run import Run
 
 _KEY = "__alertferry_key"
+_CONTENT = "__alertferry_content"
 
 _MARK = "mapreduce.fileoutputcommitter.marksuccessfuljobs"
 """Whether Hadoop marks a folder as whole by an empty file, which some readers take for a parquet file."""
@@ -54,17 +58,18 @@ class Files(PacketOutput):
         """Write beside the target, add the receipt, rename."""
         from pyspark.sql import functions as F
 
-        folder = _Folder(run, self.path if urlsplit(self.path).scheme else resolved(self.path))
+        folder = _Folder(run, self.path if is_url(self.path) else resolved(self.path))
         folder.refuse_existing()
-        packed = packing.pack(self, alerts, run)
+        packed = packing.look_for_repeats(packing.pack(self, alerts, run), run)
         manifest = packing.manifest(run, alerts, packed, folder.target, datetime.now(UTC).isoformat())
-        rows = alerts.frame.select(packed.key.alias(_KEY), *packed.columns)
+        rows, left_out = _rows(alerts, packed)
         frame, seen = observed(rows, F.col(_KEY), F.lit(0))
         try:
             with run.timed("write"):
-                frame.drop(_KEY).write.option(_MARK, "false").parquet(folder.partial, compression="zstd")
+                plain = frame.drop(_KEY, FIRST).write.option(_MARK, "false")
+                plain.parquet(folder.partial, compression="zstd")
                 folder.tidy()
-            measured = packing.receipt(run, alerts, packed, Measures.of(seen))
+            measured = packing.receipt(run, alerts, packed, Measures.of(seen, *left_out))
             receipt = measured.model_copy(update={"bytes": folder.size()})
             complete = manifest.model_copy(update={"state": "complete", "receipt": receipt})
             folder.finish(complete.to_json())
@@ -72,6 +77,17 @@ class Files(PacketOutput):
             folder.drop()
             raise
         return Report(destination=folder.target, receipt=receipt)
+
+
+def _rows(alerts: Alerts, packed: Packing) -> tuple[DataFrame, tuple[Observation, ...]]:
+    """Return the packets' columns with their key, without repeats: equal are those that are equal as Avro."""
+    wanted = [packed.key.alias(_KEY), *packed.columns]
+    if packed.repeated is None:
+        return with_first(alerts.frame.select(*wanted), _KEY), ()
+    again = alerts.frame.where(packed.repeated).select(*wanted, packed.encoded().alias(_CONTENT))
+    once, left_out = without_repeats(again, _KEY, _CONTENT)
+    others = with_first(alerts.frame.where(~packed.repeated).select(*wanted), _KEY)
+    return others.union(once.drop(_CONTENT)), (left_out,)
 
 
 class _Folder:
