@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from alertferry.core import working_folder
 from alertferry.core.access import COMMAND_LINE, Access
@@ -17,6 +17,7 @@ from alertferry.core.job import Job
 from alertferry.core.jobs import JobRecord
 from alertferry.core.receipt import Receipt
 from alertferry.core.registry import default_registry
+from alertferry.core.safe_yaml import read_file
 from alertferry.core.settings import Settings, load_settings
 from alertferry.current import current_settings
 from alertferry.policy import file_for, lake_for, objections
@@ -34,12 +35,8 @@ POLL_SECONDS = 0.1
 
 
 def read_job(path: Path) -> Job:
-    """Read a job file. Raises `JobError` or `UsageError` naming what is wrong."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read the job file {path}: {error.strerror}") from None
-    return Job.from_yaml(content)
+    """Read a job file, ``-`` being standard input. Raises `JobError` or `UsageError` naming what is wrong."""
+    return Job.from_yaml(read_file(path))
 
 
 def problems_of(job: Job, access: Access = COMMAND_LINE) -> list[Problem]:
@@ -183,7 +180,7 @@ def _context(settings: Settings) -> Context:
     from alertferry.core.jobs.entry import Context
 
     lakes = {
-        survey: lake if urlsplit(lake).scheme else str(Path(lake).expanduser().resolve())
+        survey: lake if working_folder.is_url(lake) else str(Path(lake).expanduser().resolve())
         for survey, lake in settings.lakes.items()
     }
     here = working_folder.resolved("")
@@ -256,6 +253,13 @@ def estimate(job: Job, access: Access = COMMAND_LINE, *, say: Callable[[str], No
     from alertferry.estimates import ask_estimate
 
     return ask_estimate(_checked(job, access), load_settings(), say)
+
+
+def while_wanted(wanted: Callable[[], bool]) -> AbstractContextManager[None]:
+    """Give up estimates and previews asked for inside of a block as soon as ``wanted`` says no: `CancelledError`."""
+    from alertferry.estimates import while_wanted as giving_up
+
+    return giving_up(wanted)
 
 
 def warm_up() -> None:

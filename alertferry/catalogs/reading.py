@@ -34,11 +34,16 @@ def read_catalog(  # noqa: PLR0913
     pmdec: str | None = None,
     epoch: str | float | None = None,
     on_bad_rows: OnBadRows = "fail",
+    table: str | int | None = None,
+    format: str | None = None,  # noqa: A002
+    unit: str | None = None,
+    ra_unit: str | None = None,
+    dec_unit: str | None = None,
     max_rows: int = MAX_ROWS,
     max_bytes: int = MAX_BYTES,
     name: str | None = None,
 ) -> Catalog:
-    """Read a catalogue of sources: csv, tsv, Parquet, VOTable or FITS, also with gzip, told apart by content.
+    """Read a catalogue of sources: any of `FORMATS`, also with gzip, told apart by content.
 
     Parameters
     ----------
@@ -58,6 +63,13 @@ def read_catalog(  # noqa: PLR0913
         positions or its column.
     on_bad_rows
         ``fail``, or ``drop`` to leave out rows that cannot be used and report them.
+    table
+        Which table of a file with several: its name or its number, from 1.
+    format
+        One of `FORMATS` where the content does not tell it.
+    unit, ra_unit, dec_unit
+        Unit of both coordinates or of one (``deg``, ``hour``, ``rad``, ``arcmin``, ``arcsec``, ``mas``, ``uas``),
+        whatever the file says; ``unit: hour`` is of right ascension, declination then being in degrees.
     max_rows, max_bytes
         Limits of rows, and of bytes both as given and decompressed.
     name
@@ -68,7 +80,9 @@ def read_catalog(  # noqa: PLR0913
     UsageError
         The file cannot be used; the message says why and what to do.
     """
-    request = Request(ra, dec, id, radius, pmra, pmdec, epoch, tuple(columns), on_bad_rows, max_rows, max_bytes)
+    roles = (ra, dec, id, radius, pmra, pmdec, epoch)
+    told = (table, format, unit, ra_unit, dec_unit)
+    request = Request(*roles, tuple(columns), on_bad_rows, max_rows, max_bytes, 0, *told)
     title = _title(path, name)
     answer, report = _ask(path, title, request)
     if answer.table is None:
@@ -87,6 +101,11 @@ def preview_catalog(  # noqa: PLR0913
     pmra: str | None = None,
     pmdec: str | None = None,
     epoch: str | float | None = None,
+    table: str | int | None = None,
+    format: str | None = None,  # noqa: A002
+    unit: str | None = None,
+    ra_unit: str | None = None,
+    dec_unit: str | None = None,
     max_rows: int = MAX_ROWS,
     max_bytes: int = MAX_BYTES,
     name: str | None = None,
@@ -97,7 +116,9 @@ def preview_catalog(  # noqa: PLR0913
     even its columns can be read.
     """
     shown_rows = max(1, min(rows, _MAX_PREVIEW_ROWS))
-    request = Request(ra, dec, id, radius, pmra, pmdec, epoch, (), "drop", max_rows, max_bytes, shown_rows)
+    roles = (ra, dec, id, radius, pmra, pmdec, epoch)
+    told = (table, format, unit, ra_unit, dec_unit)
+    request = Request(*roles, (), "drop", max_rows, max_bytes, shown_rows, *told)
     title = _title(path, name)
     answer, report = _ask(path, title, request)
     return Preview(
@@ -130,6 +151,7 @@ def _common(report: Report) -> dict[str, Any]:
     return {
         "format": report.format,
         "used": dict(report.used),
+        "units": {role: (unit, why) for role, (unit, why) in report.units.items()},
         "bad_rows": tuple(report.bad_rows),
         "bad_row_count": report.bad_row_count,
         "warnings": tuple(report.warnings),

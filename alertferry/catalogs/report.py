@@ -19,6 +19,7 @@ class Report:
     guess: Guess = field(default_factory=Guess)
     used: Mapping[str, str] = field(default_factory=dict)
     guessed: Sequence[str] = ()
+    units: Mapping[str, Sequence[str]] = field(default_factory=dict)
     bad_rows: Sequence[BadRow] = ()
     bad_row_count: int = 0
     warnings: Sequence[str] = ()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from alertferry.consumer.schema_check import judge
 from alertferry.core.errors import DamagedError, UsageError
 
 if TYPE_CHECKING:
@@ -32,15 +32,9 @@ class UnsupportedSchemaError(UsageError):
 def parse_schema(schema_json: str | bytes) -> dict[str, Any]:
     """Read the schema of a topic, which is one record.
 
-    Raises `DamagedError` when the text is not an Avro record schema.
+    Raises `DamagedError` when the text is not an Avro record schema, or none that can be used.
     """
-    try:
-        schema = json.loads(schema_json)
-    except ValueError as error:
-        raise DamagedError(f"the topic's schema is not JSON: {error}") from None
-    if not isinstance(schema, dict) or schema.get("type") != "record":
-        raise DamagedError("the topic's schema is not an Avro record; ask who published the topic")
-    return schema
+    return judge(schema_json).schema
 
 
 def is_decimal(schema: Mapping[str, Any]) -> bool:
@@ -48,7 +42,9 @@ def is_decimal(schema: Mapping[str, Any]) -> bool:
     if schema.get("logicalType") != "decimal" or schema.get("type") not in ("bytes", "fixed"):
         return False
     precision, scale = schema.get("precision"), schema.get("scale", 0)
-    return isinstance(precision, int) and isinstance(scale, int) and 0 <= scale <= precision <= 76
+    if isinstance(precision, bool) or isinstance(scale, bool):
+        return False
+    return isinstance(precision, int) and isinstance(scale, int) and 0 <= scale <= precision <= 76 and precision > 0
 
 
 def storage_schema(schema: Avro) -> Avro:
@@ -131,8 +127,9 @@ class _Builder:
         kind = schema["type"]
         if isinstance(kind, (dict, list)):
             return self.type(kind, namespace)
-        if not self.storage and (kind, schema.get("logicalType")) in _LOGICAL:
-            return _logical(schema["logicalType"])
+        logical = schema.get("logicalType")
+        if not self.storage and isinstance(logical, str) and (kind, logical) in _LOGICAL:
+            return _logical(logical)
         compound: dict[str, Callable[[Avro, str], pa.DataType]] = {
             "record": self.record,
             "array": self.array,

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
-from urllib.parse import urlparse
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from alertferry.core.errors import Problem, UsageError
 from alertferry.core.file_option import LakeOption
 from alertferry.core.local_lake import local_path, night_files, united_schema
-from alertferry.core.nights import NightRange, as_list, expand, summarise
+from alertferry.core.nights import Interval, NightRange, as_list, bounds, check_count, expand, summarise
+from alertferry.core.problems import shown
 from alertferry.core.receipt import Nights
 from alertferry.core.steps import Alerts, Glance, Source
-from alertferry.core.working_folder import resolved
+from alertferry.core.working_folder import is_url, resolved
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -33,11 +33,12 @@ def _time_range(text: str) -> str:
     try:
         start, stop = datetime.fromisoformat(first.strip()), datetime.fromisoformat(last.strip())
     except ValueError:
-        raise ValueError(f"must be START..STOP in UTC, as 2026-01-01T03:00..2026-01-01T05:30, got {text!r}") from None
+        example = "2026-01-01T03:00..2026-01-01T05:30"
+        raise ValueError(f"must be START..STOP in UTC, as {example}, got {shown(text)}") from None
     if start.tzinfo or stop.tzinfo or not separator:
-        raise ValueError(f"times are UTC and carry no zone, got {text!r}")
+        raise ValueError(f"times are UTC and carry no zone, got {shown(text)}")
     if stop <= start:
-        raise ValueError(f"must end after it starts, got {text!r}")
+        raise ValueError(f"must end after it starts, got {shown(text)}")
     return f"{start.isoformat()}..{stop.isoformat()}"
 
 
@@ -61,11 +62,15 @@ class LakeSource(Source):
     def _asks_for_something(self) -> Self:
         if not self.nights and not self.times:
             raise ValueError("names no nights; give nights: [YYYY-MM-DD, FIRST..LAST] or times: [START..STOP]")
+        check_count(self._intervals())
         return self
 
     def requested(self) -> tuple[date, ...]:
         """Return the nights to look for: those named, or all that may hold the times asked for."""
-        return expand(self.nights) if self.nights else _nights_around(self.times)
+        return expand(f"{first}..{last}" for first, last in self._intervals())
+
+    def _intervals(self) -> list[Interval]:
+        return [bounds(text) for text in self.nights] if self.nights else [_around(text) for text in self.times]
 
     def location(self, settings: Settings) -> str:
         """Return the path or URL of the lake. Raises `UsageError` when none is known."""
@@ -78,7 +83,9 @@ class LakeSource(Source):
                 f"{self.lake!r} is a lake of the settings, and a folder here: write ./{self.lake} for that"
             )
         found = found or str(self.lake)
-        return found if urlparse(found).scheme else str(Path(resolved(found)).resolve())
+        if is_url(found):
+            return found
+        return os.path.realpath(resolved(found))  # not Path.resolve: of links in a circle, it says so by a RuntimeError
 
     def read(self, spark: SparkSession, nights: Sequence[date]) -> DataFrame:
         """Return the alerts of these nights, their schemas united."""
@@ -147,18 +154,15 @@ class LakeSource(Source):
 
 
 def _is_another_folder(name: str, lake: str) -> bool:
-    here = Path(resolved(name))
-    return here.is_dir() and (bool(urlparse(lake).scheme) or here.resolve() != Path(resolved(lake)).resolve())
+    here = resolved(name)
+    return os.path.isdir(here) and (is_url(lake) or os.path.realpath(here) != os.path.realpath(resolved(lake)))
 
 
-def _nights_around(times: Sequence[str]) -> tuple[date, ...]:
+def _around(text: str) -> Interval:
     """Return the nights whose folders may hold the times: a folder can hold the UTC date before or after it."""
-    nights: set[date] = set()
-    for text in times:
-        start, stop = (datetime.fromisoformat(part) for part in text.split(".."))
-        first, last = start.date() - timedelta(days=1), stop.date() + timedelta(days=1)
-        nights.update(expand([f"{first}..{last}"]))
-    return tuple(sorted(nights))
+    start, stop = (datetime.fromisoformat(part).date() for part in text.split(".."))
+    day = timedelta(days=1)
+    return max(start, date.min + day) - day, min(stop, date.max - day) + day
 
 
 def _bounds(text: str, scale: str) -> tuple[float, float]:

@@ -17,7 +17,10 @@ _NUMBER = re.compile(r"^(year|month|day)=(\d{1,4})$")
 
 def local_path(location: str) -> Path | None:
     """Return the folder of a lake on this machine; None for other filesystems. Raises `UsageError` if it is none."""
-    url = urlparse(location)
+    try:
+        url = urlparse(location)
+    except ValueError as error:
+        raise UsageError(f"the lake {location!r} is no address: {error}") from None
     if url.scheme not in ("", "file"):
         return None
     root = Path(unquote(url.path))

@@ -13,13 +13,13 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlparse, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from alertferry.core.errors import UsageError, did_you_mean
-from alertferry.core.working_folder import resolved
+from alertferry.core.working_folder import is_url, resolved
 
 SPARK_PACKAGES = (
     "org.apache.spark:spark-avro_2.13:4.0.0",
@@ -55,7 +55,7 @@ def _absolute(path: Path) -> Path:
 
 def _located(place: str) -> str:
     """Return a path as an absolute one, a URL as it is."""
-    return resolved(place) if place and not urlparse(place).scheme else place
+    return resolved(place) if place and not is_url(place) else place
 
 
 class Settings(BaseModel):
@@ -67,7 +67,8 @@ class Settings(BaseModel):
     ``sample_alerts`` is the largest sample of a night that estimates rest on; one of them may take
     ``estimate_seconds``, and their Spark process ends after ``estimate_idle_seconds`` without a question.
     ``tns_table`` is a file of objects of the Transient Name Server: columns ra, declination, type.
-    ``max_jobs_per_hour`` holds for each user who signs in to the dashboard.
+    ``max_nights`` is the largest number of nights of one job. A user who signs in to the dashboard may submit
+    ``max_jobs_per_hour``.
     Of the dashboard: ``max_upload_bytes`` of one file and ``max_user_upload_bytes`` of all files of a user,
     ``max_drafts`` and ``max_open_pages`` of a user, ``max_websocket_bytes`` of one message of a page, and
     ``max_sign_in_failures`` within a minute, for a user name from one address.
@@ -99,6 +100,7 @@ class Settings(BaseModel):
     estimate_seconds: float = Field(default=60, gt=0)
     estimate_idle_seconds: float = Field(default=900, gt=0)
     jobs_url: str | None = Field(default=None, repr=False)
+    max_nights: int = Field(default=7305, ge=1, le=36_525)
     max_running_jobs: int = Field(default=1, ge=1)
     max_upload_bytes: int = Field(default=100_000_000, ge=1)
     max_user_upload_bytes: int = Field(default=1024**3, ge=1)
@@ -211,6 +213,7 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
             "sample_alerts",
             "estimate_seconds",
             "estimate_idle_seconds",
+            "max_nights",
             "max_running_jobs",
             "max_upload_bytes",
             "max_user_upload_bytes",

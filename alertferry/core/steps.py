@@ -153,6 +153,9 @@ class Filter(Step, ABC):
     cost: ClassVar[int] = 0
     """0 for native Spark expressions; higher for joins and Python functions, which run after these."""
 
+    keeps_rows: ClassVar[bool] = False
+    """Whether `apply` is known to give one row at most for each alert: ids then need not be looked at behind it."""
+
     def problems(self, survey: Survey, schema: Struct) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
         """Yield what is wrong with this filter on alerts of this schema; needs no Spark."""
         return ()
@@ -179,6 +182,8 @@ class Filter(Step, ABC):
 
 class Predicate(Filter):
     """A filter that only decides, alert by alert."""
+
+    keeps_rows: ClassVar[bool] = True
 
     @property
     def effort(self) -> int:

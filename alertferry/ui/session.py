@@ -151,11 +151,17 @@ class Session:
         def go() -> None:
             if not wanted():
                 return
-            result, error = attempt(work)
+            with service.while_wanted(wanted):
+                result, error = attempt(work)
             if wanted():
                 self._schedule(partial(finish, result, error))
 
-        crew_of(key).do(go)
+        def drop() -> None:
+            self._schedule(
+                partial(finish, None, AlertferryError("too much is asked for at once; try again in a moment"))
+            )
+
+        crew_of(key).do(go, owner=self.owner, place=(id(self), key), dropped=drop)
 
     def soon(self, function: Callable[[], None]) -> None:
         """Do something as soon as the page is free: plots may be changed only then."""

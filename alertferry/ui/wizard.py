@@ -12,7 +12,7 @@ from alertferry.core.access import Access
 from alertferry.core.errors import AlertferryError
 from alertferry.core.job import Job
 from alertferry.ui import gauges, lakes
-from alertferry.ui.background import SPARK
+from alertferry.ui.background import ESTIMATES
 from alertferry.ui.components import ActionBar, Notice, Stepper
 from alertferry.ui.draft import Draft
 from alertferry.ui.gauges import Gauge
@@ -65,7 +65,7 @@ _WARM = lakes.Cache(WARM_SECONDS)
 
 def warm_up() -> None:
     """Start Spark for estimates, while the user still looks around, unless a page asked for that lately."""
-    _WARM.get("spark", lambda: SPARK.do(_start_spark))
+    _WARM.get("spark", lambda: ESTIMATES.do(_start_spark))
 
 
 def _start_spark() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import alertferry
@@ -11,6 +11,7 @@ from alertferry.core.content import PacketOutput
 from alertferry.core.encoder.column import avro_packets
 from alertferry.core.projection import project, quote
 from alertferry.core.receipt import Manifest, Receipt, StepCount, format_digest, schema_fingerprint
+from alertferry.plugins.outputs.repeats import repeated
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -45,6 +46,8 @@ class Packing:
     avro_schema: str
     codec: Codec = "lz4"
     """How to compress batches of packets."""
+    repeated: Column | None = None
+    """Condition that holds for all alerts whose id occurs more than once; None where none does."""
 
     @property
     def fingerprint(self) -> str:
@@ -68,6 +71,12 @@ def pack(output: PacketOutput, alerts: Alerts, run: Run) -> Packing:
     for field, item in zip(schema, contents, strict=True):
         field.nullable = field.nullable or item.root in alerts.survey.cutouts
     return Packing(contents, columns, key, schema, _avro_schema(run, schema.json()), _codec(alerts, contents))
+
+
+def look_for_repeats(packing: Packing, run: Run) -> Packing:
+    """Read the ids of the alerts, and return the packing with what they say."""
+    with run.timed("ids"):
+        return replace(packing, repeated=repeated(run.selection.rows))
 
 
 def _avro_schema(run: Run, schema: str) -> str:
@@ -112,12 +121,17 @@ def receipt(run: Run, alerts: Alerts, packing: Packing, measures: Measures, **mo
     """Return the receipt of what was written; ``more`` are further fields of it."""
     with run.timed("count_steps"):
         steps = run.selection.funnel(measures.selected)
+    if measures.repeats:
+        steps = (*steps, StepCount(name="repeats", alerts=measures.selected - measures.repeats))
     if measures.skipped:
         steps = (*steps, StepCount(name="oversize", alerts=measures.alerts))
     with run.timed("reports"):
         reports = run.selection.reports()
     return Receipt(
         alerts=measures.alerts,
+        distinct=measures.distinct,
+        repeats=measures.repeats,
+        null_ids=measures.null_ids,
         bytes=measures.bytes,
         digest=format_digest(measures.digest),
         schema_fingerprint=packing.fingerprint,
