@@ -8,7 +8,6 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alertferry.catalogs.angle_units import unit_of_name
 from alertferry.catalogs.display import shown
 from alertferry.catalogs.model import Column
 from alertferry.catalogs.source import Rows, cell_text, check_columns, rows_of, too_many_rows
@@ -109,7 +108,7 @@ def _unreadable(error: Exception) -> UsageError:
 def _column(field: pa.Field) -> Column:
     metadata = {key.decode("utf-8", "replace").lower(): value for key, value in (field.metadata or {}).items()}
     unit, ucd = (metadata.get(key, b"").decode("utf-8", "replace") for key in ("unit", "ucd"))
-    return Column(field.name, str(field.type), unit or unit_of_name(field.name), ucd)
+    return Column(field.name, str(field.type), unit, ucd)
 
 
 def _belongs(path: str, names: Sequence[str]) -> bool:

@@ -18,21 +18,26 @@ JobFile = Annotated[Path, typer.Argument(metavar="JOB.yml", help="The job file; 
 def check(job: JobFile, json: Json = False) -> None:  # noqa: ARG001 - read by its callback
     """Say everything that is wrong with a job file, without starting Spark."""
     from alertferry import service
+    from alertferry.core.check import Findings
 
     try:
-        problems = service.problems_of(service.read_job(job))
+        found = service.examine(service.read_job(job))
     except JobError as error:
-        problems = list(error.problems)
-    answer({"ok": not problems, "problems": [vars(problem) for problem in problems]})
-    if problems:
-        _list(problems)
-        raise typer.Exit(2)
-    say(f"{job}: no problem found")
-
-
-def _list(problems: list[Problem]) -> None:
-    for problem in problems:
+        found = Findings(list(error.problems))
+    lists = {name: [vars(item) for item in getattr(found, name)] for name in ("problems", "warnings")}
+    answer({"ok": not found.problems, **lists})
+    for problem in found.problems:
         note(str(problem))
+    for warning in found.warnings:
+        note(f"note: {warning}")
+    if found.problems:
+        raise typer.Exit(2)
+    file = "standard input" if str(job) == "-" else job
+    say(f"{file}: no problem found{_but(len(found.warnings))}")
+
+
+def _but(notes: int) -> str:
+    return f", but {notes} note{'s' * (notes != 1)}" if notes else ""
 
 
 def render(job: JobFile) -> None:
@@ -143,6 +148,8 @@ class _Follower:
                 waiting = f"waiting for {ahead} other job{'s' * (ahead != 1)}"
                 self._bar.update(self._task, description=waiting if ahead else "starting Spark")
                 note(waiting) if ahead else None
+            case "note":
+                note(f"note: {Problem(event['path'], event['message'])}")
             case "step":
                 count = "" if event["alerts"] is None else f"{event['alerts']:,} alerts in the nights asked for"
                 self._bar.update(self._task, description=event["name"], counts=count)

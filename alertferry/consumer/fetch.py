@@ -203,7 +203,7 @@ class _Run:
         if self.order.dump_schemas:
             from alertferry.consumer.dump import dump_schemas
 
-            dump_schemas(self.order.topic, self.task.recipe, self.folder.path)
+            dump_schemas(self.order.topic, self.task.recipe, self.folder.records)
         pacing = Pacing(self.order.limits, self.order.follow)
         while True:
             outlook = self._look(pacing)

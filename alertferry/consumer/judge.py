@@ -106,7 +106,7 @@ def _remarks(folder: Folder) -> str:
 def _bad(folder: Folder) -> str:
     return (
         f"{count_text(folder.bad, 'message')} cannot be read and {'is' if folder.bad == 1 else 'are'} kept in "
-        f"{folder.path / BAD_FOLDER}, with the reasons: send them to whoever runs the broker's jobs"
+        f"{folder.records / BAD_FOLDER}, with the reasons: send them to whoever runs the broker's jobs"
     )
 
 

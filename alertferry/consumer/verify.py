@@ -74,6 +74,7 @@ def verify(folder: str | Path, settings: Settings | None = None) -> Verification
     broker. Raises `UsageError` for folders that neither `consume` nor a files job wrote.
     """
     from alertferry.consumer.folder import Label
+    from alertferry.consumer.layout import records_folder
 
     path = Path(folder)
     if not path.is_dir():
@@ -81,11 +82,12 @@ def verify(folder: str | Path, settings: Settings | None = None) -> Verification
     label = Label.read(path)
     if label is not None:
         return _verify_consumed(path, label, settings)
-    if (path / RECEIPT_FILE).is_file():
+    if (records_folder(path) / RECEIPT_FILE).is_file():
         return _verify_written(path)
     raise UsageError(
-        f"{path} has neither _job.json nor {RECEIPT_FILE}, so there is nothing to compare its files with; name a "
-        "folder that `alertferry consume` or a files job wrote"
+        f"{path} has no receipt: there is neither {records_folder(path)} nor a {RECEIPT_FILE} in it, so there is "
+        "nothing to compare its files with; name a folder that `alertferry consume` or a files job wrote (one that was "
+        "moved or copied needs the folder of its records beside it)"
     )
 
 
@@ -175,7 +177,7 @@ def _unexplained(found: int, receipt: Receipt | None, duplicates: int) -> str:
 def _verify_consumed(folder: Path, label: Label, settings: Settings | None) -> Verification:
     """Check every file against its commit record, and their sum against the receipt."""
     from alertferry.consumer.commits import Commit, read_commits, total_digest
-    from alertferry.consumer.layout import BAD_FOLDER, data_files
+    from alertferry.consumer.layout import BAD_FOLDER, data_files, records_folder
     from alertferry.consumer.shards import marked
 
     held = marked(folder)
@@ -184,11 +186,12 @@ def _verify_consumed(folder: Path, label: Label, settings: Settings | None) -> V
     findings = _Findings(folder, label.receipt, problems=differing, shard=held[0] if len(held) == 1 else None)
     findings.id_of_whole = None if label.select else label.alert_id
     commits: list[Commit] = []
-    for item in read_commits(folder):
+    records = records_folder(folder)
+    for item in read_commits(records):
         if isinstance(item, Commit):
             commits.append(item)
         else:
-            findings.problems.append(f"{item.relative_to(folder)}: the commit record cannot be read")
+            findings.problems.append(f"{item.relative_to(records)}: the commit record cannot be read")
     for commit in commits:
         _check_commit(findings, commit, label)
     named = {file.name for commit in commits for file in commit.files}
@@ -356,11 +359,12 @@ def _spans(covered: Coverage) -> list[Span]:
 def _verify_written(folder: Path) -> Verification:
     """Check the parquet files of a files job, which has no commit records: every page, all ids, the receipt."""
     from alertferry.consumer.evidence import inspect
-    from alertferry.consumer.layout import data_files
+    from alertferry.consumer.layout import data_files, records_folder
 
-    manifest = Manifest.from_json((folder / RECEIPT_FILE).read_bytes())
+    kept = records_folder(folder) / RECEIPT_FILE
+    manifest = Manifest.from_json(kept.read_bytes())
     if manifest is None:
-        raise UsageError(f"{folder / RECEIPT_FILE} is not a receipt; it was changed, or another program wrote it")
+        raise UsageError(f"{kept} is not a receipt; it was changed, or another program wrote it")
     findings = _Findings(folder, manifest.receipt, id_of_whole=manifest.alert_id)
     if manifest.receipt is None:
         findings.problems.append(f"{RECEIPT_FILE}: the job is not complete, it is {manifest.state}")

@@ -1,7 +1,8 @@
 """The two records that make delivery provable: the manifest of a job and the receipt of its result.
 
 Both travel as JSON in the values of the companion topic ``<topic>_schema`` (keys hold the Avro schema) and,
-for files, in ``_receipt.json``. This module imports neither Spark nor plugins: the consumer uses it too.
+for files, in ``_receipt.json`` among their records. This module imports neither Spark nor plugins: the consumer uses
+it too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ DIGEST_SEED = 42
 
 SCHEMA_SUFFIX = "_schema"
 RECEIPT_FILE = "_receipt.json"
+
+RECORDS_SUFFIX = ".records"
+"""The records of the delivery folder ``alerts`` are beside it, in ``_alerts.records``."""
+
 MANIFEST_FORMAT = 1
 
 
@@ -34,16 +39,26 @@ class StepCount(_Record):
     alerts: int
 
 
+class Conversion(_Record):
+    """A field (dotted) that some nights store as one type and the job read as another that holds the same values."""
+
+    field: str
+    stored: str
+    read: str
+    nights: tuple[str, ...] = ()
+
+
 class Nights(_Record):
     """Which nights of the request the lake held, and which fields some of them lacked.
 
     ``lacking`` maps a night (``YYYY-MM-DD``) to the dotted fields that other nights have and it has not;
-    these are null in its alerts.
+    these are null in its alerts. ``converted`` are the fields that were read as another type than they have.
     """
 
     found: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     lacking: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    converted: tuple[Conversion, ...] = ()
 
 
 class AlertsPerSource(_Record):

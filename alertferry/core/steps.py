@@ -70,6 +70,7 @@ class Alerts:
     ``added`` names the root columns that filters added (``xmatch``); ``nights`` is what the source found;
     ``count`` is the number of alerts where it is known without reading them. ``root_bytes`` maps a root column to
     its uncompressed bytes an alert in the lake, ``stored_bytes`` to those that it takes there when compressed.
+    ``unchanged`` raises `AlertferryError` when what they are read from is no longer what it was when they were found.
     """
 
     frame: DataFrame
@@ -79,6 +80,7 @@ class Alerts:
     root_bytes: Mapping[str, float] = field(default_factory=dict)
     added: tuple[str, ...] = ()
     stored_bytes: Mapping[str, float] = field(default_factory=dict)
+    unchanged: Callable[[], None] | None = None
 
     @cached_property
     def schema(self) -> Struct:
@@ -142,6 +144,10 @@ class Source(Step, ABC):
         """Look at the data without Spark, where that is cheap; None where it is not."""
         return None
 
+    def warnings(self, glance: Glance | None) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
+        """Yield what may be asked for but is surely not meant, given what `glance` saw; needs no Spark."""
+        return ()
+
 
 class Filter(Step, ABC):
     """A selection of alerts."""
@@ -154,6 +160,10 @@ class Filter(Step, ABC):
 
     def problems(self, survey: Survey, schema: Struct) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
         """Yield what is wrong with this filter on alerts of this schema; needs no Spark."""
+        return ()
+
+    def warnings(self, survey: Survey, schema: Struct) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
+        """Yield what may be asked for but is surely not meant; needs no Spark, and is asked only without `problems`."""
         return ()
 
     @abstractmethod
@@ -228,6 +238,10 @@ class Output(Step, ABC):
 
     def problems(self, survey: Survey, schema: Struct, added: Sequence[str]) -> Iterable[Problem]:  # noqa: ARG002
         """Yield what is wrong with this output for alerts of this schema; needs no Spark."""
+        return ()
+
+    def warnings(self, survey: Survey, schema: Struct, added: Sequence[str]) -> Iterable[Problem]:  # noqa: ARG002
+        """Yield what may be asked for but is surely not meant; needs no Spark, and is asked only without `problems`."""
         return ()
 
     @abstractmethod

@@ -73,6 +73,12 @@ class Derived:
         return str(called(self.unavailable)()) if self.unavailable else ""
 
 
+def with_partitions(schema: Struct) -> Struct:
+    """Return a schema with the columns of the night, which lakes keep in the names of folders."""
+    extra = tuple(Field(name, Primitive("int")) for name in PARTITION_COLUMNS if not schema.get(name))
+    return Struct(schema.fields + extra)
+
+
 def called(name: str) -> Callable[..., Any]:
     """Return the function that ``module:function`` names."""
     module, _, function = name.partition(":")

@@ -95,7 +95,7 @@ class Answerer:
             records=tuple(found),
             avro_schema=packing.avro_schema,
             seconds=round(time.monotonic() - started, 3),
-            notes=tuple(_absent(view)),
+            notes=(*_warnings(look), *_absent(view)),
             doctor=doctor,
         )
 
@@ -228,6 +228,7 @@ def _records(look: Look, rows: int) -> list[dict[str, Any]]:
 
 
 def _notes(view: View, look: Look, total: Interval, measured: bool) -> Iterator[str]:
+    yield from _warnings(look)
     yield from _absent(view)
     if not look.exact:
         yield from _sampled(view, look, total)
@@ -235,6 +236,10 @@ def _notes(view: View, look: Look, total: Interval, measured: bool) -> Iterator[
         yield "no packet of these alerts could be measured; bytes are guessed from the sizes of the lake's columns"
     if measured and view.job.output.kind == "files":
         yield "bytes are those of parquet files, measured on some hundred packets"
+
+
+def _warnings(look: Look) -> Iterator[str]:
+    return map(str, look.plan.run.warnings)
 
 
 def _sampled(view: View, look: Look, total: Interval) -> Iterator[str]:

@@ -153,6 +153,7 @@ def plan(spark: SparkSession, job: Job, alerts: Alerts, nights: Mapping[date, in
     problems = list(below("output", job.output.problems(final.survey, final.schema, final.added)))
     if problems:
         raise JobError(problems)
+    run.warn("output", job.output.warnings(final.survey, final.schema, final.added))
     return Plan(job, run, final, nights if nights and not getattr(job.source, "times", ()) else {})
 
 

@@ -124,9 +124,10 @@ def manifest(run: Run, alerts: Alerts, packing: Packing, destination: str, creat
 
 
 def receipt(run: Run, alerts: Alerts, packing: Packing, measures: Measures, **more: Any) -> Receipt:
-    """Return the receipt of what was written; ``more`` are further fields of it."""
+    """Return the receipt of what was written; ``more`` are further fields of it. Raises as `Run.prove`."""
     with run.timed("count_steps"):
         steps = run.selection.funnel(measures.selected)
+    run.prove(steps)
     if measures.repeats:
         steps = (*steps, StepCount(name="repeats", alerts=measures.selected - measures.repeats))
     if measures.skipped:
