@@ -29,6 +29,7 @@ import alertferry
 from alertferry.catalogs.display import shown
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.locks import try_lock
+from alertferry.core.passed_environment import passed_environment
 from alertferry.core.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _start(files: tuple[int, ...], log: IO[bytes]) -> subprocess.Popen[bytes]:
 
 def environment() -> dict[str, str]:
     """Return an environment without secrets and with few threads, each of which would claim memory."""
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    kept = {name: value for name, value in passed_environment().items() if name in _KEPT_VARIABLES}
     packages = [*(entry for entry in sys.path if entry), str(Path(alertferry.__file__).parent.parent)]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_IO_THREADS"), "2")
     kept |= {"HOME": "/nonexistent", "MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system", **threads}

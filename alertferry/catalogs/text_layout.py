@@ -169,13 +169,13 @@ def _sniff(lines: Sequence[str]) -> str:
 
 def _title(lines: Sequence[str]) -> int:
     """Return 1 when the first line is a title: one field, while all others are rows below a header of several."""
-    if len(lines) < 3:
+    delimiters = ("\t", ",", ";", "|")
+    if len(lines) < 3 or any(len(fields) > 1 for item in delimiters for fields in _split_all(lines[:1], item)):
         return 0
-    for delimiter in ("\t", ",", ";", "|"):
-        counts = [len(fields) for fields in _split_all(lines, delimiter)]
-        header = split(lines[1], delimiter)
-        if counts[0] == 1 < counts[1] and len(set(counts[1:])) == 1:
-            return 0 if any(_DATA.fullmatch(field.strip()) for field in header) else 1
+    for delimiter in delimiters:
+        counts = [len(fields) for fields in _split_all(lines[1:], delimiter)]
+        if counts[0] > 1 and len(set(counts)) == 1:
+            return int(not any(_DATA.fullmatch(field.strip()) for field in split(lines[1], delimiter)))
     return 0
 
 

@@ -32,7 +32,8 @@ def check(job: JobFile, json: Json = False) -> None:  # noqa: ARG001 - read by i
         note(f"note: {warning}")
     if found.problems:
         raise typer.Exit(2)
-    say(f"{job}: no problem found{_but(len(found.warnings))}")
+    file = "standard input" if str(job) == "-" else job
+    say(f"{file}: no problem found{_but(len(found.warnings))}")
 
 
 def _but(notes: int) -> str:

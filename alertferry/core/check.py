@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from alertferry.core.errors import DamagedError, Problem, UsageError, below
+from alertferry.core.access import COMMAND_LINE, Access
+from alertferry.core.errors import DamagedError, JobError, Problem, UsageError, below
 from alertferry.core.job import Job
 from alertferry.core.registry import Registry
-from alertferry.core.schema import Field, Primitive, Struct
+from alertferry.core.safe_yaml import MAX_BYTES
+from alertferry.core.schema import Struct
 from alertferry.core.settings import Settings
-from alertferry.core.survey import PARTITION_COLUMNS
+from alertferry.core.steps import Filter, Output
+from alertferry.core.survey import with_partitions
 
 
 @dataclass(frozen=True)
@@ -23,16 +28,19 @@ class Findings:
     warnings: list[Problem] = field(default_factory=list)
 
 
-def check_job(job: Job, registry: Registry, settings: Settings) -> list[Problem]:
+def check_job(job: Job, registry: Registry, settings: Settings, access: Access = COMMAND_LINE) -> list[Problem]:
     """Return the problems that `examine_job` finds."""
-    return examine_job(job, registry, settings).problems
+    return examine_job(job, registry, settings, access).problems
 
 
-def examine_job(job: Job, registry: Registry, settings: Settings) -> Findings:
+def examine_job(job: Job, registry: Registry, settings: Settings, access: Access = COMMAND_LINE) -> Findings:
     """Return every problem of a well-formed job (nights, fields, conditions, what the site objects to), and warnings.
 
     Fields are looked up in the lake where it is on this machine, else in the survey's documentation.
     """
+    excess = list(_excess(job, settings))
+    if excess:
+        return Findings(excess)  # nothing that costs time for each night, or for each step, is looked at
     found, glance = Findings(), None
     try:
         glance = job.source.glance(settings)
@@ -40,26 +48,46 @@ def examine_job(job: Job, registry: Registry, settings: Settings) -> Findings:
     except (UsageError, DamagedError) as error:
         found.problems.append(Problem("source", str(error)))
     schema = glance.schema if glance and glance.schema else job.source.survey.documented
-    _look_at_steps(job, _with_partitions(schema), found)
-    found.problems.extend(registry.check_job(job))
+    _look_at_steps(job, with_partitions(schema), found)
+    found.problems.extend(registry.check_job(job, access))
     return found
 
 
-def _with_partitions(schema: Struct) -> Struct:
-    extra = tuple(Field(name, Primitive("int")) for name in PARTITION_COLUMNS if not schema.get(name))
-    return Struct(schema.fields + extra)
+def _excess(job: Job, settings: Settings) -> Iterator[Problem]:
+    """Yield what of a job is more than its file, or the site, allows."""
+    nights = len(job.source.requested())
+    if nights > settings.max_nights:
+        most = f"at most {settings.max_nights:,} are allowed here (ALERTFERRY_MAX_NIGHTS)"
+        yield Problem("source", f"asks for {nights:,} nights; {most}, so ask for fewer at a time")
+    size = len(job.to_yaml().encode())
+    if size > MAX_BYTES:
+        yield Problem("", f"the job file would have {size:,} bytes; at most {MAX_BYTES:,} are read: shorten its lists")
 
 
 def _look_at_steps(job: Job, schema: Struct, found: Findings) -> None:
     survey, added = job.source.survey, list[str]()
     for index, step in enumerate(job.filters):
         schema = survey.with_derived(schema, step.mentions)
-        problems = list(below(f"filters[{index}]", step.problems(survey, schema)))
-        found.problems.extend(problems)
-        found.warnings.extend([] if problems else below(f"filters[{index}]", step.warnings(survey, schema)))
+        _look_at_step(step, f"filters[{index}]", found, survey, schema)
         schema = Struct(schema.fields + step.adds())
         added += [field.name for field in step.adds()]
     schema = survey.with_derived(schema, job.output.mentions)
-    problems = list(below("output", job.output.problems(survey, schema, added)))
+    _look_at_step(job.output, "output", found, survey, schema, added)
+
+
+def _look_at_step(step: Filter | Output, place: str, found: Findings, *about: Any) -> None:
+    """Add what a step says of itself: its problems, or else its warnings."""
+    problems = list(below(place, _said(step.problems, *about)))
     found.problems.extend(problems)
-    found.warnings.extend([] if problems else below("output", job.output.warnings(survey, schema, added)))
+    if not problems:
+        found.warnings.extend(below(place, step.warnings(*about)))
+
+
+def _said(problems: Callable[..., Iterable[Problem]], *about: Any) -> list[Problem]:
+    """Return what a step says of itself; an error that it raises instead counts as its one problem."""
+    try:
+        return list(problems(*about))
+    except JobError as error:
+        return list(error.problems)
+    except (UsageError, DamagedError) as error:
+        return [Problem("", str(error))]

@@ -14,6 +14,7 @@ from typing import Any
 import pluggy
 
 from alertferry.core import hooks
+from alertferry.core.access import COMMAND_LINE, Access
 from alertferry.core.errors import AlertferryError, Problem, UsageError, did_you_mean
 from alertferry.core.steps import Filter, Launcher, Output, Source, Step
 
@@ -93,9 +94,10 @@ class Registry:
                     return entry
         raise UsageError(f"{cls.__module__}.{cls.__qualname__} is not registered by any plugin")
 
-    def check_job(self, job: Any) -> list[Problem]:
+    def check_job(self, job: Any, context: Access = COMMAND_LINE) -> list[Problem]:
         """Return what the sites' policies object to."""
-        return [problem for answer in self.manager.hook.check_job(job=job) for problem in answer or ()]
+        answers = self.manager.hook.check_job(job=job, context=context)
+        return [problem for answer in answers for problem in answer or ()]
 
 
 @cache

@@ -70,6 +70,7 @@ class Alerts:
     ``added`` names the root columns that filters added (``xmatch``); ``nights`` is what the source found;
     ``count`` is the number of alerts where it is known without reading them. ``root_bytes`` maps a root column to
     its uncompressed bytes an alert in the lake, ``stored_bytes`` to those that it takes there when compressed.
+    ``unchanged`` raises `AlertferryError` when what they are read from is no longer what it was when they were found.
     """
 
     frame: DataFrame
@@ -79,6 +80,7 @@ class Alerts:
     root_bytes: Mapping[str, float] = field(default_factory=dict)
     added: tuple[str, ...] = ()
     stored_bytes: Mapping[str, float] = field(default_factory=dict)
+    unchanged: Callable[[], None] | None = None
 
     @cached_property
     def schema(self) -> Struct:
@@ -153,6 +155,9 @@ class Filter(Step, ABC):
     cost: ClassVar[int] = 0
     """0 for native Spark expressions; higher for joins and Python functions, which run after these."""
 
+    keeps_rows: ClassVar[bool] = False
+    """Whether `apply` is known to give one row at most for each alert: ids then need not be looked at behind it."""
+
     def problems(self, survey: Survey, schema: Struct) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
         """Yield what is wrong with this filter on alerts of this schema; needs no Spark."""
         return ()
@@ -179,6 +184,8 @@ class Filter(Step, ABC):
 
 class Predicate(Filter):
     """A filter that only decides, alert by alert."""
+
+    keeps_rows: ClassVar[bool] = True
 
     @property
     def effort(self) -> int:

@@ -164,8 +164,7 @@ def page(site: Site) -> Any:
 
 def _page(site: Site) -> Any:
     document = pn.state.curdoc
-    owner = str(pn.state.user) if site.signed_in else None
-    session = Session(owner, site, partial(_in_page, document))
+    session = Session(_owner(site), site, partial(_in_page, document))
     app = App(session, pn.state.location)
     # Panel keeps the settings of a page for as long as they keep the page: they must not hold it
     pn.config.exception_handler = partial(_failed, weakref.ref(app))
@@ -178,6 +177,16 @@ def _page(site: Site) -> Any:
 
     pn.state.onload(begin)
     return app.page
+
+
+def _owner(site: Site) -> str | None:
+    """Return whose page this is: as the signed cookie said when the page was asked for."""
+    if site.identity is None:
+        return None
+    found = site.identity.of(pn.state.cookies)
+    if found is None:
+        raise PermissionError("nobody has signed in to this page")
+    return found.owner
 
 
 def _failed(page_of: weakref.ref[App], error: Exception) -> None:

@@ -41,6 +41,24 @@ def join_avro(files: Sequence[Path], target: Path) -> None:
         writer.flush()
 
 
+def read_row(path: Path, columns: list[str], row: int) -> dict[str, Any]:
+    """Return columns of one row of a parquet file, without reading the rest; nothing beyond its end."""
+    import pyarrow.parquet as pq
+
+    file, before = pq.ParquetFile(path), 0
+    for group in range(file.num_row_groups):
+        rows = file.metadata.row_group(group).num_rows
+        if row < before + rows:
+            at = row - before
+            for batch in file.iter_batches(batch_size=16, row_groups=[group], columns=columns):
+                if at < batch.num_rows:
+                    alert: dict[str, Any] = batch.slice(at, 1).to_pylist()[0]
+                    return alert
+                at -= batch.num_rows
+        before += rows
+    return {}
+
+
 def flat_batches(path: Path) -> Iterator[pa.RecordBatch]:
     """Yield a parquet file's rows with structs spread into columns with dotted names.
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from alertferry import service
+from alertferry.core.access import Access
 from alertferry.core.errors import AlertferryError
 from alertferry.core.job import Job
 from alertferry.ui import gauges, lakes
-from alertferry.ui.background import SPARK
+from alertferry.ui.background import ESTIMATES
 from alertferry.ui.components import ActionBar, Notice, Stepper
 from alertferry.ui.draft import Draft
 from alertferry.ui.gauges import Gauge
@@ -56,7 +57,7 @@ LOG_BYTES = 50_000
 """How much of the end of a log is shown while the job runs; all that is kept, once it is over."""
 
 _KEPT_ESTIMATES = 500
-_ESTIMATES: OrderedDict[str, Any] = OrderedDict()
+_ESTIMATES: OrderedDict[tuple[str, Access], Any] = OrderedDict()
 
 
 _WARM = lakes.Cache(WARM_SECONDS)
@@ -64,7 +65,7 @@ _WARM = lakes.Cache(WARM_SECONDS)
 
 def warm_up() -> None:
     """Start Spark for estimates, while the user still looks around, unless a page asked for that lately."""
-    _WARM.get("spark", lambda: SPARK.do(_start_spark))
+    _WARM.get("spark", lambda: ESTIMATES.do(_start_spark))
 
 
 def _start_spark() -> None:
@@ -73,15 +74,15 @@ def _start_spark() -> None:
         attempt(service.warm_up)  # what is wrong with Spark, an estimate will tell
 
 
-def estimate(job: Job) -> Any:
-    """Return the estimate of a job; the newest are kept for all sessions."""
-    key = job.hash
-    if key not in _ESTIMATES:
-        found = service.estimate(job)
-        _ESTIMATES[key] = found
+def estimate(job: Job, access: Access) -> Any:
+    """Return the estimate of a job; the newest are kept for all pages of a user."""
+    key = (job.hash, access)
+    found = _ESTIMATES.get(key)
+    if found is None:
+        found = _ESTIMATES[key] = service.estimate(job, access)
         while len(_ESTIMATES) > _KEPT_ESTIMATES:
             _ESTIMATES.popitem(last=False)
-    return _ESTIMATES[key]
+    return found
 
 
 class Wizard:
@@ -168,9 +169,11 @@ class Wizard:
         self._show_bar()
 
     def _ask_estimate(self, job: Job) -> None:
+        access = self.session.access
+
         def work() -> Any:
             time.sleep(ESTIMATE_PAUSE_SECONDS)
-            return estimate(job) if self._asked == job.hash else None
+            return estimate(job, access) if self._asked == job.hash else None
 
         self._asked = job.hash
         self.session.later("estimate", work, self._estimated)
@@ -234,24 +237,18 @@ class Wizard:
             self._submit() if step == "review" else self.go(NAMES[min(NAMES.index(step) + 1, len(NAMES) - 1)])
 
     def _submit(self) -> None:
-        """Submit the very job that is shown."""
-        job, owner, session = job_or_none(self.session.draft), self.session.owner, self.session
+        """Submit the very job that is shown: the service checks what it is given, whatever the page shows by then."""
+        job, access, session = job_or_none(self.session.draft), self.session.access, self.session
         if job is None or session.problems:
             return
         self.bar.param.update(next_disabled=True, next="Submitting …")
 
-        def work() -> Any:
-            foreign = session.check()
-            return service.submit(job, owner=owner) if not foreign else None
-
-        session.later("submit", work, self._submitted)
+        session.later("submit", lambda: service.submit(job, access), self._submitted)
 
     def _submitted(self, record: Any, error: AlertferryError | None) -> None:
-        if error is not None or record is None:
+        if error is not None:
             self._show_bar()
-            lines = (
-                [str(problem) for problem in general(error)] if error else [item.text for item in self.session.problems]
-            )
+            lines = [str(problem) for problem in general(error)]
             self.notice.param.update(visible=True, tone="error", title="The job was not submitted", lines=lines)
             return
         self.open_job(record)

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, StrictInt, StrictStr, field_validato
 
 from alertferry.catalogs.angle_units import given_unit
 from alertferry.core.errors import JobError, Problem, UsageError
+from alertferry.core.file_option import FileOption
 from alertferry.core.hooks import hookimpl
 from alertferry.core.projection import quote
 from alertferry.core.schema import Array, Primitive, Struct, from_arrow
@@ -42,8 +43,9 @@ class Crossmatch(Filter):
 
     kind: ClassVar[str] = "crossmatch"
     cost: ClassVar[int] = 10
+    keeps_rows: ClassVar[bool] = True
 
-    catalog: Annotated[str, Field(min_length=1)]
+    catalog: FileOption
     """File of sources: csv, tsv, ECSV, MRT, IPAC, SIMBAD's lists, Parquet, VOTable or FITS, also with gzip."""
 
     table: StrictStr | StrictInt | None = None

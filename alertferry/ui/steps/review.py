@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
+from functools import partial
 from typing import Any
 
 import panel_material_ui as pmui
 
 from alertferry import service
-from alertferry.core.errors import AlertferryError
-from alertferry.core.job import Job
+from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.job import MAX_NAME, Job
 from alertferry.core.safe_yaml import dump_mapping
 from alertferry.ui import uploads
 from alertferry.ui.components import CodeBlock, DataTable, Funnel, Notice, Segments, Upload
@@ -72,7 +73,7 @@ class ReviewStep:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.name = pmui.TextInput(
-            size="small", label="Name of the job (optional)", max_length=80, sizing_mode="stretch_width", margin=0
+            size="small", label="Name of the job (optional)", max_length=MAX_NAME, sizing_mode="stretch_width", margin=0
         )
         self.name.param.watch(lambda event: session.update(with_name(session.draft, event.new or "")), "value")
         forms = [{"value": value, "label": label} for label, value in FORMS.items()]
@@ -182,7 +183,8 @@ class ReviewStep:
             self.preview.empty = self.funnel.empty = "This dashboard gives no estimates and previews."
             return
         self.preview.param.update(rows=[], columns=[], empty="Fetching ten alerts …")
-        self.session.later("preview", lambda: service.preview(job, 10), self._previewed_as)
+        access = self.session.access
+        self.session.later("preview", lambda: service.preview(job, 10, access), self._previewed_as)
 
     def _previewed_as(self, found: Any, error: AlertferryError | None) -> None:
         if error is not None:
@@ -197,19 +199,33 @@ class ReviewStep:
         found = uploads.find(str(message.get("file")), self.session.owner)
         if found is None:
             return
-        try:
-            draft, unmapped = draft_from_file((uploads.folder() / found.path).read_bytes())
-        except AlertferryError as error:
+        # reading YAML takes long for its size
+        self.session.later("open", lambda: _draft_in(found), partial(self._read, found.name))
+
+    def _read(self, name: str, result: Any, error: AlertferryError | None) -> None:
+        if error is not None:
             lines = [str(problem) for problem in general(error)]
-            self.imported.param.update(visible=True, tone="error", title=f"{found.name} is not a job", lines=lines)
+            self.imported.param.update(visible=True, tone="error", title=f"{name} is not a job", lines=lines)
             return
+        draft, unmapped = result
         tone = "warning" if unmapped else "success"
-        self.imported.param.update(visible=True, tone=tone, title=f"{found.name} is open", lines=list(unmapped))
+        self.imported.param.update(visible=True, tone=tone, title=f"{name} is open", lines=list(unmapped))
         self.session.update(draft)
 
 
+def _draft_in(upload: uploads.Upload) -> tuple[Draft, tuple[str, ...]]:
+    if upload.bytes > MAX_JOB_BYTES:
+        raise UsageError(f"it has {upload.bytes:,} bytes; a job file has at most {MAX_JOB_BYTES:,}")
+    return draft_from_file(upload.file.read_bytes())
+
+
 def _facts(line: Any) -> str:
-    return "; ".join(f"{f.path}: {_short(f.min)} to {_short(f.max)}, {f.null_share:.0%} null" for f in line.fields)
+    return "; ".join(map(_fact, line.fields))
+
+
+def _fact(fact: Any) -> str:
+    nan = f", {fact.nan_share:.0%} NaN" if fact.nan_share else ""
+    return f"{fact.path}: {_short(fact.min)} to {_short(fact.max)}, {fact.null_share:.0%} null{nan}"
 
 
 def _short(value: Any) -> str:
