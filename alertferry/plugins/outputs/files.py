@@ -12,7 +12,7 @@ from pydantic import Field
 from alertferry.core.content import PacketOutput
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.hooks import hookimpl
-from alertferry.core.pandas_types import with_pandas_types
+from alertferry.core.pandas_types import pandas_metadata
 from alertferry.core.receipt import RECEIPT_FILE, RECORDS_SUFFIX
 from alertferry.core.steps import Alerts, Output, Report
 from alertferry.core.working_folder import is_url, resolved
@@ -173,11 +173,12 @@ def columns_only(footer: bytes) -> bytes:
     import pyarrow.parquet as pq
 
     known = pq.read_metadata(pa.BufferReader(_PARQUET + footer + _PARQUET))
-    schema = with_pandas_types(known.schema.to_arrow_schema().remove_metadata())
+    schema = known.schema.to_arrow_schema().remove_metadata()
     columns = (known.schema.column(index) for index in range(known.num_columns))
     sink = pa.BufferOutputStream()
     old_times = any(column.physical_type == "INT96" for column in columns)
-    pq.write_table(schema.empty_table(), sink, use_deprecated_int96_timestamps=old_times)
+    with pq.ParquetWriter(sink, schema, store_schema=False, use_deprecated_int96_timestamps=old_times) as writer:
+        writer.add_key_value_metadata(pandas_metadata(schema))
     return bytes(sink.getvalue())
 
 
