@@ -48,8 +48,11 @@ def by_dask(folder):
 
 def by_nested_pandas(folder):
     import nested_pandas
+    import pyarrow as pa
 
-    return nested_pandas.read_parquet(folder).to_dict("records")
+    frame = nested_pandas.read_parquet(folder)
+    columns = {name: pa.array(frame[name]).to_pylist() for name in frame}  # as it holds them: it prints floats
+    return [{name: values[row] for name, values in columns.items()} for row in range(len(frame))]
 
 
 def by_fastparquet(folder):
