@@ -1,6 +1,5 @@
 """Lakes that hold alerts twice: every packet is delivered once, and receipt, `verify` and files say the same."""
 
-
 import fastavro
 import pyarrow.parquet as pq
 import pytest
