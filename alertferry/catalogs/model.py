@@ -106,6 +106,8 @@ class Catalog:
         The first 1,000 of the rows that were left out, and how many there are.
     warnings
         What looks wrong but was used as it is.
+    duplicate_ids, duplicate_positions
+        Number of rows whose identifier, or whose exact position, an earlier row has too.
     """
 
     name: str
@@ -125,6 +127,8 @@ class Catalog:
     bad_rows: tuple[BadRow, ...] = field(repr=False)
     bad_row_count: int
     warnings: tuple[str, ...]
+    duplicate_ids: int
+    duplicate_positions: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -130,16 +130,20 @@ def _counted(pieces: Iterator[Piece], part: Part) -> Iterator[Piece]:
         del piece
 
 
-def _taken(messages: Messages, slice_bytes: int, sizes: Sizes) -> Iterator[tuple[int, Messages]]:
-    """Take slices of about ``slice_bytes`` out of a list, in which they leave None; each with its first index."""
+def _taken(messages: Messages, slice_bytes: int, sizes: Sizes) -> Iterator[tuple[int, Messages, list[int]]]:
+    """Take slices of about ``slice_bytes`` out of a list, in which they leave None.
+
+    Each comes with its first index and the weights of its messages.
+    """
     # the ends first: whoever works them out holds every message
     present = [message or b"" for message in messages] if None in messages else cast("Sequence[bytes]", messages)
-    ends = list(slices(present, slice_bytes, sizes.weights(present)))
+    weights = sizes.weights(present)
+    ends = list(slices(present, slice_bytes, weights))
     del present
     for start, stop in ends:
         own = messages[start:stop]
         messages[start:stop] = [None] * (stop - start)
-        yield start, own
+        yield start, own, weights[start:stop]
         del own
 
 
@@ -163,8 +167,8 @@ class ParquetEncoder(Encoder["pa.Table"]):
 
     def _pieces(self, messages: Messages, encoded: Encoded) -> Iterator[pa.Table]:
         """Return the alerts as tables of one row group each."""
-        for start, own in _taken(messages, ROW_GROUP_BYTES, self._decoder.sizes):
-            decoded = self._decoder.decode(own)
+        for start, own, weights in _taken(messages, ROW_GROUP_BYTES, self._decoder.sizes):
+            decoded = self._decoder.decode(own, weights)
             encoded.set_aside(decoded.bad, own, start)
             del own
             table = self._table(decoded.results)
@@ -259,8 +263,8 @@ class ContainerEncoder(Encoder[Sequence[bytes]]):
         return Decoder(self._schema_json)
 
     def _pieces(self, messages: Messages, encoded: Encoded) -> Iterator[Sequence[bytes]]:
-        for start, own in _taken(messages, SLICE_BYTES, self._checker.sizes):
-            bad = self._checker.bad(own)
+        for start, own, weights in _taken(messages, SLICE_BYTES, self._checker.sizes):
+            bad = self._checker.bad(own, weights)
             encoded.set_aside(bad, own, start)
             if len(bad) < len(own):
                 yield _without(own, bad)

@@ -12,10 +12,10 @@ from alertferry.core.errors import AlertferryError, DamagedError, JobError, Prob
 from alertferry.core.job import Job
 from alertferry.core.registry import Registry
 from alertferry.core.safe_yaml import MAX_BYTES
-from alertferry.core.schema import Field, Primitive, Struct
+from alertferry.core.schema import Struct
 from alertferry.core.settings import Settings
 from alertferry.core.steps import Filter, Output
-from alertferry.core.survey import PARTITION_COLUMNS
+from alertferry.core.survey import with_partitions
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def _examined(job: Job, registry: Registry, settings: Settings, access: Access) 
     except (UsageError, DamagedError) as error:
         found.problems.append(Problem("source", str(error)))
     schema = glance.schema if glance and glance.schema else job.source.survey.documented
-    _look_at_steps(job, _with_partitions(schema), found)
+    _look_at_steps(job, with_partitions(schema), found)
     found.problems.extend(registry.check_job(job, access))
     return found
 
@@ -71,11 +71,6 @@ def _excess(job: Job, settings: Settings) -> Iterator[Problem]:
     size = len(job.to_yaml().encode())
     if size > MAX_BYTES:
         yield Problem("", f"the job file would have {size:,} bytes; at most {MAX_BYTES:,} are read: shorten its lists")
-
-
-def _with_partitions(schema: Struct) -> Struct:
-    extra = tuple(Field(name, Primitive("int")) for name in PARTITION_COLUMNS if not schema.get(name))
-    return Struct(schema.fields + extra)
 
 
 def _look_at_steps(job: Job, schema: Struct, found: Findings) -> None:

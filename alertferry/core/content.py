@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from alertferry.core.columns import Content, name_columns
 from alertferry.core.errors import Problem, did_you_mean
+from alertferry.core.naming import clashes
 from alertferry.core.schema import Field as SchemaField
 from alertferry.core.schema import Struct, find, paths
 from alertferry.core.steps import Output
@@ -36,8 +37,9 @@ class PacketOutput(Output):
             names = ", ".join(survey.packets)
             near = did_you_mean(self.packet, survey.packets)
             yield Problem("packet", f"{survey.name} has no packet {self.packet!r}{near}; there are: {names}")
-        elif self.fields is not None:
-            yield from field_problems(self.fields, schema, added, survey)
+            return
+        found = list(field_problems(self.fields or (), schema, added, survey))
+        yield from found or name_problems(self.content(survey, schema, added), schema, self.fields is not None)
 
     def mentions(self, name: str) -> bool:
         """Tell whether a derivable column is one of the fields asked for."""
@@ -62,6 +64,17 @@ def field_problems(fields: Iterable[str], schema: Struct, added: Sequence[str], 
         obstacle = next((item.obstacle(schema) for item in survey.derived if item.name == path), "")
         said = f"{path!r} cannot be derived: {obstacle}" if obstacle else None
         yield Problem(f"fields[{index}]", said or f"no field {path!r}{did_you_mean(path, known)}")
+
+
+def name_problems(contents: Iterable[Content], schema: Struct, chosen: bool) -> Iterator[Problem]:
+    """Yield a problem for each two columns that would share a name in Avro packets."""
+    named = [(content.name, field.type) for content, field in packet_fields(contents, schema)]
+    for first, second, name in clashes(named):
+        yield Problem(
+            "fields" if chosen else "packet",
+            f"the columns {first!r} and {second!r} would both be called {name!r} in packets, where letter case does "
+            "not tell names apart; choose the columns with fields: [...], only one of the two among them",
+        )
 
 
 def packet_fields(contents: Iterable[Content], schema: Struct) -> tuple[tuple[Content, SchemaField], ...]:

@@ -39,16 +39,26 @@ class StepCount(_Record):
     alerts: int
 
 
+class Conversion(_Record):
+    """A field (dotted) that some nights store as one type and the job read as another that holds the same values."""
+
+    field: str
+    stored: str
+    read: str
+    nights: tuple[str, ...] = ()
+
+
 class Nights(_Record):
     """Which nights of the request the lake held, and which fields some of them lacked.
 
     ``lacking`` maps a night (``YYYY-MM-DD``) to the dotted fields that other nights have and it has not;
-    these are null in its alerts.
+    these are null in its alerts. ``converted`` are the fields that were read as another type than they have.
     """
 
     found: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     lacking: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    converted: tuple[Conversion, ...] = ()
 
 
 class AlertsPerSource(_Record):

@@ -6,14 +6,17 @@ A `Run` lives for one job in one Spark session.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from alertferry.core.errors import JobError, Problem, below
+from alertferry.core.errors import AlertferryError, JobError, Problem, below
 from alertferry.core.gateway import acknowledge_at_once
 from alertferry.core.job import Job
+from alertferry.core.nights import summarise
 from alertferry.core.progress import Progress
+from alertferry.core.receipt import StepCount
 from alertferry.core.selection import Selection
 from alertferry.core.settings import Settings, load_settings
 from alertferry.core.steps import Alerts, Filter, Output, Report, Source
@@ -32,6 +35,11 @@ SESSION = {
     "spark.sql.variable.substitute": "false",  # Spark would put ${env:...} into users' conditions
     # Kafka by the V2 sink: only there do observed metrics arrive with the write itself
     "spark.sql.sources.useV1SourceList": "avro,csv,json,orc,parquet,text",
+    # whatever a site has set: a file that cannot be read ends the job, and nanoseconds are converted by us
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
+    "spark.sql.timestampType": "TIMESTAMP_LTZ",
     # other writers' options do appear in plans, which end in logs and event logs
     "spark.sql.redaction.options.regex": r"(?i)url|kafka\.(sasl|ssl)\.|password|secret|token",
 }
@@ -102,6 +110,24 @@ class Run:
             report = output.write(alerts, self)
         self.progress.result(report, self.seconds)
         return report
+
+    def prove(self, steps: Sequence[StepCount]) -> None:
+        """Hold what was read against what the source found, when everything is written and before a receipt says so.
+
+        ``steps`` are the counts of the receipt, the source's first. Raises `AlertferryError` when the files of the lake
+        changed meanwhile, or other alerts were read than they hold.
+        """
+        start = self.selection.start
+        if start.unchanged:
+            with self.timed("lake_again"):
+                start.unchanged()
+        if start.count is not None and steps and steps[0].alerts != start.count:
+            nights = ", ".join(summarise(map(date.fromisoformat, start.nights.found)))
+            raise AlertferryError(
+                f"the files of {nights} hold {start.count:,} "
+                f"alerts by their footers, but Spark read {steps[0].alerts:,}; run the job again, and if it happens "
+                "again tell the lake's operator"
+            )
 
     def _derive(self, alerts: Alerts, step: Filter | Output) -> Alerts:
         """Add the columns that a step mentions."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import unquote
 
 from alertferry.core.blame import named
 from alertferry.core.errors import AlertferryError, DamagedError, UsageError
@@ -16,6 +17,9 @@ TAG_FAILED = "alertferry: tag: "
 
 REORDERED = "alertferry: a task that was tried again did not get the rows of its first attempt in the same order"
 """Message of a task that cannot tell any more which of its alerts are published."""
+
+NOT_EXACT = "alertferry: not exact: "
+"""Start of the message a task raises for a value that cannot be read exactly; then the file, in angle brackets."""
 
 _FILE = re.compile(r"(?:file|hdfs|s3a?|abfss?|gs|wasbs?|viewfs|oss|cosn):[^\s,;\"'\]\)]+?\.parquet")
 
@@ -74,6 +78,11 @@ def _damaged(_: re.Match[str], text: str) -> AlertferryError:
     return DamagedError(f"{where} cannot be read: it is damaged or incomplete; write it again or remove it")
 
 
+def _not_exact(match: re.Match[str], _: str) -> AlertferryError:
+    file = unquote(match["file"])
+    return UsageError(f"{file}: {match['said']}; leave the column out of filters and packet, or ask for other nights")
+
+
 _KNOWN: tuple[tuple[str, Builder], ...] = (
     (
         rf"{OVERSIZE} id=(?P<id>\S*) size=(?P<size>\d+) limit=(?P<limit>\d+)",
@@ -91,6 +100,7 @@ _KNOWN: tuple[tuple[str, Builder], ...] = (
         ),
     ),
     (rf"{TAG_FAILED}(?P<said>[^\n]+)", _says("{said}")),
+    (rf"{NOT_EXACT}(?P<said>[^\n]+?), in <(?P<file>[^>\n]*)>", _not_exact),
     (
         r"RecordTooLargeException",
         _says(

@@ -70,6 +70,7 @@ class Alerts:
     ``added`` names the root columns that filters added (``xmatch``); ``nights`` is what the source found;
     ``count`` is the number of alerts where it is known without reading them. ``root_bytes`` maps a root column to
     its uncompressed bytes an alert in the lake, ``stored_bytes`` to those that it takes there when compressed.
+    ``unchanged`` raises `AlertferryError` when what they are read from is no longer what it was when they were found.
     """
 
     frame: DataFrame
@@ -79,6 +80,7 @@ class Alerts:
     root_bytes: Mapping[str, float] = field(default_factory=dict)
     added: tuple[str, ...] = ()
     stored_bytes: Mapping[str, float] = field(default_factory=dict)
+    unchanged: Callable[[], None] | None = None
 
     @cached_property
     def schema(self) -> Struct:

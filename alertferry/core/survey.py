@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
+from alertferry.core.paths import as_part
 from alertferry.core.schema import Field, Primitive, Struct, find
 
 PARTITION_COLUMNS = ("year", "month", "day")
@@ -31,7 +32,7 @@ class Packet:
     def paths(self, schema: Struct) -> tuple[str, ...]:
         """Return the dotted paths of this packet in a lake of this schema."""
         named = [path for path in self.fields if find(schema, path)]
-        rest = [name for name in schema.names if self.roots and not self._excludes(name)]
+        rest = [as_part(name) for name in schema.names if self.roots and not self._excludes(name)]
         return tuple(dict.fromkeys([*named, *rest]))
 
     def _excludes(self, name: str) -> bool:
@@ -70,6 +71,12 @@ class Derived:
         if absent:
             return f"no column {absent} on these nights"
         return str(called(self.unavailable)()) if self.unavailable else ""
+
+
+def with_partitions(schema: Struct) -> Struct:
+    """Return a schema with the columns of the night, which lakes keep in the names of folders."""
+    extra = tuple(Field(name, Primitive("int")) for name in PARTITION_COLUMNS if not schema.get(name))
+    return Struct(schema.fields + extra)
 
 
 def called(name: str) -> Callable[..., Any]:

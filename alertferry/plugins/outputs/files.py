@@ -13,9 +13,9 @@ from alertferry.core.content import PacketOutput
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.hooks import hookimpl
 from alertferry.core.pandas_types import with_pandas_types
+from alertferry.core.places import absolute, for_hadoop
 from alertferry.core.receipt import RECEIPT_FILE, RECORDS_SUFFIX
 from alertferry.core.steps import Alerts, Output, Report
-from alertferry.core.working_folder import is_url, resolved
 from alertferry.plugins.outputs import packing
 from alertferry.plugins.outputs.measures import Measures, observed
 from alertferry.plugins.outputs.packing import Packing
@@ -58,7 +58,7 @@ class Files(PacketOutput):
         """Write beside the target, add the receipt, rename."""
         from pyspark.sql import functions as F
 
-        folder = _Folder(run, self.path if is_url(self.path) else resolved(self.path))
+        folder = _Folder(run, for_hadoop(absolute(self.path)))
         folder.refuse_existing()
         packed = packing.look_for_repeats(packing.pack(self, alerts, run), run)
         manifest = packing.manifest(run, alerts, packed, folder.target, datetime.now(UTC).isoformat())
@@ -103,7 +103,9 @@ class _Folder:
         target = self._files.makeQualified(self._path(path))
         self.target = str(target.toString())
         hidden = f".{target.getName()}.partial-{secrets.token_hex(4)}"
-        self.partial = str(self._path(target.getParent(), hidden).toString())
+        self.partial = (
+            f"{str(target.getParent().toString()).rstrip('/')}/{hidden}"  # Hadoop joins no names with a colon
+        )
 
     def refuse_existing(self) -> None:
         if self._files.exists(self._path(self.target)):
