@@ -17,6 +17,7 @@ import xxhash
 from alertferry.consumer.schemas import field_at
 from alertferry.core.columns import name_columns
 from alertferry.core.errors import UsageError, did_you_mean
+from alertferry.core.time_scales import TIME_SCALES, utc_days
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +38,7 @@ _TIMES = {"jd": "jd-utc", "candidate.jd": "jd-utc", "midpointMjdTai": "mjd-tai",
 _MOST_DAYS = 1_000_000
 """Some 2,700 years: no alert lies further from 1970."""
 
-_EPOCH_DAYS = {"jd-utc": 2440587.5, "mjd-tai": 40587 + 37 / 86400}  # 1970 in either scale; 37 leap seconds since 2017
+_MJD_1970 = 40587
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,12 @@ def plan(by: str, schema: pa.Schema, manifest: Manifest | None, select: Sequence
 
 def _time(schema: pa.Schema, manifest: Manifest | None) -> tuple[str, str]:
     if manifest is not None and manifest.time and manifest.time_scale and field_at(schema, manifest.time):
+        if manifest.time_scale not in TIME_SCALES:
+            known = ", ".join(TIME_SCALES)
+            raise UsageError(
+                f"--partition-by time: the topic's times are {manifest.time_scale!r}, and known are {known}; divide by "
+                "another column"
+            )
         return manifest.time, manifest.time_scale
     found = next((path for path in _TIMES if field_at(schema, path) is not None), None)
     if found is None:
@@ -133,10 +140,13 @@ def _key(name: str, taken: Collection[str]) -> str:
 
 def _days(column: pa.Array, scale: str) -> pa.Array:
     """Return times as dates of UTC; null where there is none."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    days = pc.floor(pc.subtract(column.cast(pa.float64()), _EPOCH_DAYS[scale]))
+    with np.errstate(invalid="ignore"):  # infinities
+        found = utc_days(column.cast(pa.float64()).to_numpy(zero_copy_only=False), scale) - _MJD_1970
+    days = pa.array(found, pa.float64())
     usable = pc.less(pc.abs(days), _MOST_DAYS)  # false for infinities and for what is no number
     return pc.if_else(usable, days, None).cast(pa.int32()).cast(pa.date32())
 
