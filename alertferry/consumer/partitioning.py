@@ -140,13 +140,10 @@ def _key(name: str, taken: Collection[str]) -> str:
 
 def _days(column: pa.Array, scale: str) -> pa.Array:
     """Return times as dates of UTC; null where there is none."""
-    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    with np.errstate(invalid="ignore"):  # infinities
-        found = utc_days(column.cast(pa.float64()).to_numpy(zero_copy_only=False), scale) - _MJD_1970
-    days = pa.array(found, pa.float64())
+    days = pc.subtract(utc_days(column, scale), _MJD_1970)
     usable = pc.less(pc.abs(days), _MOST_DAYS)  # false for infinities and for what is no number
     return pc.if_else(usable, days, None).cast(pa.int32()).cast(pa.date32())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
-    import numpy as np
+    import pyarrow as pa
 
 TimeScale = Literal["jd-utc", "jd-tai", "jd-tt", "jd-tcb", "mjd-utc", "mjd-tai", "mjd-tt", "mjd-tcb"]
 """Form and scale of a survey's times."""
@@ -39,39 +39,55 @@ def label(scale: str) -> str:
     return f"{form} ({of})"
 
 
-def utc_days(times: np.ndarray[Any, Any], scale: str) -> np.ndarray[Any, Any]:
-    """Return the date of UTC of each time, as whole MJD; NaN for what is no time.
+def utc_days(times: pa.Array, scale: str) -> pa.Array:
+    """Return the date of UTC of each time, as whole MJD; what is no time stays so.
 
     A leap second belongs to the day that it ends. Raises `KeyError` for a scale of another name.
     """
-    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     form, _, of = scale.partition("-")
-    mjd = np.asarray(times, float) - (MJD_ZERO if form == "jd" else 0.0)
+    mjd = pc.subtract(times.cast(pa.float64()), MJD_ZERO if form == "jd" else 0.0)
     if of == "utc":
-        return np.asarray(np.floor(mjd))
+        return pc.floor(mjd)
     tai = {"tai": _same, "tt": _tai_of_tt, "tcb": _tai_of_tcb}[of](mjd)
-    starts, seconds = np.array(LEAP_SECONDS, float).T
-    place = np.maximum(np.searchsorted(starts + seconds / _DAY, tai, side="right") - 1, 0)
-    next_start = np.append(starts[1:], np.inf)[place]
-    return np.asarray(np.minimum(np.floor(tai - seconds[place] / _DAY), next_start - 1))
+    return pc.floor(pc.subtract(tai, pc.divide(_leap_seconds(tai), _DAY)))
 
 
-def _same(mjd: Any) -> Any:
+def _leap_seconds(tai: pa.Array) -> Any:
+    """Return TAI - UTC in seconds, the new one from the beginning of the leap second that leads to it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    earliest = pc.min(tai).as_py()
+    begins = [start + (seconds - 1) / _DAY for start, seconds in LEAP_SECONDS]
+    passed = sum(1 for begin in begins[1:] if earliest is not None and earliest >= begin)
+    found: Any = float(LEAP_SECONDS[passed][1])
+    for begin in begins[passed + 1 :]:
+        found = pc.add(found, pc.greater_equal(tai, begin).cast(pa.float64()))
+    return found
+
+
+def _same(mjd: pa.Array) -> pa.Array:
     return mjd
 
 
-def _tai_of_tt(mjd: Any) -> Any:
-    return mjd - _TT_TAI / _DAY
+def _tai_of_tt(mjd: pa.Array) -> pa.Array:
+    import pyarrow.compute as pc
+
+    return pc.subtract(mjd, _TT_TAI / _DAY)
 
 
-def _tai_of_tcb(mjd: Any) -> Any:
+def _tai_of_tcb(mjd: pa.Array) -> pa.Array:
     """Return TAI of TCB; between TDB and TT stands the largest of the periodic terms (USNO Circular 179, eq. 2.6)."""
-    import numpy as np
+    import pyarrow.compute as pc
 
-    tdb = mjd - _TCB_RATE * (mjd - _TCB_START) + _TDB_START / _DAY
-    centuries = (tdb - 51544.5) / 36525
-    return _tai_of_tt(tdb - 0.001657 * np.sin(628.3076 * centuries + 6.2401) / _DAY)
+    drift = pc.multiply(pc.subtract(mjd, _TCB_START), _TCB_RATE)
+    tdb = pc.add(pc.subtract(mjd, drift), _TDB_START / _DAY)
+    angle = pc.add(pc.multiply(pc.subtract(tdb, 51544.5), 628.3076 / 36525), 6.2401)
+    usable = pc.if_else(pc.is_finite(angle), angle, 0.0)  # the sine of an infinity is an error
+    return _tai_of_tt(pc.subtract(tdb, pc.multiply(pc.sin(usable), 0.001657 / _DAY)))
 
 
 def days_to_tt(scale: str, year: float) -> float:
