@@ -18,6 +18,7 @@ from alertferry.core.places import absolute
 from alertferry.core.problems import shown
 from alertferry.core.receipt import Nights
 from alertferry.core.steps import Alerts, Glance, Source
+from alertferry.core.time_scales import from_utc
 from alertferry.core.working_folder import is_url, resolved
 
 if TYPE_CHECKING:
@@ -163,7 +164,5 @@ def _around(text: str) -> Interval:
 
 
 def _bounds(text: str, scale: str) -> tuple[float, float]:
-    from astropy.time import Time
-
-    start, stop = (Time(part, format="isot", scale="utc") for part in text.split(".."))
-    return (start.jd, stop.jd) if scale == "jd-utc" else (start.tai.mjd, stop.tai.mjd)
+    start, stop = (from_utc(part, scale) for part in text.split(".."))
+    return start, stop

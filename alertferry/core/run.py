@@ -6,7 +6,7 @@ A `Run` lives for one job in one Spark session.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +92,7 @@ class Run:
         """Select. Raises `JobError` before Spark starts a job when the filter does not fit the alerts."""
         position = f"filters[{len(self.selection.steps)}]"
         with self.timed(f"prepare_{step.kind}"):
-            alerts = self._derive(alerts, step)
+            alerts = self._derive(alerts, step.mentions)
             _refuse(step.problems(alerts.survey, alerts.schema), position)
             self.warn(position, step.warnings(alerts.survey, alerts.schema))
             try:
@@ -102,7 +102,7 @@ class Run:
 
     def write(self, alerts: Alerts, output: Output) -> Report:
         """Write the alerts and return the report with the receipt, after the last alert is safe."""
-        alerts = self._derive(alerts, output)
+        alerts = self._derive(alerts, output.derives(alerts.survey))
         _refuse(output.problems(alerts.survey, alerts.schema, alerts.added), "output")
         self.warn("output", output.warnings(alerts.survey, alerts.schema, alerts.added))
         self._output = output
@@ -137,10 +137,10 @@ class Run:
                 self.selection.start.unchanged()
             raise
 
-    def _derive(self, alerts: Alerts, step: Filter | Output) -> Alerts:
+    def _derive(self, alerts: Alerts, mentions: Callable[[str], bool]) -> Alerts:
         """Add the columns that a step mentions."""
         self.selection.meet(alerts)
-        return self.selection.derive(step.mentions)
+        return self.selection.derive(mentions)
 
     @property
     def selection(self) -> Selection:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from alertferry.core.paths import as_part, split_path
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -55,10 +57,11 @@ class Struct:
         """Dotted paths of root columns and of fields of structs, at any depth, by their own name."""
         found: dict[str, tuple[str, ...]] = {}
         for field in self.fields:
-            found[field.name] = (*found.get(field.name, ()), field.name)
+            own = as_part(field.name)
+            found[field.name] = (*found.get(field.name, ()), own)
             inner = field.type.paths_by_name if isinstance(field.type, Struct) else {}
             for name, paths in inner.items():
-                found[name] = (*found.get(name, ()), *(f"{field.name}.{path}" for path in paths))
+                found[name] = (*found.get(name, ()), *(f"{own}.{path}" for path in paths))
         return found
 
 
@@ -104,18 +107,19 @@ def inner_struct(data_type: Type) -> Struct | None:
 
 def find(schema: Struct, path: str) -> Field | None:
     """Return the field at a dotted path (``diaSource.ra``, ``prvDiaSources.psfFlux``), or None."""
-    head, _, rest = path.partition(".")
-    field = schema.get(head)
-    if field is None or not rest:
-        return field
-    inside = inner_struct(field.type)
-    return find(inside, rest) if inside else None
+    field, inside = None, inner_struct(schema)
+    for name in split_path(path):
+        field = inside.get(name) if inside else None
+        if field is None:
+            return None
+        inside = inner_struct(field.type)
+    return field
 
 
 def paths(schema: Struct, prefix: str = "") -> Iterator[tuple[str, Field]]:
     """Yield every dotted path that content may name, structs before their leaves."""
     for field in schema:
-        path = prefix + field.name
+        path = prefix + as_part(field.name)
         yield path, field
         inside = inner_struct(field.type)
         if inside:

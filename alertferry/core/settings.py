@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from alertferry.core.errors import UsageError, did_you_mean
 from alertferry.core.places import absolute
+from alertferry.core.private import close
 from alertferry.core.working_folder import resolved
 
 SPARK_PACKAGES = (
@@ -68,6 +69,8 @@ class Settings(BaseModel):
     ``sample_alerts`` is the largest sample of a night that estimates rest on; one of them may take
     ``estimate_seconds``, and their Spark process ends after ``estimate_idle_seconds`` without a question.
     ``tns_table`` is a file of objects of the Transient Name Server: columns ra, declination, type.
+    ``parser_memory_mb`` and ``parser_seconds`` are what the reading of one catalogue or map may take, and
+    ``parsers_at_once`` how many of them are read at a time.
     ``max_nights`` is the largest number of nights of one job. A user who signs in to the dashboard may submit
     ``max_jobs_per_hour``.
     Of the dashboard: ``max_upload_bytes`` of one file and ``max_user_upload_bytes`` of all files of a user,
@@ -113,6 +116,9 @@ class Settings(BaseModel):
     job_retention_days: float = Field(default=30, gt=0)
     tns_table: Annotated[str, AfterValidator(_located)] | None = None
     catalog_retention_hours: float = Field(default=24, gt=0)
+    parser_memory_mb: int = Field(default=1024, ge=256)
+    parser_seconds: int = Field(default=60, ge=5)
+    parsers_at_once: int = Field(default=2, ge=1)
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be printed, the longest first."""
@@ -153,9 +159,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         _merge(merged, _read(path, required))
     _merge(merged, _from_environment(env))
     try:
-        return Settings.model_validate(merged)
+        found = Settings.model_validate(merged)
     except ValidationError as error:
         raise UsageError("\n".join(_describe(item) for item in error.errors())) from None
+    close(found.home)  # made by an earlier version, or by hand
+    return found
 
 
 _PRIVATE = (*_OPTIONS, "jobs_url")

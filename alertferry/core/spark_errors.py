@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
+from alertferry.core.blame import named
 from alertferry.core.errors import AlertferryError, DamagedError, UsageError
 
 OVERSIZE = "alertferry: oversize packet"
@@ -35,6 +36,9 @@ def from_spark_error(error: BaseException) -> AlertferryError:
         match = re.search(pattern, text, re.S)
         if match:
             return build(match, text)
+    plugins = named(error)
+    if plugins is not None:
+        return plugins
     return AlertferryError(f"the job failed: {_first_line(error)}; the log has the whole story")
 
 

@@ -254,6 +254,10 @@ class Output(Step, ABC):
         """Yield what may be asked for but is surely not meant; needs no Spark, and is asked only without `problems`."""
         return ()
 
+    def derives(self, survey: Survey) -> Callable[[str], bool]:  # noqa: ARG002 - for subclasses
+        """Return what tells whether a column that the survey can derive is part of what is written."""
+        return self.mentions
+
     @abstractmethod
     def write(self, alerts: Alerts, run: Run) -> Report:
         """Write the alerts; return only when they are safely there."""

@@ -31,7 +31,7 @@ class Page(ClosedCookies, DocHandler):  # type: ignore[misc]
         """Make it, when it is this user's turn."""
         found = _identity(self).of_request(self.request)
         if found is None:
-            await DocHandler.get(self, *args, **kwargs)  # leads to where one signs in
+            DocHandler.get(self, *args, **kwargs)  # leads to where one signs in
             return
         most = load_settings().max_open_pages
         if _identity(self).signed_in and open_pages(found.owner) >= most:

@@ -28,6 +28,10 @@ NOBODY = "-"
 """What the cookie says where nobody signs in, and whoever has the printed address is the user of this machine."""
 
 
+PANELS = "user"
+"""The cookie that Panel gives to who has signed in at another server."""
+
+
 @dataclass(frozen=True)
 class SignIn:
     """A valid sign-in: whose, and which. ``owner`` is None for the user of this machine."""
@@ -57,7 +61,13 @@ class Identity:
         key = hashlib.sha256(value.encode()).hexdigest()
         if name is None or key in self._revoked:
             return None
-        return SignIn(name.decode(errors="replace") if self.signed_in else None, key)
+        return SignIn(self._owner(name.decode(errors="replace")), key)
+
+    def _owner(self, signed: str) -> str | None:
+        """Return whom a signed value names: Panel's the name alone, ours the name and what makes it the only one."""
+        if not self.signed_in:
+            return None
+        return signed if self.cookie == PANELS else str(json.loads(signed)[0])
 
     def of_request(self, request: HTTPServerRequest) -> SignIn | None:
         """Return who sends a request. Two cookies of our name, one of them perhaps planted by another site: nobody."""
@@ -66,7 +76,7 @@ class Identity:
 
     def give(self, handler: RequestHandler, owner: str) -> None:
         """Sign somebody in."""
-        value = create_signed_value(self.secret, self.cookie, owner).decode()
+        value = create_signed_value(self.secret, self.cookie, json.dumps([owner, secrets.token_hex(8)])).decode()
         handler.set_cookie(self.cookie, value, path="/", expires_days=DAYS)
 
     def revoke(self, handler: RequestHandler) -> None:

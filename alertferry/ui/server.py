@@ -27,7 +27,7 @@ from alertferry.ui import downloads, drafts, lakes, results, uploads
 from alertferry.ui.app import TITLE, page
 from alertferry.ui.gate import LOOPBACK, MAX_BODY_BYTES, MAX_HEAD_BYTES, Gate, put_before
 from alertferry.ui.handlers import take_over
-from alertferry.ui.identity import Identity, kept_secret
+from alertferry.ui.identity import PANELS, Identity, kept_secret
 from alertferry.ui.session import Site
 from alertferry.ui.sign_in import (
     Elsewhere,
@@ -258,7 +258,7 @@ def _identity(serving: Serving, folder: Path) -> Identity:
     secret = serving.cookie_secret or pn.config.cookie_secret or kept_secret(folder)
     # browsers send a cookie to every port of a host: another installation there has another name for it
     own = f"alertferry-{hashlib.sha256(secret.encode()).hexdigest()[:8]}"
-    name = "user" if signs_in_elsewhere() else f"__Host-{own}" if serving.secure else own
+    name = PANELS if signs_in_elsewhere() else f"__Host-{own}" if serving.secure else own
     return Identity(name, secret, folder, signed_in=serving.signed_in, secure=serving.secure)
 
 

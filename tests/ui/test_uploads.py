@@ -1,6 +1,7 @@
 """Files from users: counted by the server, under ids of the server, for their owner only."""
 
 import http.client
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -46,7 +47,7 @@ def port(ui_home):
 
 
 def signed_in(owner):
-    return {"Cookie": f"who={create_signed_value(SECRET, 'who', owner).decode()}"}
+    return {"Cookie": f"who={create_signed_value(SECRET, 'who', json.dumps([owner, 'x'])).decode()}"}
 
 
 def put(port, ticket, body, name="cat.csv", headers=None, owner="ann", method="PUT"):
