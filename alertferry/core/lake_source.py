@@ -119,6 +119,7 @@ class LakeSource(Source):
             count=found.alerts,
             root_bytes=found.root_bytes,
             stored_bytes=found.stored_bytes,
+            identity=found.identity,
             unchanged=partial(refuse_changed_files, frame.sparkSession, found),
         )
         return alerts.where(self._within()) if self.times else alerts

@@ -71,7 +71,8 @@ class Alerts:
     ``added`` names the root columns that filters added (``xmatch``); ``nights`` is what the source found;
     ``count`` is the number of alerts where it is known without reading them. ``root_bytes`` maps a root column to
     its uncompressed bytes an alert in the lake, ``stored_bytes`` to those that it takes there when compressed.
-    ``unchanged`` raises `AlertferryError` when what they are read from is no longer what it was when they were found.
+    ``unchanged`` raises `AlertferryError` when what they are read from is no longer what it was when they were found;
+    ``identity`` is another text for other files, empty where that cannot be told.
     """
 
     frame: DataFrame
@@ -82,6 +83,7 @@ class Alerts:
     added: tuple[str, ...] = ()
     stored_bytes: Mapping[str, float] = field(default_factory=dict)
     unchanged: Callable[[], None] | None = None
+    identity: str = ""
 
     @cached_property
     def schema(self) -> Struct:

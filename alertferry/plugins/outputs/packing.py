@@ -10,6 +10,7 @@ import alertferry
 from alertferry.core.columns import Content, bytes_of, role_column
 from alertferry.core.content import PacketOutput
 from alertferry.core.encoder.column import avro_packets
+from alertferry.core.lake_nights import footer_memory
 from alertferry.core.naming import renamed, with_originals
 from alertferry.core.projection import project, quote
 from alertferry.core.receipt import Manifest, Receipt, StepCount, format_digest, schema_fingerprint
@@ -77,9 +78,20 @@ def pack(output: PacketOutput, alerts: Alerts, run: Run) -> Packing:
 
 
 def look_for_repeats(packing: Packing, run: Run) -> Packing:
-    """Read the ids of the alerts, and return the packing with what they say."""
+    """Read the ids of the alerts, and return the packing with what they say.
+
+    That none repeats is remembered, for these very files.
+    """
+    alerts, memory = run.selection.rows, footer_memory(run.settings.home)
+    whole = alerts is run.selection.start and alerts.count is not None
+    known = f"no {alerts.survey.alert_id} twice in {alerts.identity}" if alerts.identity and whole else ""
     with run.timed("ids"):
-        return replace(packing, repeated=repeated(run.selection.rows))
+        if known and memory.noted(known):
+            return replace(packing, repeated=None)
+        found = repeated(alerts)
+        if known and found is None:
+            memory.note(known)
+        return replace(packing, repeated=found)
 
 
 def _avro_schema(run: Run, schema: StructType) -> str:
