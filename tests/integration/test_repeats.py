@@ -14,7 +14,7 @@ from alertferry.core.lake_ids import LakeIds
 from alertferry.core.run import Run
 from alertferry.core.settings import load_settings
 from alertferry.core.steps import Filter
-from alertferry.plugins.outputs import repeats
+from alertferry.plugins.outputs import packing, repeats
 from tests.jobs import run_job
 from tests.repeating_lakes import CUT, FIELDS, NIGHTS, arrived, expected, make_lake, simulated, write
 
@@ -125,7 +125,7 @@ def test_a_lake_that_was_looked_at_is_not_looked_at_again(spark, tmp_path, monke
     output = {"kind": "files", "path": str(tmp_path / "first")}
     assert run_job(spark, job(tmp_path / "lake", output)).receipt.distinct == 6
     monkeypatch.setattr(LakeIds, "_read", lambda _: pytest.fail("read again"))
-    monkeypatch.setattr(repeats, "repeated", lambda _: pytest.fail("read again"))
+    monkeypatch.setattr(packing, "repeated", lambda _: pytest.fail("read again"))
     output = {"kind": "files", "path": str(tmp_path / "second")}
     assert run_job(spark, job(tmp_path / "lake", output)).receipt.distinct == 6
 
