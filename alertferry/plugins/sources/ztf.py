@@ -25,6 +25,7 @@ SURVEY = Survey(
     time_scale="jd-utc",
     history=("prv_candidates",),
     cutouts=CUTOUTS,
+    values=dict.fromkeys(("candidate.fid", "prv_candidates.fid"), (1, 2, 3)),
     packets={
         "full": Packet(description="every column of the lake", roots=True),
         "medium": Packet(description="every column but the cutouts", roots=True, without=("cutout*",)),

@@ -46,8 +46,9 @@ class ConditionsPanel:
         self._mark(self.editor.text)
 
     def _mark(self, text: str) -> None:
-        types = lakes.types_of(self.session.draft.survey, self.session.schema())
-        self.editor.param.update(marks=mark_data(marks(text, types)), count=len(pieces(text)))
+        survey = self.session.draft.survey
+        types, values = lakes.types_of(survey, self.session.schema()), lakes.surveys()[survey].values
+        self.editor.param.update(marks=mark_data(marks(text, types, values)), count=len(pieces(text)))
 
     def _typed(self, message: dict[str, Any]) -> None:
         text = str(message.get("text", ""))
