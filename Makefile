@@ -18,7 +18,7 @@ demo: $(RUN)            ## a lake, a broker, two jobs, two downloads and their p
 	$(BIN)/alertferry demo
 
 test: $(DEV)            ## every test but the long fault runs
-	@tools/chromium
+	@tools/debian-packages chromium stilts
 	@tools/test
 
 lint: $(DEV)            ## style, types and who may import whom
@@ -44,7 +44,7 @@ ui: $(UI)               ## the dashboard; with a demonstration lake and a broker
 	@$(BIN)/alertferry ui $(if $(PORT),--port $(PORT))
 
 pictures: $(DEV)        ## take the pictures of the dashboard in docs/images/ui
-	@tools/chromium
+	@tools/debian-packages chromium
 	$(BIN)/python docs/make_dashboard_pictures.py
 
 docs: $(DEV)            ## the documentation as web pages, in site/

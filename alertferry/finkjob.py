@@ -16,6 +16,7 @@ from alertferry.core.check import check_job
 from alertferry.core.conditions import split_lines
 from alertferry.core.errors import JobError, Problem, UsageError, did_you_mean
 from alertferry.core.job import Job
+from alertferry.core.problems import shown
 from alertferry.core.registry import Registry, default_registry
 from alertferry.core.safe_yaml import load_mapping
 from alertferry.core.settings import Settings
@@ -41,7 +42,7 @@ ADVICE = {
     "tns_type_recomputed": "; xm.tns_type is the type known when the alert came",
 }
 
-_NAME = re.compile(r"^[\w .,:+@()-]{1,80}$")
+_NAME = re.compile(r"(?!-$)[\w .,:+@()-]{1,200}")
 _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}")
 
 
@@ -104,7 +105,7 @@ class _Import:
             raise JobError(self.remarks)
         if self.remarks and not filters and not self._has_content:
             raise JobError([*self.remarks, Problem("", "nothing but the dates of this configuration can be used")])
-        if name and _NAME.match(name):
+        if name and _NAME.fullmatch(name):
             parts = {"name": name, **parts}
         return Imported(Job.from_dict(parts, self.registry), tuple(self.remarks))
 
@@ -114,7 +115,7 @@ class _Import:
     def _nights(self, dates: Any) -> list[str]:
         if not isinstance(dates, dict):
             if dates is not None:
-                self._remark("dates", f"must hold startdate and stopdate, got {dates!r}")
+                self._remark("dates", f"must hold startdate and stopdate, got {shown(dates)}")
             return []
         for key in dates:
             if key not in ("startdate", "stopdate"):
@@ -176,7 +177,7 @@ class _Import:
         if not name:
             return []
         if not isinstance(name, str):
-            self._remark("catalog_filename", f"must be a file name, got {name!r}")
+            self._remark("catalog_filename", f"must be a file name, got {shown(name)}")
             return []
         if self.radius_arcsec is None:
             self._remark(
@@ -230,7 +231,7 @@ class _Import:
             if isinstance(item, str) and item.strip():
                 yield path, item
             elif item is not None and item != "":
-                self._remark(path, f"must be text, got {item!r}; it is ignored")
+                self._remark(path, f"must be text, got {shown(item)}; it is ignored")
 
     def _fault(
         self, nights: Sequence[str] = ("2026-01-01",), filters: Iterable[Any] = (), output: Any = None

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from alertferry.core import working_folder
+from alertferry.core.access import COMMAND_LINE, Access
 from alertferry.core.check import Findings, examine_job
 from alertferry.core.errors import AlertferryError, DamagedError, IncompleteError, JobError, Problem, UsageError
 from alertferry.core.job import Job
 from alertferry.core.jobs import JobRecord
 from alertferry.core.receipt import Receipt
 from alertferry.core.registry import default_registry
+from alertferry.core.safe_yaml import read_file
 from alertferry.core.settings import Settings, load_settings
 from alertferry.current import current_settings
+from alertferry.policy import file_for, lake_for, objections
 
 if TYPE_CHECKING:
-    from alertferry.core.jobs.entry import Context
+    from alertferry.core.jobs.entry import Context, Entry
     from alertferry.core.jobs.processes import Process
     from alertferry.core.jobs.queue import Queue
     from alertferry.estimates import Estimate, Preview
@@ -32,22 +35,23 @@ POLL_SECONDS = 0.1
 
 
 def read_job(path: Path) -> Job:
-    """Read a job file. Raises `JobError` or `UsageError` naming what is wrong."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read the job file {path}: {error.strerror}") from None
-    return Job.from_yaml(content)
+    """Read a job file, ``-`` being standard input. Raises `JobError` or `UsageError` naming what is wrong."""
+    return Job.from_yaml(read_file(path))
 
 
-def problems_of(job: Job) -> list[Problem]:
+def problems_of(job: Job, access: Access = COMMAND_LINE) -> list[Problem]:
     """Return every problem of a job that can be seen without Spark."""
-    return examine(job).problems
+    return examine(job, access).problems
 
 
-def examine(job: Job) -> Findings:
-    """Return every problem of a job that can be seen without Spark, and what is allowed but surely not meant."""
-    return examine_job(job, default_registry(), load_settings())
+def examine(job: Job, access: Access = COMMAND_LINE) -> Findings:
+    """Return every problem of a job that can be seen without Spark, and what is allowed but surely not meant.
+
+    Where the site objects to what it names, nothing of that is looked at.
+    """
+    settings, registry = load_settings(), default_registry()
+    found = objections(job, access, settings, registry)
+    return Findings(found) if found else examine_job(job, registry, settings, access)
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def run(job: Job, launcher: str | None = None, on_event: Callable[[Event], None]
     """
     from alertferry.core.jobs.processes import this_process
 
-    record = _submit(job, launcher=launcher, waiter=this_process())
+    record = _submit(job, COMMAND_LINE, launcher=launcher, waiter=this_process())
     try:
         return _outcome(_follow(record.id, on_event or _ignore))
     except KeyboardInterrupt:
@@ -137,32 +141,27 @@ def _queue() -> Queue:
     return Queue(Store.open(settings), settings, default_registry())
 
 
-def submit(job: Job, *, owner: str | None = None, launcher: str | None = None) -> JobRecord:
+def submit(job: Job, access: Access = COMMAND_LINE, *, launcher: str | None = None) -> JobRecord:
     """Check a job, store it and put it in the queue; returns at once, before anything of it runs.
 
-    Call `run_queue` now and then until it is over. Raises `JobError` with every problem, or `AlertferryError` when
-    the broker does not answer.
+    It belongs to the user of ``access``, whose rules are applied to this very job. Call `run_queue` now and then until
+    it is over. Raises `JobError` with every problem, or `AlertferryError` when the broker does not answer.
     """
-    return _submit(job, owner=owner, launcher=launcher)
+    return _submit(job, access, launcher=launcher)
 
 
 def _submit(
-    job: Job,
-    *,
-    owner: str | None = None,
-    launcher: str | None = None,
-    waiter: Process | None = None,
-    context: Context | None = None,
+    job: Job, access: Access, *, launcher: str | None = None, waiter: Process | None = None, again: Entry | None = None
 ) -> JobRecord:
+    """Submit a job; ``again`` is the entry of the store that it comes from."""
     queue = _queue()
     here = _context(queue.settings)
-    if context is None or context.working_folder == here.working_folder:  # relative files can be looked at from here
-        problems = problems_of(job)
-        if problems:
-            raise JobError(problems)
+    context, owner = (again.context, again.record.owner) if again else (here, access.user)
+    if context.working_folder == here.working_folder or access.confined:  # else files are named as seen from elsewhere
+        _checked(job, access)
     if job.output.kind == "kafka":
         _check_broker(job, owner, queue.settings)
-    return queue.submit(job, context or here, owner=owner, launcher=launcher, waiter=waiter)
+    return queue.submit(job, context, owner=owner, launcher=launcher, waiter=waiter)
 
 
 def _check_broker(job: Job, owner: str | None, settings: Settings) -> None:
@@ -181,7 +180,7 @@ def _context(settings: Settings) -> Context:
     from alertferry.core.jobs.entry import Context
 
     lakes = {
-        survey: lake if urlsplit(lake).scheme else str(Path(lake).expanduser().resolve())
+        survey: lake if working_folder.is_url(lake) else str(Path(lake).expanduser().resolve())
         for survey, lake in settings.lakes.items()
     }
     here = working_folder.resolved("")
@@ -224,16 +223,17 @@ def cancel_job(id: str, *, owner: str | None = None) -> JobRecord:
     return _queue().cancel(id, owner)
 
 
-def resubmit_job(id: str, *, nights: Sequence[str] | None = None, owner: str | None = None) -> JobRecord:
+def resubmit_job(id: str, access: Access = COMMAND_LINE, *, nights: Sequence[str] | None = None) -> JobRecord:
     """Submit a job once more, with other nights if named, for its owner and with its launcher.
 
-    Relative file names start where they started then. Raises `JobError` with every problem.
+    A user who signed in can do so with their own jobs. Relative file names start where they started then. Raises
+    `JobError` with every problem.
     """
     from alertferry.core.jobs.queue import renewed
 
-    entry = _queue().store.get(id, owner)
+    entry = _queue().store.get(id, access.user)
     job = renewed(Job.from_yaml(entry.record.job), list(nights or ()), default_registry())
-    return _submit(job, owner=entry.record.owner, launcher=entry.record.launcher, context=entry.context)
+    return _submit(job, access, launcher=entry.record.launcher, again=entry)
 
 
 def run_queue() -> None:
@@ -245,14 +245,21 @@ def run_queue() -> None:
     sweep_when_due(queue.store, queue.settings)
 
 
-def estimate(job: Job, *, say: Callable[[str], None] | None = None) -> Estimate:
+def estimate(job: Job, access: Access = COMMAND_LINE, *, say: Callable[[str], None] | None = None) -> Estimate:
     """Return how many alerts and bytes a job will carry, from samples; ``say`` hears what is going on meanwhile.
 
     The first call starts a process that keeps Spark warm for the next ones. Raises `JobError` with every problem.
     """
     from alertferry.estimates import ask_estimate
 
-    return ask_estimate(_checked(job), load_settings(), say)
+    return ask_estimate(_checked(job, access), load_settings(), say)
+
+
+def while_wanted(wanted: Callable[[], bool]) -> AbstractContextManager[None]:
+    """Give up estimates and previews asked for inside of a block as soon as ``wanted`` says no: `CancelledError`."""
+    from alertferry.estimates import while_wanted as giving_up
+
+    return giving_up(wanted)
 
 
 def warm_up() -> None:
@@ -262,15 +269,27 @@ def warm_up() -> None:
     start(load_settings(), rehearse=True)
 
 
-def preview(job: Job, rows: int = 10, *, say: Callable[[str], None] | None = None) -> Preview:
+def preview(
+    job: Job, rows: int = 10, access: Access = COMMAND_LINE, *, say: Callable[[str], None] | None = None
+) -> Preview:
     """Return some records exactly as a job will deliver them. As `estimate` otherwise."""
     from alertferry.estimates import ask_preview
 
-    return ask_preview(_checked(job), load_settings(), rows, say)
+    return ask_preview(_checked(job, access), load_settings(), rows, say)
 
 
-def _checked(job: Job) -> Job:
-    problems = problems_of(job)
+def _checked(job: Job, access: Access) -> Job:
+    problems = problems_of(job, access)
     if problems:
         raise JobError(problems)
     return job
+
+
+def file_to_look_at(text: str, access: Access = COMMAND_LINE) -> str:
+    """Return where a catalogue or map is that a job names. Raises `UsageError` when whoever asks may not name it."""
+    return file_for(text, access)
+
+
+def lake_to_look_at(lake: str | None, access: Access = COMMAND_LINE) -> str | None:
+    """Return the lake that a job names. Raises `UsageError` when whoever asks may not name it."""
+    return lake_for(lake, access, load_settings())

@@ -96,7 +96,7 @@ def memory(dashboard: Dashboard, pages: int) -> str:
     found = []
     for _ in range(3):
         for _ in range(pages // 20):
-            asyncio.run(many(dashboard.url, 20, 1))
+            asyncio.run(many(dashboard.entry, 20, 1))
         time.sleep(25)  # until the server has given up the sessions
         found.append(resident_mb(dashboard))
     words = ", ".join(f"{mb:.0f}" for mb in found)
@@ -120,7 +120,7 @@ def main() -> None:
         with serving(root / "home", lakes, "localhost:1", "--no-estimates") as dashboard:
             print("| what | median | 95th percentile | bar |\n|---|---|---|---|")
             print("\n".join(one_user(dashboard)))
-            opened, waits = asyncio.run(many(dashboard.url, options.pages, options.ticks, options.pause))
+            opened, waits = asyncio.run(many(dashboard.entry, options.pages, options.ticks, options.pause))
             print(f"| {options.pages} pages opened at once, all ready | {opened:.1f} s | | |")
             users = f"a tick to a gauge with {options.pages} pages open, each ticking every {options.pause:g} s"
             print(line(users, [wait / 1000 for wait in waits], 1))

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 from alertferry.broker import running_broker  # noqa: E402
 from alertferry.core.settings import load_settings  # noqa: E402
 from alertferry.testing.simulator import simulate  # noqa: E402
-from tests.ui.browsing import CHROMIUM, Tab, serving  # noqa: E402
+from tests.ui.browsing import CHROMIUM, Tab, enter, serving  # noqa: E402
 
 TARGET = ROOT / "docs" / "images" / "ui"
 SIZES = {"wide": (1400, 900), "narrow": (360, 740)}
@@ -131,6 +131,7 @@ def ztf(camera: Camera, url: str, catalogue: Path) -> None:
 def failures(camera: Camera, url: str) -> None:
     """Show how things look that do not work."""
     page = camera.tab.page
+    enter(page, url)
     page.goto(f"{url}?job=0")
     page.get_by_text("This job cannot be shown").wait_for()
     camera.take("error-no-job")

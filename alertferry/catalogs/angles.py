@@ -1,8 +1,9 @@
 """Positions in degrees, from whatever a column of coordinates holds.
 
 How a column is written is decided once for the whole column, by the majority of its values: decimal numbers in the
-column's unit (degrees when it has none), or sexagesimal text, of which a right ascension is in hours and a declination
-in degrees. A value written the other way is a bad row, never read by guess.
+column's unit (degrees when nothing tells it), or sexagesimal text, of which a right ascension is in hours and a
+declination in degrees. A value written the other way is a bad row, never read by guess. Values that speak against
+degrees are asked about (`alertferry.catalogs.unit_evidence`).
 
 Right ascension may run from -180 to 360 degrees; it is returned as 0 <= ra < 360.
 """
@@ -13,10 +14,9 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from alertferry.catalogs import numeric
-from alertferry.catalogs.angle_units import HOURS, angle_unit, arcsec_in, degrees_in
+from alertferry.catalogs.angle_units import ASSUMED, BY_FORM, HOURS, Understood, angle_unit, arcsec_in, degrees_in
 from alertferry.catalogs.display import shown
 from alertferry.catalogs.faults import Measured
 from alertferry.catalogs.model import MAX_RADIUS_ARCSEC, Column
@@ -26,13 +26,14 @@ from alertferry.core.errors import UsageError
 _OTHER_FRAMES = ("fk4", "b1950", "gal", "ecl")
 
 
-def measure_coordinate(column: Column, values: pa.Array, axis: Axis) -> Measured:
-    """Return right ascension (0 <= ra < 360) or declination in degrees."""
+def measure_coordinate(column: Column, values: pa.Array, axis: Axis, given: str = "") -> Measured:
+    """Return right ascension (0 <= ra < 360) or declination in degrees; ``given`` is the unit that the job says."""
     require_equatorial(column.ucd, column.name)
+    unit = angle_unit(column, axis, given)
     if numeric.is_text(values.type):
-        measured = _from_text(column, values, axis)
+        measured = _from_text(column, values, axis, unit)
     else:
-        measured = numeric.measure_numbers(column.name, values).scaled(degrees_in(angle_unit(column, "deg")))
+        measured = _in_degrees(numeric.measure_numbers(column.name, values), unit)
     return _wrap_ra(measured) if axis == "ra" else _limit_dec(measured)
 
 
@@ -45,24 +46,13 @@ def require_equatorial(frame: str, column: str) -> None:
 
 
 def measure_radius(column: Column, values: pa.Array) -> Measured:
-    """Return matching radii in arcsec, the unit that holds when the file says none."""
-    measured = numeric.measure_numbers(column.name, values).scaled(arcsec_in(angle_unit(column, "arcsec")))
+    """Return matching radii in arcsec, the unit that holds when neither header nor name says one."""
+    unit = angle_unit(column, "radius")
+    unit = unit if unit.unit else Understood("arcsec", ASSUMED)
+    measured = numeric.measure_numbers(column.name, values).scaled(arcsec_in(unit.unit))
+    measured = replace(measured, read_as=unit)
     measured = measured.refuse(~(measured.values > 0), "a radius must be > 0")
     return measured.refuse(measured.values > MAX_RADIUS_ARCSEC, f"a radius must be <= {MAX_RADIUS_ARCSEC:g} arcsec")
-
-
-def unit_suspected(column: Column, measured: Measured) -> str:
-    """Return a warning when right ascensions without a unit fill the range of hours or radians, else nothing."""
-    values = measured.values[~measured.bad()]
-    if column.unit or len(values) < 10 or not _is_decimal(measured.source):
-        return ""
-    for unit, circle in (("rad", 2 * np.pi), ("h", 24.0)):
-        if values.max() <= circle and np.ptp(values) > circle / 2:
-            return (
-                f"every right ascension in {shown(column.name)!r} is between 0 and {circle:.4g} and was taken as "
-                f"degrees; if the unit is {unit}, call the column '{shown(column.name)} [{unit}]'"
-            )
-    return ""
 
 
 def single_precision(column: Column, values: pa.Array) -> str:
@@ -72,20 +62,25 @@ def single_precision(column: Column, values: pa.Array) -> str:
     return ""
 
 
-def _from_text(column: Column, values: pa.Array, axis: Axis) -> Measured:
+def _in_degrees(measured: Measured, unit: Understood) -> Measured:
+    unit = unit if unit.unit else Understood("deg", ASSUMED)
+    return replace(measured.scaled(degrees_in(unit.unit)), read_as=unit)
+
+
+def _from_text(column: Column, values: pa.Array, axis: Axis, unit: Understood) -> Measured:
     text = tidy(values)
     decimal = numeric.decimal_texts(text)
-    unit = angle_unit(column, "")
     if decimal.all() or numeric.matching(text, LOOKS_SEXAGESIMAL).sum() <= decimal.sum():
-        measured = Measured(column.name, numeric.to_floats(text, decimal), values).scaled(degrees_in(unit or "deg"))
+        measured = _in_degrees(Measured(column.name, numeric.to_floats(text, decimal), values), unit)
         return _refuse_unread(measured, text, "is not a number, but most of the column is decimal degrees")
-    if unit not in ("", "deg", HOURS):
+    if unit.unit not in ("", "deg", HOURS):
         raise UsageError(
-            f"column {shown(column.name)!r} is sexagesimal text with the unit {shown(column.unit)!r}; "
-            "only deg and hourangle make sense"
+            f"column {shown(column.name)!r} is sexagesimal text with the unit {unit.unit!r}, as {unit.why}; only deg "
+            f"and hourangle make sense: say {axis}_unit: {'hour' if axis == 'ra' else 'deg'}"
         )
-    angles = parse_sexagesimal(text, axis, unit or (HOURS if axis == "ra" else "deg"))
-    measured = Measured(column.name, angles.degrees, values, angles.faults)
+    read_as = unit if unit.unit else Understood(HOURS if axis == "ra" else "deg", BY_FORM)
+    angles = parse_sexagesimal(text, axis, read_as.unit)
+    measured = Measured(column.name, angles.degrees, values, angles.faults, read_as)
     measured = measured.refuse(decimal, "is a plain number in a column of sexagesimal values")
     return _refuse_unread(measured, text, "is not an angle")
 
@@ -106,9 +101,3 @@ def _wrap_ra(measured: Measured) -> Measured:
 
 def _limit_dec(measured: Measured) -> Measured:
     return measured.refuse(~(np.abs(measured.values) <= 90), "declination outside -90 to 90 degrees")
-
-
-def _is_decimal(source: pa.Array) -> bool:
-    if not numeric.is_text(source.type):
-        return True
-    return not pc.any(pc.match_substring_regex(tidy(source.slice(0, 10)), LOOKS_SEXAGESIMAL)).as_py()

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from alertferry.catalogs import angles, carried, numeric
-from alertferry.catalogs.angle_units import mas_per_year_in, require_years
+from alertferry.catalogs.angle_units import Role, Understood, mas_in, motion_unit, require_years
 from alertferry.catalogs.display import listing, shown
 from alertferry.catalogs.faults import MAX_LISTED, Mask, Measured, list_bad_rows
 from alertferry.catalogs.guess import guess_columns, require
@@ -18,10 +18,12 @@ from alertferry.catalogs.model import ROW_NUMBER, Column, Guess
 from alertferry.catalogs.report import Report
 from alertferry.catalogs.request import FIRST_YEAR, LAST_YEAR, Request
 from alertferry.catalogs.source import Rows, TableSource
+from alertferry.catalogs.unit_evidence import require_degrees, unit_warnings
 from alertferry.core.errors import UsageError, did_you_mean
 
 _MAX_MOTION_MAS_PER_YEAR = 100_000.0
 _EXAMPLES = 5
+_NUMBERED = "no column looks like an identifier: the number of the row serves; name another column with id:"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def assemble(source: TableSource, request: Request, report: Report) -> pa.Table:
     rows unless they are to be dropped, and when no row is left.
     """
     report.used = choose_columns(source, request, report.guess)
+    numbered = report.used["id"] == ROW_NUMBER and request.id is None
     report.guessed = [role for role in report.used if getattr(request, role) is None]
     names = [name for role, name in report.used.items() if not (role == "id" and _is_row_number(name, source))]
     rows = source.read(list(dict.fromkeys([*names, *request.columns])), request.max_rows)
@@ -70,7 +73,8 @@ def assemble(source: TableSource, request: Request, report: Report) -> pa.Table:
     ids = _identifiers(use, rows)
     checked = [*measured.values(), refuse_long(report.used["id"], ids)]
     bad = np.any([column.bad() for column in checked], axis=0)
-    report.warnings = [*rows.warnings, *_warnings(use, measured)]
+    report.units = _units(measured)
+    report.warnings = [*([_NUMBERED] if numbered else []), *rows.warnings, *_warnings(use, measured)]
     _report_bad(report, checked, bad, rows)
     _refuse_bad(report, request, int((~bad).sum()))
     return _table(use, ids, measured, ~bad)
@@ -124,21 +128,26 @@ def _measure(use: _Use) -> dict[str, Measured]:
     measured: dict[str, Measured] = {}
     for axis in ("ra", "dec"):
         angles.require_equatorial(use.source.frame(use.used[axis]), use.used[axis])
-    measured["ra_deg"] = angles.measure_coordinate(use.declared("ra"), use.of("ra"), "ra")
-    measured["dec_deg"] = angles.measure_coordinate(use.declared("dec"), use.of("dec"), "dec")
+    ra_unit, dec_unit = use.request.units
+    measured["ra_deg"] = angles.measure_coordinate(use.declared("ra"), use.of("ra"), "ra", ra_unit)
+    measured["dec_deg"] = angles.measure_coordinate(use.declared("dec"), use.of("dec"), "dec", dec_unit)
+    require_degrees(measured["ra_deg"], measured["dec_deg"])
     if "radius" in use.used:
         measured["radius_arcsec"] = angles.measure_radius(use.declared("radius"), use.of("radius"))
-    for role in ("pmra", "pmdec"):
+    motions: tuple[Role, Role] = ("pmra", "pmdec")
+    for role in motions:
         if role in use.used:
-            measured[role] = _motion(use.declared(role), use.of(role))
+            measured[role] = _motion(use.declared(role), use.of(role), role)
     if use.request.epoch is not None:
         measured["epoch"] = _epoch(use, len(use.of("ra")))
     return measured
 
 
-def _motion(column: Column, values: pa.Array) -> Measured:
+def _motion(column: Column, values: pa.Array, role: Role) -> Measured:
     """Return a proper motion in mas/yr; 0 where it has not been measured (no value, or nan)."""
-    measured = numeric.measure_numbers(column.name, values).scaled(mas_per_year_in(column))
+    unit = motion_unit(column, role)
+    measured = numeric.measure_numbers(column.name, values).scaled(mas_in(unit.unit))
+    measured = replace(measured, read_as=Understood(f"{unit.unit}/yr", unit.why))
     missing = np.isnan(measured.values)
     if numeric.is_text(values.type):
         missing &= numeric.missing_words(values) | numeric.matching(values, r"(?i)^\s*[+-]?nan\s*$")
@@ -166,9 +175,16 @@ def _identifiers(use: _Use, rows: Rows) -> pa.Array:
 
 
 def _warnings(use: _Use, measured: Mapping[str, Measured]) -> list[str]:
-    found = [angles.unit_suspected(use.declared("ra"), measured["ra_deg"])]
+    found = unit_warnings(measured["ra_deg"], measured["dec_deg"])
     found += [angles.single_precision(use.declared(axis), use.of(axis)) for axis in ("ra", "dec")]
     return [warning for warning in found if warning]
+
+
+def _units(measured: Mapping[str, Measured]) -> dict[str, tuple[str, str]]:
+    """Return by role the unit in which the file's values were read, and what says so."""
+    roles = {"ra_deg": "ra", "dec_deg": "dec", "radius_arcsec": "radius", "pmra": "pmra", "pmdec": "pmdec"}
+    read = {role: measured[name].read_as for name, role in roles.items() if name in measured}
+    return {role: (unit.unit, unit.why) for role, unit in read.items()}
 
 
 def _report_bad(report: Report, checked: Sequence[Measured], bad: Mask, rows: Rows) -> None:
@@ -197,7 +213,8 @@ def _table(use: _Use, ids: pa.Array, measured: Mapping[str, Measured], good: Mas
         columns[name] = pa.array(column.values if keep is None else column.values[good])
     for index, name in enumerate(use.request.columns):
         values = _kept(use.values[name], keep)
-        columns[f"carried_{index}"] = carried.typed(values) if use.source.is_text else values
+        kind = next(column.type for column in use.source.columns if column.name == name)
+        columns[f"carried_{index}"] = carried.typed(values, kind) if use.source.is_text else values
     return pa.table(columns)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alertferry.catalogs.angle_units import Understood
 from alertferry.catalogs.display import shown
 from alertferry.catalogs.model import BadRow
 
@@ -32,12 +33,16 @@ class Fault:
 
 @dataclass(frozen=True)
 class Measured:
-    """A column as numbers; where a fault's mask is set the number means nothing."""
+    """A column as numbers; where a fault's mask is set the number means nothing.
+
+    ``read_as`` is the unit in which the file's values were taken; ``values`` are in the unit that their user wants.
+    """
 
     column: str
     values: FloatArray
     source: pa.Array
     faults: tuple[Fault, ...] = ()
+    read_as: Understood = field(default_factory=Understood)
 
     def scaled(self, factor: float) -> Measured:
         """Return the same column in another unit."""

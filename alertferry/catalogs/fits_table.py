@@ -1,39 +1,36 @@
-"""FITS: the first binary table of a file, read by astropy after its header has been held against the file's size."""
+"""FITS: a table of a file, read by astropy after its header has been held against the file's size."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 
 from alertferry.catalogs.arrays import arrow_array
 from alertferry.catalogs.display import shown
+from alertferry.catalogs.fits_headers import Part, read_parts
 from alertferry.catalogs.model import Column
-from alertferry.catalogs.source import Rows, cell_text, check_columns, rows_of, too_many_rows
+from alertferry.catalogs.request import Request
+from alertferry.catalogs.source import MAX_COLUMNS, Rows, cell_text, check_columns, rows_of, too_many_rows
+from alertferry.catalogs.tables import TableInfo, choose_table
 from alertferry.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from astropy.io.fits import BinTableHDU
-
-_BLOCK = 2880
-_MAX_HEADER_BLOCKS = 2048
-_MAX_EXTENSIONS = 100
 
 
 class FitsTable:
-    """The first binary table of a FITS file."""
+    """A table of a FITS file, binary or ASCII."""
 
     format = "fits"
     is_text = False
 
-    def __init__(self, file: BinaryIO, max_rows: int) -> None:
-        _check_headers(file)
+    def __init__(self, file: BinaryIO, request: Request) -> None:
+        part, self.notes = _choose(read_parts(file), request)
+        _check_claims(part, request.max_rows)
         with _damage("cannot be read as FITS"):
-            self._table = _first_table(file)
-            _check_claims(file, self._table, max_rows)
+            self._table = _table(file, part.number)
+            self._ascii = part.kind == "TABLE"
             self.columns: tuple[Column, ...] = _columns(self._table)
             self._frame = _frame(self._table.header)
         check_columns(self.columns)
@@ -47,7 +44,7 @@ class FitsTable:
         arrays = [self._array(name) for name in names]
         if arrays and len(arrays[0]) > max_rows:
             raise too_many_rows(len(arrays[0]), max_rows)
-        return rows_of(pa.table(arrays, names=list(names)))
+        return rows_of(pa.table(arrays, names=list(names)), self.notes)
 
     def head(self, rows: int) -> list[list[str | None]]:
         """Return the first rows as text."""
@@ -59,20 +56,10 @@ class FitsTable:
         declared = self._table.columns[index]
         with _damage(f"column {shown(name)!r} cannot be read"):
             values: Any = self._table.data.field(index)[:rows]
+        if self._ascii and values.dtype.kind in "SU":
+            values = np.char.rstrip(values)  # blanks at the end mean nothing in FITS
         null = declared.null if isinstance(declared.null, int) else None
         return arrow_array(name, values, None if null is None or values.dtype.kind not in "iu" else values == null)
-
-
-def _check_headers(file: BinaryIO) -> None:
-    """Refuse headers that do not end within reason, before astropy collects their cards."""
-    file.seek(0)
-    for _ in range(_MAX_HEADER_BLOCKS):
-        block = file.read(_BLOCK)
-        if any(block[at : at + 8] == b"END     " for at in range(0, len(block), 80)):
-            return
-        if len(block) < _BLOCK:
-            break
-    raise UsageError("is damaged: its FITS header has no END; it may be cut short")
 
 
 @contextmanager
@@ -86,26 +73,38 @@ def _damage(what: str) -> Iterator[None]:
         raise UsageError(f"{what}: {shown(error, 300)}") from None
 
 
-def _first_table(file: BinaryIO) -> BinTableHDU:
+def _choose(parts: Sequence[Part], request: Request) -> tuple[Part, tuple[str, ...]]:
+    """Return the table to read, and what is to be told of the choice."""
+    tables = {part.number: part for part in parts if part.is_table and not part.cards.get("ZIMAGE")}
+    if not tables:
+        if any(part.cards.get("ZIMAGE") for part in parts):
+            raise UsageError("is an image compressed by fpack, not a table of sources")
+        kinds = ", ".join(part.kind.lower() for part in parts)
+        raise UsageError(f"has no table (it holds: {shown(kinds)})")
+    chosen, note = choose_table([_info(part) for part in tables.values()], request)
+    part = tables[chosen.number]
+    if part.cards.get("ZTABLE"):
+        raise UsageError("is compressed by fpack; run funpack on it first")
+    return part, (note,) if note else ()
+
+
+def _info(part: Part) -> TableInfo:
+    columns = tuple(
+        Column(name, unit=part.cards.get(f"TUNIT{index}", "").strip(), ucd=part.cards.get(f"TUCD{index}", "").strip())
+        for index, name in enumerate(part.names()[:MAX_COLUMNS], 1)
+    )
+    return TableInfo(part.number, part.cards.get("EXTNAME", "").strip(), part.integer("NAXIS2"), columns)
+
+
+def _table(file: BinaryIO, number: int) -> Any:
     from astropy.io import fits
 
     file.seek(0)
-    kinds: list[str] = []
     hdus = fits.open(file, memmap=False, lazy_load_hdus=True, character_as_bytes=False)
-    for index in range(_MAX_EXTENSIONS):
-        try:
-            hdu = hdus[index]
-        except IndexError:
-            break
-        if hdu.header.get("ZIMAGE") or hdu.header.get("ZTABLE"):
-            raise UsageError("is compressed by fpack; run funpack on it first")
-        if isinstance(hdu, fits.BinTableHDU):
-            return hdu
-        kinds.append(str(hdu.header.get("XTENSION", "image")).strip().lower())
-    raise UsageError(f"has no binary table (it holds: {shown(', '.join(kinds))})")
+    return hdus[number]
 
 
-def _columns(table: BinTableHDU) -> tuple[Column, ...]:
+def _columns(table: Any) -> tuple[Column, ...]:
     ucds = [str(table.header.get(f"TUCD{index}", "")) for index in range(1, len(table.columns) + 1)]
     return tuple(
         Column(column.name or f"column_{index}", column.format, column.unit or "", ucd)
@@ -113,17 +112,15 @@ def _columns(table: BinTableHDU) -> tuple[Column, ...]:
     )
 
 
-def _check_claims(file: BinaryIO, table: BinTableHDU, max_rows: int) -> None:
+def _check_claims(part: Part, max_rows: int) -> None:
     """Compare what the header claims with the limit and with the bytes that are there."""
-    rows, width, heap = (int(table.header.get(key, 0)) for key in ("NAXIS2", "NAXIS1", "PCOUNT"))
+    rows, width, heap = (part.integer(card) for card in ("NAXIS2", "NAXIS1", "PCOUNT"))
     if rows > max_rows:
         raise too_many_rows(rows, max_rows)
-    start = table.fileinfo()["datLoc"]
-    there = file.seek(0, 2) - start
-    if min(rows, width, heap) < 0 or rows * width + heap > there:
+    if rows * width + heap > part.there:
         raise UsageError(
-            f"is damaged: its header claims {rows:,} rows of {width:,} bytes, but only {max(there, 0):,} bytes follow; "
-            "it may be cut short"
+            f"is damaged: its header claims {rows:,} rows of {width:,} bytes, but only {max(part.there, 0):,} bytes "
+            "follow; it may be cut short"
         )
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from alertferry.catalogs.display import listing
-from alertferry.catalogs.model import Guess
+from alertferry.catalogs.model import ROW_NUMBER, Guess
 from alertferry.core.errors import UsageError
 
 _Tiers = Sequence[frozenset[str]]
@@ -47,6 +47,8 @@ _ID_NAMES = _tiers("""
     name
     objectname objname sourcename mainname iauname
     targetid targetname target object source catid oid
+    srcid srcname srcno sourceno
+    number recno seq
 """)
 
 _RA_TOKENS = frozenset(("ra", "radeg", "raj2000"))
@@ -55,6 +57,11 @@ _ID_TOKENS = frozenset(("id", "name", "designation", "identifier"))
 _DERIVED_WORDS = """
     e err error errors sigma sig std stddev unc uncertainty cov corr var variance rms pm pmra diff offset n num
 """
+_UNIT_WORDS = frozenset(
+    ("d", "deg", "degree", "degrees", "h", "hr", "hrs", "hour", "hours", "rad", "radian", "radians")
+)
+"""Words that may differ between the names of a pair: `RA_h` goes with `DEC_d`."""
+
 _DERIVED = frozenset(_DERIVED_WORDS.split())
 
 
@@ -86,18 +93,23 @@ def guess_columns(names: Sequence[str], units: Sequence[str], ucds: Sequence[str
 
 
 def require(guess: Guess, role: str, names: Sequence[str]) -> str:
-    """Return the column guessed for ``role``; `UsageError` naming the columns there are when there is none."""
+    """Return the column guessed for ``role``, the row number where none looks like an identifier.
+
+    Raises `UsageError` naming the columns there are when none looks like the role, or several do.
+    """
     column: str | None = getattr(guess, role)
     if column is not None:
         return column
+    if role == "id" and role not in guess.unclear:
+        return ROW_NUMBER
     what = {"ra": "right ascension", "dec": "declination", "id": "an identifier"}[role]
     also = ", or id: '#' for the row number" if role == "id" else ""
     if role in guess.unclear:
         problem = f"several columns look like {what} ({listing(guess.unclear[role])}); choose one with {role}:{also}"
-    elif role != "id" and _split_coordinates(names):
+    elif _split_coordinates(names):
         problem = "the coordinates are split into hours, minutes and seconds; join each into one column (12:34:56.7)"
     else:
-        problem = f"no column looks like {what}; name one with {role}:{also}"
+        problem = f"no column looks like {what}; name one with {role}:"
     raise UsageError(f"{problem}. Columns: {listing(names)}")
 
 
@@ -159,11 +171,17 @@ def _ends_with(name: str, tokens: frozenset[str]) -> bool:
 
 
 def _rest(name: str, tokens: frozenset[str]) -> tuple[str, ...]:
-    return tuple(word for word in _words(name) if word not in tokens)
+    return tuple(word for word in _words(name) if word not in tokens and word not in _UNIT_WORDS)
 
 
 def _split_coordinates(names: Sequence[str]) -> bool:
     return {"rah", "ram", "ras"} <= {_key(name) for name in names}
+
+
+def last_word(name: str) -> str:
+    """Return the last of several words of a name in lower case: ``h`` of ``RA_h``, ``deg`` of ``raDeg``."""
+    words = _words(name)
+    return words[-1] if len(words) > 1 else ""
 
 
 def name_without_unit(name: str) -> str:

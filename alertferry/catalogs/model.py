@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 ROW_NUMBER = "#"
 """Given as ``id``, makes the number of the data row (from 1) the identifier of a source."""
 
+FORMATS = ("csv", "tsv", "ecsv", "mrt", "ipac", "simbad", "parquet", "votable", "fits")
+"""What a catalogue can be; ``csv`` is any text table with a header and a delimiter, blanks among them."""
+
 MAX_ROWS = 10_000_000
 MAX_BYTES = 2 * 1024**3
 MAX_RADIUS_ARCSEC = 3600.0
@@ -79,7 +82,7 @@ class Catalog:
     name
         How the file is called in messages; escaped, never a path to open.
     format
-        ``csv``, ``tsv``, ``parquet``, ``votable`` or ``fits``; followed by ``+gzip`` when it was compressed.
+        One of `FORMATS`; followed by ``+gzip`` when it was compressed.
     sha256
         Digest of the file as it was given, 64 hex digits.
     ids
@@ -96,10 +99,15 @@ class Catalog:
         Role (``ra``, ``dec``, ``id``, ``radius``, ``pmra``, ``pmdec``, ``epoch``) to the name of its column.
     guessed
         The roles whose columns were guessed.
+    units
+        Role (``ra``, ``dec``, ``radius``, ``pmra``, ``pmdec``) to the unit in which its column was read, and to what
+        says so (``the file says``).
     bad_rows, bad_row_count
         The first 1,000 of the rows that were left out, and how many there are.
     warnings
         What looks wrong but was used as it is.
+    duplicate_ids, duplicate_positions
+        Number of rows whose identifier, or whose exact position, an earlier row has too.
     """
 
     name: str
@@ -115,9 +123,30 @@ class Catalog:
     columns: pa.Table = field(repr=False)
     used: Mapping[str, str]
     guessed: tuple[str, ...]
+    units: Mapping[str, tuple[str, str]]
     bad_rows: tuple[BadRow, ...] = field(repr=False)
     bad_row_count: int
     warnings: tuple[str, ...]
+    duplicate_ids: int
+    duplicate_positions: int
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return the warnings, and in words what was left out and what occurs twice."""
+        found = list(self.warnings)
+        if self.bad_row_count:
+            what = "row was" if self.bad_row_count == 1 else "rows were"
+            found.append(f"{self.bad_row_count:,} {what} left out (first {self.bad_rows[0]})")
+        return (*found, *repeats_text(self.duplicate_ids, self.duplicate_positions))
+
+
+def repeats_text(ids: int, positions: int) -> tuple[str, ...]:
+    """Return in words how many rows repeat an identifier or a position."""
+    counts = ((ids, "identifier"), (positions, "position"))
+    return tuple(
+        f"{count:,} {'row has' if count == 1 else 'rows have'} the {what} of an earlier row"
+        for count, what in counts
+        if count
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +165,7 @@ class Preview:
         The first data rows as text, one tuple a row in the order of ``columns``; None where a value is missing.
     guess
         Which columns look like position and identifier.
-    used
+    used, units
         As in `Catalog`; empty when ``problem`` is set.
     problem
         Why the catalogue cannot be used as it stands, else an empty string.
@@ -157,6 +186,7 @@ class Preview:
     first_rows: tuple[tuple[str | None, ...], ...]
     guess: Guess
     used: Mapping[str, str]
+    units: Mapping[str, tuple[str, str]]
     problem: str
     bad_rows: tuple[BadRow, ...]
     bad_row_count: int

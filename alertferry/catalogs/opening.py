@@ -5,13 +5,14 @@ from __future__ import annotations
 import zlib
 from typing import BinaryIO
 
+from alertferry.catalogs.derived_positions import with_positions
 from alertferry.catalogs.request import Request
 from alertferry.catalogs.source import TableSource
 from alertferry.core.errors import UsageError
 
 _GZIP = b"\x1f\x8b"
 _BLOCK_BYTES = 1024 * 1024
-_READ = "csv, tsv, Parquet, VOTable and FITS are read"
+_READ = "csv, tsv, ECSV, MRT, IPAC, Parquet, VOTable and FITS are read"
 
 _OTHER_FORMATS = (
     (b"PARE", "is encrypted Parquet; save it without encryption"),
@@ -33,6 +34,15 @@ _OTHER_FORMATS = (
 
 def open_source(file: BinaryIO, request: Request) -> TableSource:
     """Return the table in an uncompressed file; `UsageError` when it is none that can be read."""
+    source = _open(file, request)
+    if request.format and request.format != source.format:
+        raise UsageError(f"format: is {source.format}, not {request.format}; leave format: out")
+    if request.table is not None and source.format not in ("votable", "fits"):
+        raise UsageError(f"table: is {source.format}, which holds one table only; leave table: out")
+    return with_positions(source)
+
+
+def _open(file: BinaryIO, request: Request) -> TableSource:
     file.seek(0)
     start = file.read(1024)
     for magic, message in _OTHER_FORMATS:
@@ -47,15 +57,22 @@ def open_source(file: BinaryIO, request: Request) -> TableSource:
     if start.startswith(b"SIMPLE  ="):
         from alertferry.catalogs.fits_table import FitsTable
 
-        return FitsTable(file, request.max_rows)
+        return FitsTable(file, request)
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith(b"<"):
         return _open_xml(file, text, request)
     if text.startswith((b"{", b"[{")):
         raise UsageError(f"is JSON, not a table; save it as csv: {_READ}")
+    return _open_text(file, request)
+
+
+def _open_text(file: BinaryIO, request: Request) -> TableSource:
+    from alertferry.catalogs.line_formats import open_lines
+    from alertferry.catalogs.text_layout import examine
     from alertferry.catalogs.text_table import TextTable
 
-    return TextTable(file)
+    writing = examine(file)
+    return open_lines(file, writing, request.format) or TextTable(file, writing)
 
 
 def is_gzip(start: bytes) -> bool:
@@ -91,4 +108,4 @@ def _open_xml(file: BinaryIO, text: bytes, request: Request) -> TableSource:
         raise UsageError(f"is a web page, perhaps one that asks to log in, not a table: {_READ}")
     from alertferry.catalogs.votable_table import VOTable
 
-    return VOTable(file, request.max_rows)
+    return VOTable(file, request)

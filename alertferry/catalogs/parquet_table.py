@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from alertferry.catalogs.angle_units import unit_of_name
 from alertferry.catalogs.display import shown
 from alertferry.catalogs.model import Column
 from alertferry.catalogs.source import Rows, cell_text, check_columns, rows_of, too_many_rows
@@ -103,13 +103,18 @@ def _unreadable(error: Exception) -> UsageError:
         return UsageError("is encrypted; save it without encryption")
     if isinstance(error, pa.ArrowMemoryError):
         raise MemoryError
-    return UsageError(f"cannot be read as Parquet: {shown(text, 300)}")
+    codec = re.search(r"codec '?(\w+)", text)
+    if codec and "support" in text.lower():
+        return UsageError(f"is compressed with {shown(codec[1])}, which is not read here; save it with zstd or snappy")
+    if isinstance(error, pa.ArrowNotImplementedError):
+        return UsageError(f"holds a kind of column that is not read ({shown(text, 200)}); carry fewer columns")
+    return UsageError("cannot be read as Parquet: its footer or its pages cannot be decoded; it may be cut short")
 
 
 def _column(field: pa.Field) -> Column:
     metadata = {key.decode("utf-8", "replace").lower(): value for key, value in (field.metadata or {}).items()}
     unit, ucd = (metadata.get(key, b"").decode("utf-8", "replace") for key in ("unit", "ucd"))
-    return Column(field.name, str(field.type), unit or unit_of_name(field.name), ucd)
+    return Column(field.name, str(field.type), unit, ucd)
 
 
 def _belongs(path: str, names: Sequence[str]) -> bool:

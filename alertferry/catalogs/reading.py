@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alertferry.catalogs.display import shown_name
-from alertferry.catalogs.isolated import Answer, parse_isolated
 from alertferry.catalogs.model import MAX_BYTES, MAX_ROWS, Catalog, OnBadRows, Preview, ProperMotion
 from alertferry.catalogs.report import Report
 from alertferry.catalogs.request import Request
+from alertferry.catalogs.sandbox import Answer, parse
 from alertferry.core.errors import AlertferryError, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from alertferry.catalogs.model import FloatArray
 
-_MOC_ORDER = 6
 _MAX_PREVIEW_ROWS = 1000
 
 
@@ -34,11 +33,16 @@ def read_catalog(  # noqa: PLR0913
     pmdec: str | None = None,
     epoch: str | float | None = None,
     on_bad_rows: OnBadRows = "fail",
+    table: str | int | None = None,
+    format: str | None = None,  # noqa: A002
+    unit: str | None = None,
+    ra_unit: str | None = None,
+    dec_unit: str | None = None,
     max_rows: int = MAX_ROWS,
     max_bytes: int = MAX_BYTES,
     name: str | None = None,
 ) -> Catalog:
-    """Read a catalogue of sources: csv, tsv, Parquet, VOTable or FITS, also with gzip, told apart by content.
+    """Read a catalogue of sources: any of `FORMATS`, also with gzip, told apart by content.
 
     Parameters
     ----------
@@ -58,6 +62,13 @@ def read_catalog(  # noqa: PLR0913
         positions or its column.
     on_bad_rows
         ``fail``, or ``drop`` to leave out rows that cannot be used and report them.
+    table
+        Which table of a file with several: its name or its number, from 1.
+    format
+        One of `FORMATS` where the content does not tell it.
+    unit, ra_unit, dec_unit
+        Unit of both coordinates or of one (``deg``, ``hour``, ``rad``, ``arcmin``, ``arcsec``, ``mas``, ``uas``),
+        whatever the file says; ``unit: hour`` is of right ascension, declination then being in degrees.
     max_rows, max_bytes
         Limits of rows, and of bytes both as given and decompressed.
     name
@@ -68,7 +79,9 @@ def read_catalog(  # noqa: PLR0913
     UsageError
         The file cannot be used; the message says why and what to do.
     """
-    request = Request(ra, dec, id, radius, pmra, pmdec, epoch, tuple(columns), on_bad_rows, max_rows, max_bytes)
+    roles = (ra, dec, id, radius, pmra, pmdec, epoch)
+    told = (table, format, unit, ra_unit, dec_unit)
+    request = Request(*roles, tuple(columns), on_bad_rows, max_rows, max_bytes, 0, *told)
     title = _title(path, name)
     answer, report = _ask(path, title, request)
     if answer.table is None:
@@ -87,6 +100,11 @@ def preview_catalog(  # noqa: PLR0913
     pmra: str | None = None,
     pmdec: str | None = None,
     epoch: str | float | None = None,
+    table: str | int | None = None,
+    format: str | None = None,  # noqa: A002
+    unit: str | None = None,
+    ra_unit: str | None = None,
+    dec_unit: str | None = None,
     max_rows: int = MAX_ROWS,
     max_bytes: int = MAX_BYTES,
     name: str | None = None,
@@ -97,9 +115,12 @@ def preview_catalog(  # noqa: PLR0913
     even its columns can be read.
     """
     shown_rows = max(1, min(rows, _MAX_PREVIEW_ROWS))
-    request = Request(ra, dec, id, radius, pmra, pmdec, epoch, (), "drop", max_rows, max_bytes, shown_rows)
+    roles = (ra, dec, id, radius, pmra, pmdec, epoch)
+    options = (table, format, unit, ra_unit, dec_unit)
+    request = Request(*roles, (), "drop", max_rows, max_bytes, shown_rows, *options)
     title = _title(path, name)
     answer, report = _ask(path, title, request)
+    told = report.statistics
     return Preview(
         name=title,
         sha256=answer.sha256,
@@ -109,7 +130,11 @@ def preview_catalog(  # noqa: PLR0913
         problem=report.problem,
         **_common(report),
         rows=report.rows,
-        **_statistics(answer.table),
+        usable_rows=report.rows - report.bad_row_count if told else 0,
+        ra_range_deg=_pair(told.get("ra_range_deg")),
+        dec_range_deg=_pair(told.get("dec_range_deg")),
+        radius_range_arcsec=_pair(told.get("radius_range_arcsec")),
+        moc=_moc(told["cells"]) if told else None,
     )
 
 
@@ -120,7 +145,7 @@ def _title(path: str | os.PathLike[str], name: str | None) -> str:
 def _ask(path: str | os.PathLike[str], title: str, request: Request) -> tuple[Answer, Report]:
     try:
         request.check()
-        answer = parse_isolated(path, request)
+        answer = parse(path, "catalogue", request.to_fields(), request.max_bytes)
     except UsageError as error:
         raise UsageError(f"catalogue {title}: {error}") from None
     return answer, Report.from_fields(answer.report)
@@ -130,9 +155,12 @@ def _common(report: Report) -> dict[str, Any]:
     return {
         "format": report.format,
         "used": dict(report.used),
+        "units": {role: (unit, why) for role, (unit, why) in report.units.items()},
         "bad_rows": tuple(report.bad_rows),
         "bad_row_count": report.bad_row_count,
         "warnings": tuple(report.warnings),
+        "duplicate_ids": report.statistics.get("duplicate_ids", 0),
+        "duplicate_positions": report.statistics.get("duplicate_positions", 0),
     }
 
 
@@ -169,31 +197,15 @@ def _float_array(column: pa.ChunkedArray) -> FloatArray:
     return view
 
 
-def _statistics(table: pa.Table | None) -> dict[str, Any]:
-    """Return the numbers of a preview that need the rows."""
-    if table is None:
-        ranges = dict.fromkeys(("ra_range_deg", "dec_range_deg", "radius_range_arcsec"))
-        return {"usable_rows": 0, "duplicate_ids": 0, "duplicate_positions": 0, **ranges, "moc": None}
-    floats = _floats(table)
-    ids = table.column("id").drop_null()
-    positions = table.group_by(["ra_deg", "dec_deg"]).aggregate([])
-    return {
-        "usable_rows": table.num_rows,
-        "duplicate_ids": len(ids) - len(ids.unique()),
-        "duplicate_positions": table.num_rows - positions.num_rows,
-        "ra_range_deg": _range(floats["ra_deg"]),
-        "dec_range_deg": _range(floats["dec_deg"]),
-        "radius_range_arcsec": _range(floats["radius_arcsec"]) if "radius_arcsec" in floats else None,
-        "moc": _moc(floats),
-    }
+def _pair(values: Sequence[float] | None) -> tuple[float, float] | None:
+    return None if values is None else (values[0], values[1])
 
 
-def _range(values: FloatArray) -> tuple[float, float]:
-    return float(values.min()), float(values.max())
-
-
-def _moc(floats: Mapping[str, FloatArray]) -> Any:
-    from astropy import units
+def _moc(cells: Sequence[int]) -> Any:
+    import numpy as np
     from mocpy import MOC
 
-    return MOC.from_lonlat(floats["ra_deg"] * units.deg, floats["dec_deg"] * units.deg, max_norder=_MOC_ORDER)
+    from alertferry.catalogs.statistics import MOC_ORDER
+
+    depths = np.full(len(cells), MOC_ORDER, np.uint8)
+    return MOC.from_healpix_cells(np.array(cells, np.uint64), depths, max_depth=MOC_ORDER)

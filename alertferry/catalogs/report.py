@@ -19,11 +19,13 @@ class Report:
     guess: Guess = field(default_factory=Guess)
     used: Mapping[str, str] = field(default_factory=dict)
     guessed: Sequence[str] = ()
+    units: Mapping[str, Sequence[str]] = field(default_factory=dict)
     bad_rows: Sequence[BadRow] = ()
     bad_row_count: int = 0
     warnings: Sequence[str] = ()
     first_rows: Sequence[Sequence[str | None]] = ()
     problem: str = ""
+    statistics: Mapping[str, Any] = field(default_factory=dict)
 
     def to_fields(self) -> dict[str, Any]:
         """Return plain JSON types."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
+from alertferry.catalogs.angle_units import given_unit, is_hours
 from alertferry.catalogs.model import MAX_BYTES, MAX_ROWS, OnBadRows
 from alertferry.core.errors import UsageError
 
@@ -27,6 +29,17 @@ class Request:
     max_rows: int = MAX_ROWS
     max_bytes: int = MAX_BYTES
     preview_rows: int = 0
+    table: str | int | None = None
+    format: str | None = None
+    unit: str | None = None
+    ra_unit: str | None = None
+    dec_unit: str | None = None
+
+    @property
+    def units(self) -> tuple[str, str]:
+        """The units of right ascension and declination that the user says; hours are of right ascension only."""
+        both = self.unit or ""
+        return self.ra_unit or both, self.dec_unit or ("deg" if is_hours(both) else both)
 
     def check(self) -> None:
         """Raise `UsageError` for combinations that make no sense, whatever the file holds."""
@@ -40,15 +53,19 @@ class Request:
             raise UsageError("pmra: and pmdec: go together: name both columns or neither")
         if (self.pmra is None) != (self.epoch is None):
             raise UsageError("pmra:, pmdec: and epoch: go together: proper motions need the year of the positions")
+        for name in ("unit", "ra_unit", "dec_unit"):
+            try:
+                given_unit(getattr(self, name) or "deg")
+            except ValueError as error:
+                raise UsageError(f"{name}: {error}") from None
         if isinstance(self.epoch, int | float) and not FIRST_YEAR <= self.epoch <= LAST_YEAR:
             raise UsageError(f"epoch: must be a column or a Julian year from 1800 to 2200, got {self.epoch}")
 
-    def to_json(self) -> str:
-        """Return the request as JSON."""
-        return json.dumps(asdict(self))
+    def to_fields(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return asdict(self)
 
     @classmethod
-    def from_json(cls, text: str) -> Request:
-        """Read what `to_json` wrote."""
-        fields = json.loads(text)
+    def from_fields(cls, fields: Mapping[str, Any]) -> Request:
+        """Read what `to_fields` returned."""
         return cls(**{**fields, "columns": tuple(fields["columns"])})

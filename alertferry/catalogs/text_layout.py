@@ -1,7 +1,8 @@
 """How a text table is written: encoding, delimiter, header, and the units that some headers give.
 
-Beside plain CSV these are read: VizieR's TSV (a row of units and a row of dashes below the header), ECSV (units in
-comments) and tables whose header is itself a comment (``# ra dec id``).
+Beside plain CSV these are read: VizieR's TSV (a row of units and a row of dashes below the header), ECSV (units and
+types in comments), tables whose header is itself a comment (``# ra dec id``), and those with a title above the header,
+as the Transient Name Server writes it.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import codecs
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
 
-from alertferry.catalogs.angle_units import unit_of_name
 from alertferry.catalogs.display import shown
+from alertferry.catalogs.ecsv_header import read_ecsv_header
 from alertferry.catalogs.model import Column
 from alertferry.catalogs.source import MAX_COLUMNS
 from alertferry.core.errors import UsageError
@@ -29,7 +30,6 @@ _SAMPLE_BYTES = 2 * MAX_LINE_BYTES
 _SAMPLE_LINES = 60
 _UNDEFINED_IN_CP1252 = (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d")
 _DATA = re.compile(r"[+-]?\.?\d[\d.:eE +-]*")
-_ECSV_UNIT = re.compile(r"name:\s*(['\"]?)(?P<name>[^,'\"}]+?)\1\s*,?\s+unit:\s*(?P<unit>[^,}\s]+)")
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class Layout:
     columns: tuple[Column, ...]
     skip: int
     comments: int
+    ecsv: bool = False
 
 
 def examine(file: BinaryIO) -> Writing:
@@ -82,20 +83,23 @@ def read_layout(file: BinaryIO, writing: Writing) -> Layout:
     comments, lines = _first_lines(file, writing)
     if not lines:
         raise UsageError("has no rows" if comments else "is empty")
+    declared = read_ecsv_header(comments)
+    title = 0 if declared else _title(lines)
+    lines = lines[title:]
     delimiter = _sniff(lines)
-    commented = _commented_header(comments, lines[0], delimiter)
+    commented = [] if declared else _commented_header(comments, lines[0], delimiter)
     header = commented or split(lines[0], delimiter)
-    if not commented and any(_DATA.fullmatch(field.strip()) for field in header):
+    if not (commented or declared) and any(_DATA.fullmatch(field.strip()) for field in header):
         raise UsageError(f"has no header: its first row is {shown(lines[0])!r}; put the names of the columns there")
     rows = [split(line, delimiter) for line in (lines if commented else lines[1:])[:2]]
-    units, extra = _units_below(rows, len(header))
+    units, extra = ([""] * len(header), 0) if declared else _units_below(rows, len(header))
     names = [field.strip() or f"column_{index}" for index, field in enumerate(header, 1)]
-    told = _ecsv_units(comments)
     columns = tuple(
-        Column(name, unit=unit or told.get(name, "") or unit_of_name(name))
+        replace((declared or {}).get(name, Column(name)), **({"unit": unit} if unit else {}))
         for name, unit in zip(names, units, strict=True)
     )
-    return Layout(delimiter, columns, extra + (0 if commented else 1), len(comments))
+    skip = title + extra + (0 if commented else 1)
+    return Layout(delimiter, columns, skip, len(comments), declared is not None)
 
 
 def split(line: str, delimiter: str) -> list[str]:
@@ -163,6 +167,18 @@ def _sniff(lines: Sequence[str]) -> str:
     return best[0]
 
 
+def _title(lines: Sequence[str]) -> int:
+    """Return 1 when the first line is a title: one field, while all others are rows below a header of several."""
+    delimiters = ("\t", ",", ";", "|")
+    if len(lines) < 3 or any(len(fields) > 1 for item in delimiters for fields in _split_all(lines[:1], item)):
+        return 0
+    for delimiter in delimiters:
+        counts = [len(fields) for fields in _split_all(lines[1:], delimiter)]
+        if counts[0] > 1 and len(set(counts)) == 1:
+            return int(not any(_DATA.fullmatch(field.strip()) for field in split(lines[1], delimiter)))
+    return 0
+
+
 def _split_all(lines: Sequence[str], delimiter: str) -> Iterator[list[str]]:
     for line in lines:
         try:
@@ -188,9 +204,3 @@ def _units_below(rows: Sequence[Sequence[str]], width: int) -> tuple[Sequence[st
             above = rows[0] if index == 1 else none
             return ([field.strip() for field in above] if len(above) == width else none), index + 1
     return none, 0
-
-
-def _ecsv_units(comments: Sequence[str]) -> dict[str, str]:
-    if not comments or "%ECSV" not in comments[0]:
-        return {}
-    return {found["name"].strip(): found["unit"].strip("'\"") for found in _ECSV_UNIT.finditer("\n".join(comments))}

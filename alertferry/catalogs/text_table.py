@@ -16,7 +16,7 @@ from alertferry.catalogs.display import shown
 from alertferry.catalogs.faults import MAX_LISTED
 from alertferry.catalogs.model import BadRow, Column
 from alertferry.catalogs.source import Rows, cell_text, check_columns, rows_of, too_many_rows
-from alertferry.catalogs.text_layout import BLANKS, BLOCK_BYTES, Layout, Writing, examine, read_layout
+from alertferry.catalogs.text_layout import BLANKS, BLOCK_BYTES, Layout, Writing, read_layout
 from alertferry.core.errors import UsageError
 
 _MAX_MISFITS = 100_000
@@ -29,12 +29,12 @@ class TextTable:
 
     is_text = True
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, writing: Writing) -> None:
         self._file = file
-        self._writing = examine(file)
+        self._writing = writing
         self._layout = read_layout(file, self._writing)
         self.columns: tuple[Column, ...] = self._layout.columns
-        self.format = "tsv" if self._layout.delimiter == "\t" else "csv"
+        self.format = "ecsv" if self._layout.ecsv else "tsv" if self._layout.delimiter == "\t" else "csv"
         check_columns(self.columns)
 
     def frame(self, column: str) -> str:  # noqa: ARG002
@@ -164,7 +164,7 @@ class _Body(io.RawIOBase):
         self._in_quotes = False
         self._comments = -layout.comments
         self.lines = 0
-        self._blocks = filter(None, map(self._clean, _whole_lines(file, writing)))
+        self._blocks = filter(None, map(self._clean, whole_lines(file, writing, writing.start)))
         self._left = memoryview(next(self._blocks, b""))
 
     def is_empty(self) -> bool:
@@ -224,9 +224,9 @@ class _Body(io.RawIOBase):
         return part
 
 
-def _whole_lines(file: BinaryIO, writing: Writing) -> Iterator[bytes]:
-    """Give a file in blocks that end with a line."""
-    file.seek(writing.start)
+def whole_lines(file: BinaryIO, writing: Writing, start: int) -> Iterator[bytes]:
+    """Give a file from ``start`` in blocks that end with a line."""
+    file.seek(start)
     carry = b""
     while block := file.read(BLOCK_BYTES):
         block = carry + block

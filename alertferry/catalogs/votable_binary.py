@@ -50,10 +50,7 @@ def read_binary(
     Above ``max_rows`` rows it stops, or raises `UsageError` unless ``stop``.
     """
     fields = document.fields
-    try:
-        stream = base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise UsageError(f"is damaged: its data are no base64 ({shown(error)})") from None
+    stream = decoded(text)
     cells = {index: _Cells([], []) for index in wanted}
     for number, row in enumerate(_rows(stream, fields, document.serialization == "BINARY2")):
         if number == max_rows:
@@ -65,6 +62,14 @@ def read_binary(
             column.parts.append(part)
             column.nulls.append(null)
     return [_array(fields[index], cells[index]) for index in wanted]
+
+
+def decoded(text: str) -> bytes:
+    """Return the bytes of a base64 stream. Raises `UsageError` when it is none."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise UsageError(f"is damaged: its data are no base64 ({shown(error)})") from None
 
 
 def _rows(stream: bytes, fields: Sequence[Field], flagged: bool) -> Iterator[list[tuple[bytes, bool]]]:

@@ -17,8 +17,11 @@ from alertferry.core.errors import UsageError
 _BLOCK_BYTES = 1024 * 1024
 _CHUNK_ROWS = 65_536
 _MAX_DEPTH = 64
+_MAX_TABLES = 1000
 _MAX_CELL_CHARACTERS = 1024 * 1024
 _SERIALIZATIONS = ("TABLEDATA", "BINARY", "BINARY2", "FITS", "PARQUET")
+
+_Start = Callable[[str, dict[str, str]], object]
 
 
 @dataclass(frozen=True)
@@ -41,32 +44,34 @@ class Field:
 
 @dataclass
 class Document:
-    """The first table of a document that holds data, and the coordinate systems by their ID.
+    """One table of a document.
 
-    ``open`` is set while that table may still be the one that is being read; ``claimed_rows`` is its own count.
+    ``claimed_rows`` is its own count, ``frames`` are the coordinate systems by their ID, ``extension`` is the number of
+    the FITS extension in a table that is written as FITS.
     """
 
-    open: bool = False
+    number: int
+    name: str = ""
     fields: list[Field] = field(default_factory=list)
     frames: dict[str, str] = field(default_factory=dict)
     serialization: str = ""
     rows: int = 0
     claimed_rows: int | None = None
+    extension: int = 1
 
 
-def examine_document(file: BinaryIO, max_rows: int) -> Document:
-    """Read a whole document once and return what its first table with data declares.
+def examine_document(file: BinaryIO, max_rows: int) -> list[Document]:
+    """Read a whole document once and return what its tables declare.
 
     Raises `UsageError` for a DTD or entities, for anything that refers to another place, for other encodings of the
     data than TABLEDATA and inline base64, for more than ``max_rows`` rows, and when there is no table.
     """
-    document = Document()
+    tables: list[Document] = []
+    frames: dict[str, str] = {}
     parser = _safe_parser()
     path: list[str] = []
-    tables = 0
 
     def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal tables
         if tag == "TD" and not attributes:  # nearly all elements are these
             path.append(tag)
             return
@@ -74,24 +79,27 @@ def examine_document(file: BinaryIO, max_rows: int) -> Document:
         path.append(name)
         _check_element(name, attributes, len(path))
         if name == "TABLE":
-            tables += 1
-            document.open = not document.serialization
-            document.fields = [] if document.open else document.fields
+            if len(tables) == _MAX_TABLES:
+                raise UsageError(
+                    f"holds more than {_MAX_TABLES:,} tables; save the one with the sources in its own file"
+                )
+            title = attributes.get("name") or attributes.get("ID") or ""
+            tables.append(Document(len(tables) + 1, title.strip(), frames=frames))
         if name == "COOSYS":
-            document.frames[attributes.get("ID", "")] = attributes.get("system", "eq_FK5")
-        elif document.open and "TABLE" in path:
-            _note(document, name, attributes, path, max_rows)
+            frames[attributes.get("ID", "")] = attributes.get("system", "eq_FK5")
+        elif "TABLE" in path:
+            _note(tables[-1], name, attributes, path, max_rows)
 
     parser.StartElementHandler = start
     parser.EndElementHandler = lambda _: path.pop()
     _feed(parser, file)
     if not tables:
         raise UsageError("is XML without a TABLE: it is not a VOTable with data")
-    return document
+    return tables
 
 
-def read_stream(file: BinaryIO) -> str:
-    """Return the text of the first STREAM."""
+def read_stream(file: BinaryIO, table: int) -> str:
+    """Return the text of the STREAM of a table, given by its number."""
     parts: list[str] = []
     parser = _safe_parser()
 
@@ -100,29 +108,46 @@ def read_stream(file: BinaryIO) -> str:
             parser.CharacterDataHandler = parts.append
 
     def end(tag: str) -> None:
-        if tag.rpartition(":")[2] == "STREAM":
+        if tag.rpartition(":")[2] in ("STREAM", "TABLE"):
             raise _EnoughError
 
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
+    _at_table(parser, table, start, end)
     with suppress(_EnoughError):
         _feed(parser, file)
     return "".join(parts)
 
 
-def read_cells(file: BinaryIO, wanted: Sequence[int], max_rows: int, stop: bool = False) -> list[pa.Array]:
-    """Return columns (by position) of the first TABLEDATA exactly as they are written; an empty cell is null.
+def read_cells(file: BinaryIO, table: int, wanted: Sequence[int], max_rows: int, stop: bool = False) -> list[pa.Array]:
+    """Return columns (by position) of a table's TABLEDATA exactly as they are written; an empty cell is null.
 
     Above ``max_rows`` rows it stops, or raises `UsageError` unless ``stop``.
     """
     cells = _Cells(wanted, max_rows, stop)
     parser = _safe_parser()
-    parser.StartElementHandler = cells.start
-    parser.EndElementHandler = cells.end
-    parser.CharacterDataHandler = cells.parts.append
+
+    def start(tag: str, attributes: Mapping[str, str]) -> None:
+        parser.CharacterDataHandler = cells.parts.append
+        parser.StartElementHandler = cells.start
+        cells.start(tag, attributes)
+
+    _at_table(parser, table, start, cells.end)
     with suppress(_EnoughError):
         _feed(parser, file)
     return cells.columns()
+
+
+def _at_table(parser: expat.XMLParserType, table: int, start: _Start, end: Callable[[str], object]) -> None:
+    """Set the handlers of a parser once it has reached a table."""
+    seen = 0
+
+    def seek(tag: str, attributes: dict[str, str]) -> None:  # noqa: ARG001
+        nonlocal seen
+        if tag.rpartition(":")[2] == "TABLE":
+            seen += 1
+            if seen == table:
+                parser.StartElementHandler, parser.EndElementHandler = start, end
+
+    parser.StartElementHandler = seek
 
 
 class _EnoughError(Exception):
@@ -153,7 +178,7 @@ class _Cells:
         elif tag[-2:] == "TR":
             self._add_row()
             self._row.clear()
-        elif tag.endswith("TABLEDATA"):
+        elif tag.endswith(("TABLEDATA", "TABLE")):
             raise _EnoughError
 
     def columns(self) -> list[pa.Array]:
@@ -190,12 +215,19 @@ def _note(document: Document, name: str, attributes: Mapping[str, str], path: Se
     elif name == "VALUES" and path[-2] == "FIELD" and attributes.get("null"):
         last = document.fields[-1]
         document.fields[-1] = replace(last, null=attributes["null"].strip())
+    elif name == "FITS":
+        document.serialization, document.extension = name, _extension(attributes)
     elif name in _SERIALIZATIONS:
-        document.serialization = document.serialization or name
+        document.serialization = name
     elif name == "TR":
         document.rows += 1
         if document.rows > max_rows:
             raise too_many_rows(f"more than {max_rows:,}", max_rows)
+
+
+def _extension(attributes: Mapping[str, str]) -> int:
+    number = attributes.get("extnum", "1").strip()
+    return int(number) if number.isascii() and number.isdecimal() and len(number) < 4 else 1
 
 
 def _field(attributes: Mapping[str, str]) -> Field:
@@ -213,8 +245,8 @@ def _check_element(name: str, attributes: Mapping[str, str], depth: int) -> None
         raise UsageError(f"is XML nested deeper than {_MAX_DEPTH} elements")
     if len(attributes) > MAX_COLUMNS:
         raise UsageError(f"has an element with {len(attributes):,} attributes")
-    if name in ("PARQUET", "FITS"):
-        raise UsageError(f"holds its data as {name}; save it as TABLEDATA or BINARY2, or give the {name} file itself")
+    if name == "PARQUET":
+        raise UsageError("holds its data as PARQUET; save it as TABLEDATA or BINARY2, or give the PARQUET file itself")
     # LINK only tells a reader where to find more; no parser follows it.
     if name != "LINK":
         for key, value in attributes.items():

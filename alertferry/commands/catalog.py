@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from alertferry.catalogs.angle_units import spoken
+from alertferry.catalogs.model import repeats_text
 from alertferry.commands.output import MODE, Json, answer, note, out, say
 from alertferry.commands.ranges import read_nights
 from alertferry.core.errors import UsageError
@@ -19,11 +21,16 @@ BAD_ROWS_SHOWN = 10
 
 
 def catalog(
-    file: Annotated[Path, typer.Argument(help="csv, tsv, Parquet, VOTable or FITS, also with gzip.")],
+    file: Annotated[Path, typer.Argument(help="csv, tsv, ECSV, MRT, IPAC, Parquet, VOTable or FITS, also with gzip.")],
     ra: Annotated[str | None, typer.Option(help="Column of right ascension, if not the guessed one.")] = None,
     dec: Annotated[str | None, typer.Option(help="Column of declination.")] = None,
     id: Annotated[str | None, typer.Option(help="Column of the identifier; # for the row number.")] = None,
     radius: Annotated[str | None, typer.Option(help="Column of radii in arcsec.")] = None,
+    table: Annotated[str | None, typer.Option(help="Table of a file with several: name or number.")] = None,
+    format: Annotated[str | None, typer.Option(help="Format, where the content does not tell.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Unit of the coordinates: deg, hour, rad, arcmin, arcsec.")] = None,
+    ra_unit: Annotated[str | None, typer.Option(help="Unit of right ascension.")] = None,
+    dec_unit: Annotated[str | None, typer.Option(help="Unit of declination.")] = None,
     survey: Annotated[
         str | None, typer.Option(help="Compare with the lake of this survey; else with all known.")
     ] = None,
@@ -34,7 +41,18 @@ def catalog(
     """Preview a catalogue: first rows, columns found, rows that cannot be used, duplicates, overlap with a lake."""
     from alertferry.catalogs import preview_catalog
 
-    seen = preview_catalog(file, ra=ra, dec=dec, id=id, radius=radius)
+    seen = preview_catalog(
+        file,
+        ra=ra,
+        dec=dec,
+        id=id,
+        radius=radius,
+        table=table,
+        format=format,
+        unit=unit,
+        ra_unit=ra_unit,
+        dec_unit=dec_unit,
+    )
     overlaps = _overlaps(seen, survey, lake, nights)
     answer(_as_dict(seen) | {"overlap_percent": overlaps})
     if not MODE.json:
@@ -76,6 +94,7 @@ def _as_dict(seen: Preview) -> dict[str, Any]:
     return {name: getattr(seen, name) for name in (*plain, *counts)} | {
         "guess": guess,
         "used": dict(seen.used),
+        "units": {role: {"unit": unit, "why": why} for role, (unit, why) in seen.units.items()},
         "columns": [{"name": c.name, "type": c.type, "unit": c.unit, "ucd": c.ucd} for c in seen.columns],
         "first_rows": [dict(zip(names, row, strict=True)) for row in seen.first_rows],
         "bad_rows": [vars(row) for row in seen.bad_rows],
@@ -95,11 +114,18 @@ def _print(seen: Preview, overlaps: dict[str, float]) -> None:
     out().print(table)
     say("")
     for role, name in seen.used.items():
-        say(f"{role:<7} {name}")
+        say(f"{role:<7} {name}{_unit(seen, role)}")
     for role, names in seen.guess.unclear.items():
         say(f"{role:<7} could be {', '.join(names)}; name one with --{role}")
     _print_sky(seen, overlaps)
     _print_faults(seen)
+
+
+def _unit(seen: Preview, role: str) -> str:
+    if role not in seen.units:
+        return ""
+    unit, why = seen.units[role]
+    return f"  in {spoken(unit)}, as {why}"
 
 
 def _print_sky(seen: Preview, overlaps: dict[str, float]) -> None:
@@ -115,9 +141,8 @@ def _print_sky(seen: Preview, overlaps: dict[str, float]) -> None:
 
 
 def _print_faults(seen: Preview) -> None:
-    for what, count in (("identifier", seen.duplicate_ids), ("position", seen.duplicate_positions)):
-        if count:
-            note(f"{count:,} rows have the {what} of an earlier row")
+    for repeated in repeats_text(seen.duplicate_ids, seen.duplicate_positions):
+        note(repeated)
     for row in seen.bad_rows[:BAD_ROWS_SHOWN]:
         note(f"cannot be used: {row}")
     if seen.bad_row_count > BAD_ROWS_SHOWN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,7 +19,8 @@ def ui(
     ] = "127.0.0.1",
     prefix: Annotated[str, typer.Option(help="Path below which it stands, as behind a proxy.")] = "",
     allow_origin: Annotated[
-        list[str] | None, typer.Option(help="HOST[:PORT] whose pages may connect; can be repeated.")
+        list[str] | None,
+        typer.Option(help="[https://]HOST[:PORT] whose pages may connect, as behind a proxy; can be repeated."),
     ] = None,
     basic_auth: Annotated[
         str | None,
@@ -27,36 +29,39 @@ def ui(
     cookie_secret: Annotated[
         str | None,
         typer.Option(
-            envvar="ALERTFERRY_UI_COOKIE_SECRET", help="Signs the cookies; a new one each start when left out."
+            envvar="ALERTFERRY_UI_COOKIE_SECRET", help="Signs the cookies; kept in ALERTFERRY_HOME when left out."
         ),
     ] = None,
     estimates: Annotated[
         bool, typer.Option(help="Estimates and previews, by a worker with Spark that starts when it is needed.")
     ] = True,
+    tls_cert: Annotated[str | None, typer.Option(help="Certificate in PEM, with its chain: serve https.")] = None,
+    tls_key: Annotated[str | None, typer.Option(help="Key of the certificate, in PEM.")] = None,
     use_xheaders: Annotated[
         bool, typer.Option(help="Take addresses from X-Real-Ip and X-Scheme, behind a proxy.")
     ] = False,
 ) -> None:
     """Open the dashboard; where nothing is configured, with a demonstration lake and a broker of its own."""
     try:
-        from alertferry.ui.server import LOOPBACK, Serving, serve, signs_in_elsewhere, users_file
+        from alertferry.ui.server import Serving, serve
     except ModuleNotFoundError as error:
         raise UsageError(f"the dashboard needs {error.name}: pip install 'alertferry[ui]'") from None
-    if address not in LOOPBACK and basic_auth is None and not signs_in_elsewhere():
-        raise UsageError(
-            f"on {address} anybody could come in: give --basic-auth FILE, set the PANEL_OAUTH_* "
-            "variables, or put an authenticating proxy before it"
-        )
+    if (tls_cert is None) != (tls_key is None):
+        raise UsageError("--tls-cert and --tls-key go together: give both, or neither")
     serving = Serving(
         address=address,
         port=port,
         prefix=prefix,
         origins=tuple(allow_origin or ()),
-        basic_auth=users_file(basic_auth) if basic_auth else None,
+        basic_auth=basic_auth and str(Path(basic_auth).expanduser().absolute()),
         cookie_secret=cookie_secret,
         estimates=estimates,
+        tls=(tls_cert, tls_key) if tls_cert and tls_key else None,
         options={"use_xheaders": True} if use_xheaders else {},
     )
+    serving.check()
+    if serving.confined and not serving.signed_in:
+        note("it may serve others, behind a proxy: jobs can name uploads and the site's lakes only (docs/security.md)")
     with ExitStack() as stack:
         _provide(stack)
         if estimates:

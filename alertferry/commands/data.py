@@ -81,22 +81,23 @@ def consume(
             progress=progress,
             **sizes,
         )
-    _answer(delivery)
+    answer(delivery.to_dict())
     say(delivery.message)
+    if hint := _hint(delivery):
+        say(hint)
     raise typer.Exit(delivery.exit_code)
 
 
-def _answer(delivery: Delivery) -> None:
-    answer(
-        {
-            "state": delivery.state,
-            "alerts": delivery.alerts,
-            "files": list(map(str, delivery.files)),
-            "duplicates_dropped": delivery.duplicates_dropped,
-            "bad": delivery.bad,
-            "message": delivery.message,
-        }
-    )
+def _hint(delivery: Delivery) -> str | None:
+    """Return how to open what was fetched; None where there is nothing to open."""
+    files = [path for path in delivery.files if path.suffix == ".parquet"]
+    if not files:
+        return None
+    import pyarrow.parquet as pq
+
+    from alertferry.core.pandas_types import pandas_call
+
+    return f"open it in Python: {pandas_call(str(delivery.folder), pq.read_schema(files[0]))}"
 
 
 def batch_sizes(texts: Sequence[str]) -> dict[str, int]:
@@ -127,6 +128,8 @@ def verify(
         {
             "ok": found.ok,
             "alerts": found.alerts,
+            "distinct": found.distinct,
+            "repeats": found.repeats,
             "shard": found.shard,
             "missing": found.missing,
             "duplicates": found.duplicates,

@@ -93,9 +93,13 @@ def _lake(survey: str, folder: Path, alerts: int) -> Path:
 
 def _show(files: Path) -> None:
     import pandas as pd
+    import pyarrow.dataset as ds
+
+    from alertferry.core.pandas_types import pandas_call
 
     table = pd.read_parquet(files)
-    say(f"in pandas  {len(table):,} rows × {table.shape[1]} columns: pd.read_parquet('{files}')")
+    call = pandas_call(str(files), ds.dataset(files).schema)
+    say(f"in pandas  {len(table):,} rows × {table.shape[1]} columns: {call}")
     wanted = [
         name for name in ("diaSourceId", "objectId", "ra", "dec", "band", "psfFlux", "cdsxmatch") if name in table
     ]

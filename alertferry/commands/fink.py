@@ -10,10 +10,13 @@ import typer
 
 from alertferry.commands.output import MODE, Json, answer, note
 from alertferry.core.errors import UsageError
+from alertferry.core.safe_yaml import read_file
 
 
 def import_fink(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What Fink's portal calls a configuration file (YAML).")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Configuration file (YAML) of Fink's portal; - is standard input.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Write the job here instead of on standard output.")] = None,
     nights: Annotated[str | None, typer.Option(help="Nights to take instead of the file's dates.")] = None,
     radius_arcsec: Annotated[float | None, typer.Option(help="Match the file's catalogue, with this radius.")] = None,
@@ -23,7 +26,9 @@ def import_fink(
     from alertferry import finkjob
 
     asked = [part.strip() for part in (nights or "").split(",") if part.strip()]
-    found = finkjob.import_fink(_read(file), name=file.stem, nights=asked, radius_arcsec=radius_arcsec)
+    found = finkjob.import_fink(
+        read_file(file, "configuration"), name=file.stem, nights=asked, radius_arcsec=radius_arcsec
+    )
     for remark in found.remarks:
         note(str(remark))
     text = found.to_yaml()
@@ -33,13 +38,6 @@ def import_fink(
     elif not MODE.json:
         sys.stdout.write(text)
     answer({"job": found.job.to_dict(), "yaml": text, "remarks": [vars(remark) for remark in found.remarks]})
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from None
 
 
 def _write(out: Path, text: str) -> None:

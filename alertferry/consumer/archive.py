@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from alertferry.consumer.commits import Commit, DataFile, write_commit
 from alertferry.consumer.durable import make_durably, storage_errors, write_durably
 from alertferry.consumer.encoding import Encoded, Part, encoder
 from alertferry.consumer.intake import Chunk
-from alertferry.consumer.layout import BAD_FOLDER, EMPTY_STEM, message_stem, stem
+from alertferry.consumer.layout import BAD_FOLDER, EMPTY_STEM, message_stem, records_folder, stem
 from alertferry.consumer.partitioning import Partitioning
 from alertferry.core.receipt import format_digest, ids_digest
 
@@ -70,6 +70,9 @@ class Archive:
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._folder = Path(recipe.folder)
+        self._records = records_folder(self._folder)
+        # beside the folder, so that no reader of it finds half a file; else under a name that most readers skip
+        self._workplace = self._records if self._records != self._folder else None
         self._encoder = encoder(recipe)
 
     def write(self, chunk: Chunk, skips: Skips | None = None) -> Commit:
@@ -87,7 +90,7 @@ class Archive:
             files = tuple(self._write_file(stem(kept.span), part) for part in encoded.parts if part.rows)
             self._set_aside(kept, encoded)
             commit = self._commit(kept, encoded.bad, files, dropped)
-            write_commit(self._folder, commit)
+            write_commit(self._records, commit)
         return commit
 
     def write_empty(self) -> Commit:
@@ -98,13 +101,13 @@ class Archive:
         with storage_errors(self._folder):
             files = (self._write_file(self._recipe.empty_stem, part),)
             commit = Commit(topic=self._recipe.topic, partition=None, files=files)
-            write_commit(self._folder, commit)
+            write_commit(self._records, commit)
         return commit
 
     def _write_file(self, name: str, part: Part) -> DataFile:
         path = self._folder / part.folder / f"{name}.{self._recipe.format}"
         make_durably(path.parent, self._folder)
-        written = write_durably(path, part.content)
+        written = write_durably(path, part.content, self._workplace)
         place = str(path.relative_to(self._folder))
         return DataFile(name=place, rows=part.rows, bytes=written.bytes, checksum=written.checksum)
 
@@ -119,7 +122,7 @@ class Archive:
                 "key": None if key is None else key.decode(errors="backslashreplace"),
                 "error": reason,
             }
-            path = self._folder / BAD_FOLDER / message_stem(chunk.span.partition, offset)
+            path = self._records / BAD_FOLDER / message_stem(chunk.span.partition, offset)
             path.parent.mkdir(exist_ok=True)
             write_durably(path.with_suffix(".bin"), [encoded.raw[index]])
             write_durably(path.with_suffix(".json"), [json.dumps(story, indent=1).encode()])
@@ -133,15 +136,11 @@ class Archive:
             first=chunk.span.start,
             last=chunk.span.end - 1,
             files=files,
-            digest=format_digest(ids_digest(_present(good))),
+            digest=format_digest(ids_digest(good)),
             duplicates_dropped=dropped,
             bad=tuple(sorted(chunk.offsets[index] for index in bad)),
-            bad_digest=format_digest(ids_digest(_present(wrong))),
+            bad_digest=format_digest(ids_digest(wrong)),
         )
-
-
-def _present(keys: Sequence[bytes | None]) -> Iterable[bytes]:
-    return (key for key in keys if key is not None) if None in keys else cast("Sequence[bytes]", keys)
 
 
 def without(chunk: Chunk, offsets: Collection[int]) -> Chunk:

@@ -68,20 +68,20 @@ class Commit(_Record):
         return sum(file.rows for file in self.files)
 
 
-def commits_folder(folder: Path) -> Path:
-    """Return where the commit records of a delivery folder are."""
-    return folder / COMMITS_FOLDER
+def commits_folder(records: Path) -> Path:
+    """Return where the commit records are among the records of a delivery."""
+    return records / COMMITS_FOLDER
 
 
-def write_commit(folder: Path, commit: Commit) -> None:
+def write_commit(records: Path, commit: Commit) -> None:
     """Make a commit count: from here on its files belong to the delivery. Raises `OSError`."""
     text = json.dumps(commit.model_dump(mode="json"), separators=(",", ":"))
-    write_durably(commits_folder(folder) / commit.name, [text.encode()])
+    write_durably(commits_folder(records) / commit.name, [text.encode()])
 
 
-def read_commits(folder: Path) -> list[Commit | Path]:
+def read_commits(records: Path) -> list[Commit | Path]:
     """Return all commit records in order; the path instead, for one that cannot be read."""
-    return [_read(path) for path in sorted(commits_folder(folder).glob("*.json")) if not path.name.startswith(".")]
+    return [_read(path) for path in sorted(commits_folder(records).glob("*.json")) if not path.name.startswith(".")]
 
 
 def _read(path: Path) -> Commit | Path:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from alertferry.consumer.fastpath import FastReader, ReadError, slice_bytes
 from alertferry.consumer.framing import slices
+from alertferry.consumer.schema_check import judge
 from alertferry.consumer.schemas import arrow_schema, arrow_type, parse_schema
-from alertferry.consumer.slowpath import SlowReader
+from alertferry.consumer.sizes import Sizes
+from alertferry.consumer.slowpath import SlowReader, clear
 from alertferry.core.errors import AlertferryError
 
 if TYPE_CHECKING:
@@ -42,12 +44,16 @@ class Decoder:
         self._final = arrow_type(avro)
         fast = FastReader(avro)
         self._slow = SlowReader(avro)
+        self.sizes = Sizes(judge(schema_json))
         self._many: Reader = fast.read if fast.matches(avro) else self._slow.read
         self.fast = self._many == fast.read
 
-    def decode(self, messages: Sequence[bytes | None]) -> Decoded:
-        """Return the record batches of the readable messages, and which messages are unreadable."""
-        found = _salvage(messages, self._many, self._slow.read)
+    def decode(self, messages: Sequence[bytes | None], weights: Sequence[int] | None = None) -> Decoded:
+        """Return the record batches of the readable messages, and which messages are unreadable.
+
+        ``weights`` are those of `Sizes`, where they are known already.
+        """
+        found = _salvage(messages, self._many, self._slow.read, self.sizes, weights)
         found.results = [self._batch(structs) for structs in found.results]
         return found
 
@@ -79,21 +85,26 @@ class Checker:
         avro = parse_schema(schema_json)
         fast = FastReader(avro)
         self._slow = SlowReader(avro)
+        self.sizes = Sizes(judge(schema_json))
         self._many: Reader = fast.check if fast.usable else self._slow.check
 
-    def bad(self, messages: Sequence[bytes | None]) -> dict[int, str]:
+    def bad(self, messages: Sequence[bytes | None], weights: Sequence[int] | None = None) -> dict[int, str]:
         """Return the index and the reason of every unreadable message."""
-        return _salvage(messages, self._many, self._slow.check).bad
+        return _salvage(messages, self._many, self._slow.check, self.sizes, weights).bad
 
 
-def _salvage(messages: Sequence[bytes | None], many: Reader, one: Reader) -> Decoded:
+def _salvage(
+    messages: Sequence[bytes | None], many: Reader, one: Reader, sizes: Sizes, weights: Sequence[int] | None
+) -> Decoded:
     found = Decoded()
-    absent = [index for index, message in enumerate(messages) if message is None] if None in messages else []
-    found.bad = dict.fromkeys(absent, "the message has no value")
+    found.bad = sizes.refused(messages)
+    if None in messages:
+        found.bad |= {index: "the message has no value" for index, message in enumerate(messages) if message is None}
     start = 0
-    for stop in (*absent, len(messages)):
+    for stop in (*sorted(found.bad), len(messages)):
         present = cast("Sequence[bytes]", messages[start:stop])
-        for first, last in slices(present, slice_bytes(present)):
+        own = weights[start:stop] if weights is not None else sizes.weights(present)
+        for first, last in slices(present, slice_bytes(present), own):
             _attempt(present[first:last], start + first, many, one, found)
         start = stop + 1
     return found
@@ -117,4 +128,4 @@ def _read_single(messages: Sequence[bytes], index: int, one: Reader, found: Deco
     try:
         found.results.append(one(messages))
     except ReadError as error:
-        found.bad[index] = str(error)
+        found.bad[index] = clear(str(error))

@@ -11,17 +11,16 @@ from alertferry.consumer.schemas import UnsupportedSchemaError, arrow_schema
 from alertferry.consumer.selection import Selection
 
 
-def dump_schemas(topic: str, recipe: Recipe, folder: Path) -> None:
-    """Write ``avro_schema_<topic>.json`` and ``arrow_schema_<topic>.metadata`` into ``_schemas``.
+def dump_schemas(topic: str, recipe: Recipe, records: Path) -> None:
+    """Write ``avro_schema_<topic>.json`` and ``arrow_schema_<topic>.metadata`` into ``_schemas`` among the records.
 
-    They are not beside the data, because readers of a parquet folder take every visible file for data. The second is
-    read by ``pyarrow.parquet.read_schema``; it is left out where parquet cannot hold the schema.
+    The second is read by ``pyarrow.parquet.read_schema``; it is left out where parquet cannot hold the schema.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    target = folder / SCHEMAS_FOLDER
-    with storage_errors(folder):
+    target = records / SCHEMAS_FOLDER
+    with storage_errors(records):
         target.mkdir(exist_ok=True)
         write_durably(target / f"avro_schema_{topic}.json", [recipe.schema_json.encode()])
         try:

@@ -36,12 +36,13 @@ class Written:
     checksum: str
 
 
-def write_durably(path: Path, parts: Iterable[Any]) -> Written:
+def write_durably(path: Path, parts: Iterable[Any], workplace: Path | None = None) -> Written:
     """Write byte strings to ``path``; it appears under that name only when it is complete on the disk.
 
-    Raises `OSError`; what was written so far is then removed.
+    Until then it is in the folder ``workplace``, by default the same. Raises `OSError`; what was written so far is
+    then removed.
     """
-    aside = temporary(path)
+    aside = temporary(path, workplace)
     digest = xxhash.xxh3_128()
     size = 0
     try:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alertferry.consumer.archive import TOPIC_KEY
 from alertferry.consumer.durable import checksum
 from alertferry.consumer.framing import FramingError, scan
+from alertferry.consumer.identity import Ids
 from alertferry.consumer.schemas import field_at
-from alertferry.core.receipt import ids_digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 class Facts:
     """What was found in one file.
 
-    ``name`` is relative to the folder. ``ids`` are the alert ids where the packet has them, in arrays; ``trouble`` says
-    why the file cannot be read. ``columns`` names the top-level columns.
+    ``name`` is relative to the folder. ``digest`` is the `ids_digest` of the alert ids where the packet has them
+    (``has_ids``); ``trouble`` says why the file cannot be read. ``columns`` names the top-level columns.
     """
 
     name: str
@@ -31,29 +30,17 @@ class Facts:
     rows: int = 0
     topic: str | None = None
     columns: tuple[str, ...] = ()
-    ids: list[Any] = field(default_factory=list)
+    digest: int = 0
     has_ids: bool = False
     trouble: str | None = None
 
-    @property
-    def digest(self) -> int:
-        """The `ids_digest` of the file's alert ids."""
-        return ids_digest(_texts(self.ids))
 
-
-def _texts(arrays: list[pa.Array]) -> Iterator[bytes]:
-    for array in arrays:
-        for value in array.to_pylist():
-            if value is not None:
-                yield str(value).encode()
-
-
-def inspect(path: Path, folder: Path, alert_id: str | None, *, every_page: bool = False) -> Facts:
-    """Read what a file says; with ``every_page``, decode all of it and check the pages' own checksums."""
+def inspect(path: Path, folder: Path, alert_id: str | None, ids: Ids, *, every_page: bool = False) -> Facts:
+    """Read what a file says, its alert ids into ``ids``; with ``every_page``, decode all and check pages' checksums."""
     facts = Facts(str(path.relative_to(folder)), checksum(path), path.stat().st_size)
     try:
         if path.suffix == ".parquet":
-            _inspect_parquet(path, facts, alert_id, every_page)
+            _inspect_parquet(path, facts, alert_id, ids, every_page=every_page)
         else:
             _inspect_containers(path, facts)
     except (OSError, FramingError, ValueError) as error:  # pyarrow's errors are ValueErrors and OSErrors
@@ -61,7 +48,7 @@ def inspect(path: Path, folder: Path, alert_id: str | None, *, every_page: bool 
     return facts
 
 
-def _inspect_parquet(path: Path, facts: Facts, alert_id: str | None, every_page: bool) -> None:
+def _inspect_parquet(path: Path, facts: Facts, alert_id: str | None, ids: Ids, *, every_page: bool) -> None:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path, page_checksum_verification=every_page) as file:
@@ -76,7 +63,7 @@ def _inspect_parquet(path: Path, facts: Facts, alert_id: str | None, every_page:
         for group in range(file.num_row_groups):
             table = file.read_row_group(group, columns=wanted)
             if facts.has_ids and alert_id is not None:
-                facts.ids += _column(table, alert_id).chunks
+                facts.digest += sum(map(ids.add, column_at(table, alert_id).chunks))
 
 
 def _inspect_containers(path: Path, facts: Facts) -> None:
@@ -85,19 +72,20 @@ def _inspect_containers(path: Path, facts: Facts) -> None:
     facts.topic = metadata.get(TOPIC_KEY)
 
 
-def read_container_ids(path: Path, facts: Facts, alert_id: str) -> None:
-    """Add the alert ids of an Avro container whose bytes are known to be whole."""
+def read_container_ids(path: Path, facts: Facts, alert_id: str, ids: Ids) -> None:
+    """Read the alert ids of an Avro container whose bytes are known to be whole."""
     from alertferry.consumer.fastpath import container_column
 
     root, _, rest = alert_id.partition(".")
     arrays = container_column(path, root)
     if arrays is None:
         return
-    facts.ids = [_field(array, rest) for array in arrays]
+    facts.digest = sum(ids.add(_field(array, rest)) for array in arrays)
     facts.has_ids = True
 
 
-def _column(table: pa.Table, alert_id: str) -> pa.ChunkedArray:
+def column_at(table: pa.Table, alert_id: str) -> pa.ChunkedArray:
+    """Return the column at a dotted path."""
     import pyarrow as pa
 
     root, _, rest = alert_id.partition(".")
@@ -116,15 +104,3 @@ def _field(array: pa.Array, rest: str) -> pa.Array:
     import pyarrow.compute as pc
 
     return pc.struct_field(array, rest.split(".")) if rest else array
-
-
-def repeated(files: list[Facts]) -> int:
-    """Return how many rows repeat an alert id of another row."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    arrays = [array for facts in files for array in facts.ids]
-    if not arrays:
-        return 0
-    ids = pa.chunked_array(arrays).drop_null()
-    return len(ids) - int(pc.count_distinct(ids).as_py())

@@ -29,8 +29,9 @@ from alertferry.core.settings import Settings
 if TYPE_CHECKING:
     from alertferry.consumer.archive import FileFormat, Recipe
     from alertferry.consumer.crew import Crew, Task
+    from alertferry.consumer.repeats import Offsets
     from alertferry.consumer.shards import Shard
-    from alertferry.core.receipt import Manifest
+    from alertferry.core.receipt import Manifest, Receipt
 
 LOOK_SECONDS = 0.25
 """Pause between two looks at a topic that has nothing new."""
@@ -195,14 +196,14 @@ class _Run:
     task: Task
     stop: Interruption
     crew: Crew | None = None
-    skips: dict[int, frozenset[int]] = field(default_factory=dict)
+    skips: dict[int, Offsets] = field(default_factory=dict)
     looked_for_repeats: bool = False
 
     def deliver(self, progress: Progress) -> Delivery:
         if self.order.dump_schemas:
             from alertferry.consumer.dump import dump_schemas
 
-            dump_schemas(self.order.topic, self.task.recipe, self.folder.path)
+            dump_schemas(self.order.topic, self.task.recipe, self.folder.records)
         pacing = Pacing(self.order.limits, self.order.follow)
         while True:
             outlook = self._look(pacing)
@@ -252,24 +253,23 @@ class _Run:
         if surplus <= 0 or (self.folder.dropped == surplus and self.order.shard is None):
             return
         # a shard, too, reads all: which records are repetitions is decided by their number in the whole topic
-        self._find_repeats(replace(outlook, shard=None), surplus)
+        self._find_repeats(replace(outlook, shard=None), receipt)
 
-    def _find_repeats(self, outlook: Outlook, surplus: int) -> None:
+    def _find_repeats(self, outlook: Outlook, receipt: Receipt) -> None:
         from alertferry.consumer.repeats import repeated_offsets
 
         intake = Intake(self.order.settings, self.order.topic, self.order.group, self.order.limits)
         try:
             spans = missing({}, outlook.starts, outlook.ends)
-            self.skips = repeated_offsets(intake, spans, surplus, lambda: self.stop.requested)
+            self.skips = repeated_offsets(intake, spans, receipt, lambda: self.stop.requested, self.folder.path)
         finally:
             intake.close()
         if self.stop.requested:
             return
         self.looked_for_repeats = True
         for commit in list(self.folder.commits.values()):
-            skipped = self.skips.get(commit.partition or 0, frozenset())
-            inside = sum(commit.first <= offset <= commit.last for offset in skipped)
-            if commit.duplicates_dropped != inside:
+            skipped = self.skips.get(commit.partition or 0)
+            if commit.duplicates_dropped != (skipped.between(commit.first, commit.last) if skipped else 0):
                 self.folder.withdraw(commit)
 
     def _todo(self, outlook: Outlook) -> list[Span]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
+import shutil
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -25,6 +27,7 @@ from alertferry.consumer.layout import (
     is_hidden,
     message_stem,
     parse_stem,
+    records_folder,
 )
 from alertferry.consumer.selection import column_of
 from alertferry.consumer.shards import Shard, lacking, mark, marked, portion
@@ -64,8 +67,8 @@ class Label:
 
     @classmethod
     def read(cls, folder: Path) -> Label | None:
-        """Return the label of a folder; None when it has none. Raises `UsageError` when it is damaged."""
-        return cls.read_file(folder / JOB_FILE)
+        """Return the label of a delivery folder; None when it has none. Raises `UsageError` when it is damaged."""
+        return cls.read_file(records_folder(folder) / JOB_FILE)
 
     @classmethod
     def read_file(cls, path: Path) -> Label | None:
@@ -137,11 +140,13 @@ def _is_another(known: Label, now: Label) -> bool:
 class Folder:
     """A locked delivery folder. What is not committed is removed when it is opened.
 
-    ``alerts`` is the number of alerts on disk, ``commits`` what they are proved by.
+    ``alerts`` is the number of alerts on disk, ``commits`` what they are proved by, ``records`` the folder in which
+    that is kept.
     """
 
     def __init__(self, path: Path, label: Label, lock_seconds: float = LOCK_SECONDS) -> None:
         self.path = path
+        self.records = records_folder(path)
         self.label = label
         self._lock_seconds = lock_seconds
         self.commits: dict[Span | None, Commit] = {}
@@ -159,13 +164,16 @@ class Folder:
         Raises `UsageError` for a folder of something else or one in use, `AlertferryError` when the disk refuses.
         """
         with storage_errors(self.path):
-            if self.path.is_dir():
+            if self.path.is_dir() and not self._is_deserted():
                 self._refuse_foreign(Label.read(self.path), from_beginning)
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = _acquire(self.path, self._lock_seconds)
+            self.records = _place(self.path, self.label.shard)
+            self._lock = _acquire(self.records, self.path, self._lock_seconds)
+            if self._is_deserted():
+                _clear_records(self.records)
             known = Label.read(self.path)
             self._refuse_foreign(known, from_beginning)
-            commits_folder(self.path).mkdir(exist_ok=True)
+            commits_folder(self.records).mkdir(exist_ok=True)
             if from_beginning and known is not None:
                 self._clear()
             self._recover()
@@ -194,7 +202,7 @@ class Folder:
                     own = mark(self.path, label.shard)
                     make_durably(own.parent, self.path)
                     write_durably(own, [label.to_json().encode()])
-                write_durably(self.path / JOB_FILE, [label.to_json().encode()])
+                write_durably(self.records / JOB_FILE, [label.to_json().encode()])
 
     def add(self, commit: Commit) -> None:
         """Count a commit that was written."""
@@ -226,6 +234,13 @@ class Folder:
         """The data files, sorted."""
         return tuple(sorted(self.path / file.name for commit in self.commits.values() for file in commit.files))
 
+    def _is_deserted(self) -> bool:
+        """Tell whether records are left beside a folder whose files were all removed: it is as good as new."""
+        if self.records == self.path or data_files(self.path):
+            return False
+        commits = (item for item in read_commits(self.records) if isinstance(item, Commit))
+        return (self.records / RECEIPT_FILE).exists() or any(commit.files for commit in commits)
+
     def _refuse_foreign(self, known: Label | None, from_beginning: bool) -> None:
         if known is not None:
             clash = known.clash(self.label)
@@ -234,7 +249,7 @@ class Folder:
             if not from_beginning:
                 self._refuse_other_part()
             return
-        if (self.path / RECEIPT_FILE).exists():
+        if (self.records / RECEIPT_FILE).exists():
             raise UsageError(f"the folder {self.path} holds the result of a files job; choose another folder")
         if foreign := data_files(self.path):
             raise UsageError(
@@ -265,19 +280,19 @@ class Folder:
             (self.path / SHARDS_FOLDER).rmdir()
 
     def _clear(self) -> None:
-        for item in read_commits(self.path):
+        for item in read_commits(self.records):
             if isinstance(item, Commit):
                 self._remove(item)
                 for file in item.files:
                     self._prune((self.path / file.name).parent)
         self._forget_shards()
-        (self.path / JOB_FILE).unlink(missing_ok=True)
+        (self.records / JOB_FILE).unlink(missing_ok=True)
 
     def _recover(self) -> None:
         """Keep the commits whose files are there; remove everything of ours that no commit names."""
         self.commits, self.alerts = {}, 0
         ends: dict[int, int] = {}
-        for item in read_commits(self.path):
+        for item in read_commits(self.records):
             if isinstance(item, Path):
                 item.unlink()
             elif self.is_whole(item) and item.first >= ends.get(item.partition or 0, 0):
@@ -296,7 +311,7 @@ class Folder:
         for path in data_files(self.path):
             if path.suffix.removeprefix(".") in FORMATS and parse_stem(path.stem):
                 yield path
-        for folder in (self.path / COMMITS_FOLDER, self.path / BAD_FOLDER, self.path / SHARDS_FOLDER):
+        for folder in (self.records, *(self.records / name for name in (COMMITS_FOLDER, BAD_FOLDER, SHARDS_FOLDER))):
             yield from folder.glob(".*.tmp")
         yield from (path for path in self.path.rglob(".*.tmp") if not is_hidden(path.parent, self.path))
 
@@ -317,20 +332,47 @@ class Folder:
 
     def _remove(self, commit: Commit) -> None:
         # the record first: a file without a record is removed by the next start, a record without a file is a loss
-        (commits_folder(self.path) / commit.name).unlink(missing_ok=True)
-        sync_folder(commits_folder(self.path))
+        (commits_folder(self.records) / commit.name).unlink(missing_ok=True)
+        sync_folder(commits_folder(self.records))
         for file in commit.files:
             (self.path / file.name).unlink(missing_ok=True)
         for offset in commit.bad:
             name = message_stem(commit.partition or 0, offset)
             for suffix in (".bin", ".json"):
-                (self.path / BAD_FOLDER / f"{name}{suffix}").unlink(missing_ok=True)
+                (self.records / BAD_FOLDER / f"{name}{suffix}").unlink(missing_ok=True)
         if self.commits.pop(commit.span, None) is not None:
             self.alerts -= commit.rows
 
 
-def _acquire(folder: Path, seconds: float) -> int:
-    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+def _place(folder: Path, shard: Shard | None) -> Path:
+    """Return where the records of a folder go; the folder beside it is made, if that is where."""
+    records = records_folder(folder)
+    if records == folder or (records / JOB_FILE).exists():
+        return records
+    if shard is not None:  # what is copied brings its records along
+        return folder
+    try:
+        records.mkdir(exist_ok=True)
+        trial = records / f".{secrets.token_hex(4)}.tmp"
+        trial.touch()
+        trial.rename(folder / trial.name).unlink()
+    except OSError:  # the folder around it is not ours to write to, or on another disk
+        shutil.rmtree(records, ignore_errors=True)
+        return folder
+    return records
+
+
+def _clear_records(records: Path) -> None:
+    """Forget a delivery whose files somebody removed; the lock stays."""
+    for item in records.iterdir():
+        if item.is_dir():
+            shutil.rmtree(item)
+        elif item.name != LOCK_FILE:
+            item.unlink()
+
+
+def _acquire(records: Path, folder: Path, seconds: float) -> int:
+    descriptor = os.open(records / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -364,7 +406,7 @@ def finished(path: Path, asked: Label) -> Folder | None:
         if not _same_files(label, asked):
             return None
         folder = Folder(path, label)
-        items = read_commits(path)
+        items = read_commits(folder.records)
         commits = [item for item in items if isinstance(item, Commit) and folder.is_whole(item)]
         for commit in commits:
             folder.add(commit)

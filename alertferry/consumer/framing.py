@@ -56,16 +56,21 @@ def blocks(messages: Sequence[bytes], sync: bytes, block_bytes: int = BLOCK_BYTE
         yield block(messages[start:stop], sync)
 
 
-def slices(messages: Sequence[bytes], slice_bytes: int) -> Iterator[tuple[int, int]]:
-    """Return (start, stop) of consecutive slices of about ``slice_bytes``, as even as whole messages allow."""
-    size = sum(map(len, messages))
+def slices(
+    messages: Sequence[bytes], slice_bytes: int, weights: Sequence[int] | None = None
+) -> Iterator[tuple[int, int]]:
+    """Return (start, stop) of consecutive slices of about ``slice_bytes``, as even as whole messages allow.
+
+    The bytes of a message are its ``weights``, by default its length.
+    """
+    size = sum(weights) if weights is not None else sum(map(len, messages))
     number = round(size / slice_bytes)
     if number < 2:  # as often; the ends of all messages need not be worked out
         if messages:
             yield 0, len(messages)
         return
     share = -(-size // number)
-    ends = list(accumulate(map(len, messages)))
+    ends = list(accumulate(map(len, messages) if weights is None else weights))
     start = reached = 0
     while start < len(ends):
         last = reached + share >= size

@@ -50,7 +50,7 @@ def complete(folder: Folder, remark: str = "") -> Delivery:
     whole = "all that the job's receipt names"
     if shard is not None:
         whole = f"all of the shard {shard}; copy the folders of all shards into one, and `alertferry verify` proves it"
-    return _delivery(folder, "complete", f"{_safe(folder)}: {whole}{_dropped(folder)}{_oversize(folder)}{remark}")
+    return _delivery(folder, "complete", f"{_safe(folder)}: {whole}{_dropped(folder)}{_remarks(folder)}{remark}")
 
 
 def interrupted(folder: Folder, outlook: Outlook, name: str) -> Delivery:
@@ -97,16 +97,16 @@ def _dropped(folder: Folder) -> str:
     return f"; {count_text(folder.dropped, 'repeated record')} left out" if folder.dropped else ""
 
 
-def _oversize(folder: Folder) -> str:
-    """Return what the job did with packets that were too large."""
+def _remarks(folder: Folder) -> str:
+    """Return what the job says of alerts that are unusual."""
     receipt = folder.label.manifest.receipt if folder.label.manifest else None
-    return f"; {receipt.oversize}" if receipt and receipt.oversize else ""
+    return "".join(f"; {remark}" for remark in receipt.remarks) if receipt else ""
 
 
 def _bad(folder: Folder) -> str:
     return (
         f"{count_text(folder.bad, 'message')} cannot be read and {'is' if folder.bad == 1 else 'are'} kept in "
-        f"{folder.path / BAD_FOLDER}, with the reasons: send them to whoever runs the broker's jobs"
+        f"{folder.records / BAD_FOLDER}, with the reasons: send them to whoever runs the broker's jobs"
     )
 
 

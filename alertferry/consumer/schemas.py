@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from alertferry.consumer.schema_check import judge
 from alertferry.core.errors import DamagedError, UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ Avro = Any
 
 _KEPT = ("type", "name", "namespace", "items", "values", "symbols", "size")
 _PRIMITIVES = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
+_COMPOUND = ("record", "array", "map", "enum", "fixed")
 _LOGICAL = {
     ("int", "date"),
     ("int", "time-millis"),
@@ -32,15 +33,9 @@ class UnsupportedSchemaError(UsageError):
 def parse_schema(schema_json: str | bytes) -> dict[str, Any]:
     """Read the schema of a topic, which is one record.
 
-    Raises `DamagedError` when the text is not an Avro record schema.
+    Raises `DamagedError` when the text is not an Avro record schema, or none that can be used.
     """
-    try:
-        schema = json.loads(schema_json)
-    except ValueError as error:
-        raise DamagedError(f"the topic's schema is not JSON: {error}") from None
-    if not isinstance(schema, dict) or schema.get("type") != "record":
-        raise DamagedError("the topic's schema is not an Avro record; ask who published the topic")
-    return schema
+    return judge(schema_json).schema
 
 
 def is_decimal(schema: Mapping[str, Any]) -> bool:
@@ -48,28 +43,35 @@ def is_decimal(schema: Mapping[str, Any]) -> bool:
     if schema.get("logicalType") != "decimal" or schema.get("type") not in ("bytes", "fixed"):
         return False
     precision, scale = schema.get("precision"), schema.get("scale", 0)
-    return isinstance(precision, int) and isinstance(scale, int) and 0 <= scale <= precision <= 76
+    if isinstance(precision, bool) or isinstance(scale, bool):
+        return False
+    return isinstance(precision, int) and isinstance(scale, int) and 0 <= scale <= precision <= 76 and precision > 0
 
 
-def storage_schema(schema: Avro) -> Avro:
-    """Return what decoding needs of a schema: no texts, defaults or aliases, decimals as only logical type.
+def storage_schema(schema: Avro, *, decimals: bool = True) -> Avro:
+    """Return what decoding needs of a schema: no texts, defaults or aliases, decimals as only logical type, or none.
 
     Dates and times are decoded as the integers they are stored as, and become dates and times by one exact cast.
     """
     if isinstance(schema, str):
         return schema
     if isinstance(schema, list):
-        return [storage_schema(branch) for branch in schema]
+        return [storage_schema(branch, decimals=decimals) for branch in schema]
     kept: dict[str, Any] = {key: schema[key] for key in _KEPT if key in schema}
-    if is_decimal(schema):
+    if decimals and is_decimal(schema):
         kept |= {key: schema[key] for key in ("logicalType", "precision", "scale") if key in schema}
     for key in ("items", "values"):
         if key in kept:
-            kept[key] = storage_schema(kept[key])
+            kept[key] = storage_schema(kept[key], decimals=decimals)
     if "fields" in schema:
-        kept["fields"] = [{"name": field["name"], "type": storage_schema(field["type"])} for field in schema["fields"]]
+        kept["fields"] = [
+            {"name": field["name"], "type": storage_schema(field["type"], decimals=decimals)}
+            for field in schema["fields"]
+        ]
     elif isinstance(kept["type"], (dict, list)):
-        return storage_schema(kept["type"])
+        return storage_schema(kept["type"], decimals=decimals)
+    elif kept["type"] not in _COMPOUND and "logicalType" not in kept:
+        return kept["type"]  # a name that stands in an object; fastavro knows only primitive types so
     return kept
 
 
@@ -131,8 +133,9 @@ class _Builder:
         kind = schema["type"]
         if isinstance(kind, (dict, list)):
             return self.type(kind, namespace)
-        if not self.storage and (kind, schema.get("logicalType")) in _LOGICAL:
-            return _logical(schema["logicalType"])
+        logical = schema.get("logicalType")
+        if not self.storage and isinstance(logical, str) and (kind, logical) in _LOGICAL:
+            return _logical(logical)
         compound: dict[str, Callable[[Avro, str], pa.DataType]] = {
             "record": self.record,
             "array": self.array,

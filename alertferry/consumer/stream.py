@@ -14,7 +14,7 @@ from alertferry.consumer.decode import Decoder
 from alertferry.consumer.delivery import count_text
 from alertferry.consumer.intake import Chunk, Intake, Limits
 from alertferry.consumer.pacing import Pacing
-from alertferry.consumer.repeats import repeated_offsets
+from alertferry.consumer.repeats import Offsets, repeated_offsets
 from alertferry.consumer.source import Outlook, Source
 from alertferry.consumer.spans import Span, coverage, missing
 from alertferry.core.errors import DamagedError, IncompleteError
@@ -56,7 +56,7 @@ class _Stream:
     dropped: int = 0
     covered: list[Span] = field(default_factory=list)
     bad: list[str] = field(default_factory=list)
-    skips: dict[int, frozenset[int]] = field(default_factory=dict)
+    skips: dict[int, Offsets] = field(default_factory=dict)
     outlook: Outlook | None = None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
@@ -130,7 +130,7 @@ class _Stream:
         if receipt is None or self.covered or receipt.records <= receipt.alerts:
             return
         spans = missing({}, outlook.starts, outlook.ends)
-        self.skips = repeated_offsets(self.intake, spans, receipt.records - receipt.alerts, lambda: False)
+        self.skips = repeated_offsets(self.intake, spans, receipt, lambda: False)
 
     def _decode(self, chunk: Chunk) -> Iterator[pa.RecordBatch]:
         kept = without(chunk, self.skips.get(chunk.span.partition, ()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,18 +17,24 @@ if TYPE_CHECKING:
     from alertferry.consumer.commits import Commit, DataFile
     from alertferry.consumer.evidence import Facts
     from alertferry.consumer.folder import Label
+    from alertferry.consumer.identity import Ids
     from alertferry.consumer.shards import Shard
     from alertferry.consumer.spans import Coverage, Span
+
+
+_GOOD = "complete, each once, ids as in the receipt"
 
 
 @dataclass(frozen=True)
 class Verification:
     """Outcome of comparing a folder with its receipt.
 
-    ``alerts`` are the rows that a reader of the folder finds, ``duplicates`` those that repeat another, ``missing`` the
-    alerts of the receipt that are not there. ``digest_ok`` tells whether the alert ids are those of the receipt; None
-    when there is no receipt to compare with. ``problems`` name the files at fault. ``shard`` is the part of the topic
-    that the folder holds (``2/5``), None for the whole: ids can be compared only once all parts are together.
+    ``alerts`` are the rows that a reader of the folder finds, ``distinct`` the alert ids among them (None where the
+    packet has none), ``duplicates`` the packets that are there twice, ``missing`` the alerts of the receipt that are
+    not there. ``repeats`` counts the equal packets that the job left out, ``remarks`` says what is unusual.
+    ``digest_ok`` tells whether the alert ids are those of the receipt; None when there is no receipt to compare with.
+    ``problems`` name the files at fault. ``shard`` is the part of the topic that the folder holds (``2/5``), None for
+    the whole: ids can be compared only once all parts are together.
     """
 
     folder: Path
@@ -39,12 +46,15 @@ class Verification:
     problems: tuple[str, ...]
     note: str = ""
     shard: str | None = None
+    distinct: int | None = None
+    repeats: int = 0
+    remarks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         part = f" (shard {self.shard})" if self.shard else ""
         head = f"{self.alerts:,} {'alert' if self.alerts == 1 else 'alerts'} in {self.folder}{part}: "
         if self.ok:
-            return head + (self.note or "complete, each once, ids as in the receipt")
+            return head + "; ".join([self.note or _GOOD, *self.remarks])
         wrong = [f"{self.missing:,} missing"] if self.missing else []
         wrong += [f"{self.duplicates:,} repeated"] if self.duplicates else []
         wrong += ["ids are not those of the receipt"] if self.digest_ok is False else []
@@ -64,6 +74,7 @@ def verify(folder: str | Path, settings: Settings | None = None) -> Verification
     broker. Raises `UsageError` for folders that neither `consume` nor a files job wrote.
     """
     from alertferry.consumer.folder import Label
+    from alertferry.consumer.layout import records_folder
 
     path = Path(folder)
     if not path.is_dir():
@@ -71,12 +82,19 @@ def verify(folder: str | Path, settings: Settings | None = None) -> Verification
     label = Label.read(path)
     if label is not None:
         return _verify_consumed(path, label, settings)
-    if (path / RECEIPT_FILE).is_file():
+    if (records_folder(path) / RECEIPT_FILE).is_file():
         return _verify_written(path)
     raise UsageError(
-        f"{path} has neither _job.json nor {RECEIPT_FILE}, so there is nothing to compare its files with; name a "
-        "folder that `alertferry consume` or a files job wrote"
+        f"{path} has no receipt: there is neither {records_folder(path)} nor a {RECEIPT_FILE} in it, so there is "
+        "nothing to compare its files with; name a folder that `alertferry consume` or a files job wrote (one that was "
+        "moved or copied needs the folder of its records beside it)"
     )
+
+
+def _new_ids() -> Ids:
+    from alertferry.consumer.identity import Ids
+
+    return Ids()
 
 
 @dataclass
@@ -93,28 +111,55 @@ class _Findings:
     copied_rows: int = 0
     note: str = ""
     shard: Shard | None = None
+    ids: Ids = field(default_factory=_new_ids)
+    id_of_whole: str | None = None
+    """Where the alert id is, if files hold all of each packet."""
 
     def result(self) -> Verification:
-        """Weigh the findings against the receipt."""
-        from alertferry.consumer.evidence import repeated
+        """Weigh the findings against the receipt; they are no more to be used."""
+        with closing(self.ids):
+            return self._weigh()
 
-        rows = sum(facts.rows for facts in self.files)
+    def _weigh(self) -> Verification:
+        rows, receipt = sum(facts.rows for facts in self.files), self.receipt
+        twice = self._packets_twice()
+        if twice and not self.problems:
+            self.problems.append(f"packets that are there twice, the same in everything: {twice:,}")
         digest_ok = self._digest_ok()
-        receipt = self.receipt
         wrong = bool(self.problems) or digest_ok is False
         wrong = wrong or (receipt is not None and rows + self.bad != receipt.alerts)
-        duplicates = max(repeated(self.files), self.copied_rows) if wrong else 0
+        duplicates = max(self.ids.repeated if twice is None else twice, self.copied_rows) if wrong else 0
         missing = max(0, receipt.alerts - self.bad - (rows - duplicates)) if receipt else 0
         if wrong and not self.problems:
             self.problems.append(_unexplained(rows + self.bad, receipt, duplicates))
-        found = tuple(self.problems)
+        found = Verification(
+            self.folder, not wrong, rows, missing, duplicates, digest_ok, tuple(self.problems), self.note
+        )
+        if all(facts.has_ids for facts in self.files):
+            found = replace(found, distinct=self.ids.distinct)
         if self.shard is None:
-            return Verification(self.folder, not wrong, rows, missing, duplicates, digest_ok, found, self.note)
+            return replace(found, remarks=self._remarks(found), repeats=receipt.repeats if receipt else 0)
         note = self.note or (
             f"the shard {self.shard} is complete, each alert once; the ids are compared with the receipt once the "
             f"folders of all {self.shard.count} shards are copied into one"
         )
-        return Verification(self.folder, not wrong, rows, missing, duplicates, None, found, note, str(self.shard))
+        return replace(found, digest_ok=None, note=note, shard=str(self.shard))
+
+    def _packets_twice(self) -> int | None:
+        """Return how many packets are equal to another; None where ids alone tell, or not all of a packet is here."""
+        from alertferry.consumer.identity import packets_twice
+
+        if self.receipt is None or not (self.receipt.differing or self.receipt.null_ids) or self.id_of_whole is None:
+            return None
+        files = [self.folder / facts.name for facts in self.files if facts.has_ids and not facts.trouble]
+        return packets_twice(files, self.id_of_whole, self.ids)
+
+    def _remarks(self, found: Verification) -> tuple[str, ...]:
+        """Return what is unusual; a receipt of 0.1.0 does not know that rows share an id."""
+        told = self.receipt.remarks if self.receipt else ()
+        if self.receipt is None or self.receipt.distinct is not None or found.distinct in (None, found.alerts):
+            return told
+        return (f"{found.alerts - (found.distinct or 0):,} with the id of another, or without one", *told)
 
     def _digest_ok(self) -> bool | None:
         if self.receipt is None:
@@ -132,19 +177,21 @@ def _unexplained(found: int, receipt: Receipt | None, duplicates: int) -> str:
 def _verify_consumed(folder: Path, label: Label, settings: Settings | None) -> Verification:
     """Check every file against its commit record, and their sum against the receipt."""
     from alertferry.consumer.commits import Commit, read_commits, total_digest
-    from alertferry.consumer.layout import BAD_FOLDER, data_files
+    from alertferry.consumer.layout import BAD_FOLDER, data_files, records_folder
     from alertferry.consumer.shards import marked
 
     held = marked(folder)
     label, differing = _merged(folder, label, held)
     label = replace(label, manifest=_newest(label, settings))
     findings = _Findings(folder, label.receipt, problems=differing, shard=held[0] if len(held) == 1 else None)
+    findings.id_of_whole = None if label.select else label.alert_id
     commits: list[Commit] = []
-    for item in read_commits(folder):
+    records = records_folder(folder)
+    for item in read_commits(records):
         if isinstance(item, Commit):
             commits.append(item)
         else:
-            findings.problems.append(f"{item.relative_to(folder)}: the commit record cannot be read")
+            findings.problems.append(f"{item.relative_to(records)}: the commit record cannot be read")
     for commit in commits:
         _check_commit(findings, commit, label)
     named = {file.name for commit in commits for file in commit.files}
@@ -189,7 +236,8 @@ def _of_shard(shard: Shard, receipt: Receipt, commits: Sequence[Commit]) -> Rece
     if alerts is None:
         alerts = sum(commit.rows + len(commit.bad) for commit in commits)
     digest = total_digest(value for commit in commits for value in (commit.digest, commit.bad_digest))
-    return receipt.model_copy(update={"alerts": alerts, "digest": format_digest(digest)})
+    own = {"alerts": alerts, "digest": format_digest(digest), "distinct": None, "null_ids": 0}
+    return receipt.model_copy(update=own)
 
 
 def _newest(label: Label, settings: Settings | None) -> Manifest | None:
@@ -230,7 +278,7 @@ def _check_file(findings: _Findings, file: DataFile, label: Label) -> Facts | No
             f"{file.name}: missing, with {file.rows:,} alerts; consume the topic again to get it back"
         )
         return None
-    facts = inspect(path, findings.folder, alert_id)
+    facts = inspect(path, findings.folder, alert_id, findings.ids)
     findings.files.append(facts)
     wrong = []
     if facts.topic not in (None, label.topic):
@@ -245,7 +293,7 @@ def _check_file(findings: _Findings, file: DataFile, label: Label) -> Facts | No
         findings.problems.append(f"{file.name}: {'; '.join(wrong)}; remove it and consume the topic again")
         return None
     if path.suffix == ".avro" and alert_id is not None:
-        read_container_ids(path, facts, alert_id)
+        read_container_ids(path, facts, alert_id, findings.ids)
     return facts
 
 
@@ -253,7 +301,7 @@ def _check_stranger(findings: _Findings, path: Path, label: Label) -> None:
     """Report a file that no commit names: readers of the folder would take it for alerts of this topic."""
     from alertferry.consumer.evidence import inspect
 
-    facts = inspect(path, findings.folder, label.alert_id)
+    facts = inspect(path, findings.folder, label.alert_id, findings.ids)
     twin = next((other for other in findings.files if other.checksum == facts.checksum), None)
     findings.files.append(facts)
     findings.digest += facts.digest
@@ -311,16 +359,17 @@ def _spans(covered: Coverage) -> list[Span]:
 def _verify_written(folder: Path) -> Verification:
     """Check the parquet files of a files job, which has no commit records: every page, all ids, the receipt."""
     from alertferry.consumer.evidence import inspect
-    from alertferry.consumer.layout import data_files
+    from alertferry.consumer.layout import data_files, records_folder
 
-    manifest = Manifest.from_json((folder / RECEIPT_FILE).read_bytes())
+    kept = records_folder(folder) / RECEIPT_FILE
+    manifest = Manifest.from_json(kept.read_bytes())
     if manifest is None:
-        raise UsageError(f"{folder / RECEIPT_FILE} is not a receipt; it was changed, or another program wrote it")
-    findings = _Findings(folder, manifest.receipt)
+        raise UsageError(f"{kept} is not a receipt; it was changed, or another program wrote it")
+    findings = _Findings(folder, manifest.receipt, id_of_whole=manifest.alert_id)
     if manifest.receipt is None:
         findings.problems.append(f"{RECEIPT_FILE}: the job is not complete, it is {manifest.state}")
     for path in data_files(folder):
-        facts = inspect(path, folder, manifest.alert_id, every_page=True)
+        facts = inspect(path, folder, manifest.alert_id, findings.ids, every_page=True)
         if facts.trouble:
             findings.problems.append(f"{facts.name}: cannot be read ({facts.trouble})")
         twin = next((other for other in findings.files if other.checksum == facts.checksum), None)

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 from alertferry.consumer.archive import Skips
 from alertferry.consumer.commits import plain
 from alertferry.consumer.crew import ERRORS, Alone, Task
+from alertferry.consumer.repeats import Offsets
 from alertferry.consumer.spans import Span, from_numbers, to_numbers
 from alertferry.consumer.starting import start_quickly
 from alertferry.core.errors import AlertferryError, IncompleteError
@@ -50,7 +51,7 @@ class _Served:
 
     def carry_out(self, order: dict[str, Any], task: Task) -> None:
         """Fetch what is asked for and say how it ended."""
-        skips = {int(number): frozenset(offsets) for number, offsets in order["skips"].items()}
+        skips = {int(number): Offsets(offsets) for number, offsets in order["skips"].items()}
 
         def stop() -> bool:
             return self._stopped >= int(order["order"])

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-from alertferry.core.errors import DamagedError, Problem, UsageError, below
+from alertferry.core.access import COMMAND_LINE, Access
+from alertferry.core.blame import problem_of
+from alertferry.core.errors import AlertferryError, DamagedError, JobError, Problem, UsageError, below
 from alertferry.core.job import Job
 from alertferry.core.registry import Registry
+from alertferry.core.safe_yaml import MAX_BYTES
 from alertferry.core.schema import Struct
 from alertferry.core.settings import Settings
+from alertferry.core.steps import Filter, Output
 from alertferry.core.survey import with_partitions
 
 
@@ -23,16 +29,27 @@ class Findings:
     warnings: list[Problem] = field(default_factory=list)
 
 
-def check_job(job: Job, registry: Registry, settings: Settings) -> list[Problem]:
+def check_job(job: Job, registry: Registry, settings: Settings, access: Access = COMMAND_LINE) -> list[Problem]:
     """Return the problems that `examine_job` finds."""
-    return examine_job(job, registry, settings).problems
+    return examine_job(job, registry, settings, access).problems
 
 
-def examine_job(job: Job, registry: Registry, settings: Settings) -> Findings:
+def examine_job(job: Job, registry: Registry, settings: Settings, access: Access = COMMAND_LINE) -> Findings:
     """Return every problem of a well-formed job (nights, fields, conditions, what the site objects to), and warnings.
 
     Fields are looked up in the lake where it is on this machine, else in the survey's documentation.
     """
+    try:
+        excess = list(_excess(job, settings))
+        # else nothing that costs time for each night, or for each step, is looked at
+        return Findings(excess) if excess else _examined(job, registry, settings, access)
+    except Exception as error:  # a plugin may fail in any way
+        if isinstance(error, AlertferryError):
+            raise
+        return Findings([problem_of(error)])
+
+
+def _examined(job: Job, registry: Registry, settings: Settings, access: Access) -> Findings:
     found, glance = Findings(), None
     try:
         glance = job.source.glance(settings)
@@ -41,20 +58,47 @@ def examine_job(job: Job, registry: Registry, settings: Settings) -> Findings:
         found.problems.append(Problem("source", str(error)))
     schema = glance.schema if glance and glance.schema else job.source.survey.documented
     _look_at_steps(job, with_partitions(schema), found)
-    found.problems.extend(registry.check_job(job))
+    found.problems.extend(registry.check_job(job, access))
     return found
+
+
+def _excess(job: Job, settings: Settings) -> Iterator[Problem]:
+    """Yield what of a job is more than its file, or the site, allows."""
+    nights = len(job.source.requested())
+    if nights > settings.max_nights:
+        most = f"at most {settings.max_nights:,} are allowed here (ALERTFERRY_MAX_NIGHTS)"
+        yield Problem("source", f"asks for {nights:,} nights; {most}, so ask for fewer at a time")
+    size = len(job.to_yaml().encode())
+    if size > MAX_BYTES:
+        yield Problem("", f"the job file would have {size:,} bytes; at most {MAX_BYTES:,} are read: shorten its lists")
 
 
 def _look_at_steps(job: Job, schema: Struct, found: Findings) -> None:
     survey, added = job.source.survey, list[str]()
     for index, step in enumerate(job.filters):
         schema = survey.with_derived(schema, step.mentions)
-        problems = list(below(f"filters[{index}]", step.problems(survey, schema)))
-        found.problems.extend(problems)
-        found.warnings.extend([] if problems else below(f"filters[{index}]", step.warnings(survey, schema)))
+        _look_at_step(step, f"filters[{index}]", found, survey, schema)
         schema = Struct(schema.fields + step.adds())
         added += [field.name for field in step.adds()]
-    schema = survey.with_derived(schema, job.output.mentions)
-    problems = list(below("output", job.output.problems(survey, schema, added)))
+    schema = survey.with_derived(schema, job.output.derives(survey))
+    _look_at_step(job.output, "output", found, survey, schema, added)
+
+
+def _look_at_step(step: Filter | Output, place: str, found: Findings, *about: Any) -> None:
+    """Add what a step says of itself: its problems, or else its warnings."""
+    problems = list(below(place, _said(step.problems, *about)))
     found.problems.extend(problems)
-    found.warnings.extend([] if problems else below("output", job.output.warnings(survey, schema, added)))
+    if not problems:
+        found.warnings.extend(below(place, step.warnings(*about)))
+
+
+def _said(problems: Callable[..., Iterable[Problem]], *about: Any) -> list[Problem]:
+    """Return what a step says of itself; an error that it raises instead counts as its one problem."""
+    try:
+        return list(problems(*about))
+    except JobError as error:
+        return list(error.problems)
+    except (UsageError, DamagedError) as error:
+        return [Problem("", str(error))]
+    except Exception as error:  # a plugin's filter may fail in any way
+        return [problem_of(error)]

@@ -10,6 +10,7 @@ import pluggy
 from alertferry.core.errors import Problem
 
 if TYPE_CHECKING:
+    from alertferry.core.access import Access
     from alertferry.core.job import Job
     from alertferry.core.steps import Filter, Launcher, Output, Source
 
@@ -40,5 +41,9 @@ def register_launchers() -> Sequence[type[Launcher]]:  # type: ignore[empty-body
 
 
 @hookspec
-def check_job(job: Job) -> Iterable[Problem]:  # type: ignore[empty-body]
-    """Return what a site objects to in this job (number of nights, quotas); nothing lets it pass."""
+def check_job(job: Job, context: Access) -> Iterable[Problem]:  # type: ignore[empty-body]
+    """Return what a site objects to in this job (number of nights, quotas); nothing lets it pass.
+
+    ``context`` says who asks (``user``), by which way (``channel``) and what the ``site`` lets them. A plugin that
+    needs none of it says ``check_job(job)``.
+    """

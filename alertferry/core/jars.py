@@ -20,6 +20,7 @@ from xml.sax.saxutils import quoteattr
 
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.locks import folder_lock
+from alertferry.core.passed_environment import passed_environment
 
 _COORDINATE = re.compile(r"([\w.-]+):([\w.-]+):([\w.-]+)", re.ASCII)
 _log = logging.getLogger(__name__)
@@ -114,8 +115,8 @@ def run_java(arguments: Sequence[str], timeout: float) -> subprocess.CompletedPr
 
 
 def utf8_environment() -> dict[str, str]:
-    """Return this process's environment with a locale in which Java can open files of any name."""
-    return {**os.environ, "LC_ALL": "C.UTF-8"}
+    """Return what of our environment is passed on, with a locale in which Java can open files of any name."""
+    return {**passed_environment(), "LC_ALL": "C.UTF-8"}
 
 
 def pyspark_folder() -> Path:

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny, StringConstraints, ValidationError
 
+from alertferry.core.blame import problem_of
 from alertferry.core.errors import JobError, Problem, did_you_mean
-from alertferry.core.problems import explain
+from alertferry.core.problems import explain, shown
 from alertferry.core.receipt import job_hash
 from alertferry.core.registry import Registry, default_registry
-from alertferry.core.safe_yaml import dump_mapping, load_mapping
+from alertferry.core.safe_yaml import check_mapping, dump_mapping, load_mapping
 from alertferry.core.steps import Filter, Output, Source, Step
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[\w .,:+@()-]+$")]
+MAX_NAME = 200
+"""Characters of a job's name."""
+
+MAX_STEPS = 200
+"""Filters of a job: more than a person writes, and few enough for Spark to plan."""
+
+_NAME = re.compile(r"[\w .,:+@()-]+")
+
+
+def _plain_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"holds letters, digits, spaces and . , : + - @ ( ) _ only, got {shown(name)}")
+    return name
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(_plain_name)]
 
 
 class Job(BaseModel):
@@ -39,6 +56,7 @@ class Job(BaseModel):
     @classmethod
     def from_dict(cls, data: dict[str, Any], registry: Registry | None = None) -> Self:
         """Read a job from plain data; kinds are looked up in ``registry``."""
+        check_mapping(data, "job")
         reader = _Reader(registry or default_registry())
         parts = reader.parts(data)
         if reader.problems:
@@ -75,6 +93,7 @@ class _Reader:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self.problems: list[Problem] = []
+        self._steps = 0
 
     def parts(self, data: dict[str, Any]) -> dict[str, Any]:
         known = Job.model_fields
@@ -83,7 +102,7 @@ class _Reader:
                 self._report(key, f"no such key{did_you_mean(key, known)}; a job has {', '.join(known)}")
         parts: dict[str, Any] = {key: data[key] for key in ("version", "name") if key in data}
         if data.get("version", 1) != 1:
-            self._report("version", f"must be 1, got {data['version']!r}; this alertferry reads version 1 only")
+            self._report("version", f"must be 1, got {shown(data['version'])}; this alertferry reads version 1 only")
         for role in ("source", "output"):
             if role in data:
                 parts[role] = self.step(role, data[role], role)
@@ -102,7 +121,11 @@ class _Reader:
 
     def steps(self, role: str, items: Any, path: str) -> tuple[Step, ...]:
         if not isinstance(items, list | tuple):
-            self._report(path, f"must be a list of steps, got {items!r}")
+            self._report(path, f"must be a list of steps, got {shown(items)}")
+            return ()
+        self._steps += len(items)
+        if self._steps > MAX_STEPS:
+            self._report(path, f"a job has at most {MAX_STEPS} filters, those within others counted")
             return ()
         read = [self.step(role, item, f"{path}[{index}]") for index, item in enumerate(items)]
         return tuple(step for step in read if step is not None)
@@ -111,7 +134,7 @@ class _Reader:
         if isinstance(data, Step):
             return data
         if not isinstance(data, dict):
-            self._report(path, f"must be a mapping with a kind, got {data!r}")
+            self._report(path, f"must be a mapping with a kind, got {shown(data)}")
             return None
         if not isinstance(data.get("kind"), str):
             self._report(f"{path}.kind", f"is required; there are: {self._kinds(role)}")
@@ -119,12 +142,15 @@ class _Reader:
         known = self.registry.steps[role]
         if data["kind"] not in known:
             near = did_you_mean(data["kind"], known) or f"; there are: {self._kinds(role)}"
-            self._report(f"{path}.kind", f"no {role} {data['kind']!r}{near}")
+            self._report(f"{path}.kind", f"no {role} {shown(data['kind'])}{near}")
             return None
         return self._build(known[data["kind"]].step, data, path)
 
     def _build(self, step: type[Step], data: dict[str, Any], path: str) -> Step | None:
         options = {key: value for key, value in data.items() if key != "kind"}
+        if not all(isinstance(key, str) for key in options):
+            self._report(path, "options must be named by text")
+            return None
         before = len(self.problems)
         for name in step.nested:
             if isinstance(options.get(name), list | tuple):
@@ -137,8 +163,8 @@ class _Reader:
             return step(**options)
         except ValidationError as error:
             self.problems.extend(explain(error, step, path))
-        except TypeError as error:
-            self._report(path, f"options must be named by text: {error}")
+        except Exception as error:  # a plugin's model may fail in any way
+            self.problems.append(problem_of(error, path))
         return None
 
     def _kinds(self, role: str) -> str:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Self
-from urllib.parse import urlparse
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from alertferry.core.errors import Problem, UsageError
-from alertferry.core.local_lake import local_path, night_files, united_schema
-from alertferry.core.nights import NightRange, as_list, expand, summarise
+from alertferry.core.file_option import LakeOption
+from alertferry.core.local_lake import glance, local_path
+from alertferry.core.nights import Interval, NightRange, as_list, bounds, check_count, expand, summarise
+from alertferry.core.places import absolute
+from alertferry.core.problems import shown
 from alertferry.core.receipt import Nights
 from alertferry.core.steps import Alerts, Glance, Source
-from alertferry.core.working_folder import resolved
+from alertferry.core.time_scales import from_utc
+from alertferry.core.working_folder import is_url, resolved
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from alertferry.core.lake import LakeNights
+    from alertferry.core.lake_nights import LakeNights
     from alertferry.core.settings import Settings
-
-GLANCE_NIGHTS = 16
-"""Footers `check` reads at most: enough to see schema versions, quick enough to stay below a second."""
 
 
 def _time_range(text: str) -> str:
@@ -32,11 +33,12 @@ def _time_range(text: str) -> str:
     try:
         start, stop = datetime.fromisoformat(first.strip()), datetime.fromisoformat(last.strip())
     except ValueError:
-        raise ValueError(f"must be START..STOP in UTC, as 2026-01-01T03:00..2026-01-01T05:30, got {text!r}") from None
+        example = "2026-01-01T03:00..2026-01-01T05:30"
+        raise ValueError(f"must be START..STOP in UTC, as {example}, got {shown(text)}") from None
     if start.tzinfo or stop.tzinfo or not separator:
-        raise ValueError(f"times are UTC and carry no zone, got {text!r}")
+        raise ValueError(f"times are UTC and carry no zone, got {shown(text)}")
     if stop <= start:
-        raise ValueError(f"must end after it starts, got {text!r}")
+        raise ValueError(f"must end after it starts, got {shown(text)}")
     return f"{start.isoformat()}..{stop.isoformat()}"
 
 
@@ -53,49 +55,62 @@ class LakeSource(Source):
     times: Annotated[tuple[TimeRange, ...], BeforeValidator(as_list)] = ()
     """Times of observation (UTC, START..STOP) to keep; without nights, those around are read."""
 
-    lake: Annotated[str, Field(min_length=1)] | None = None
-    """Path or URL of the lake; overrides the configured one."""
+    lake: LakeOption | None = None
+    """Path or URL of another lake than the configured one, or the name that the settings have it under."""
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
         if not self.nights and not self.times:
             raise ValueError("names no nights; give nights: [YYYY-MM-DD, FIRST..LAST] or times: [START..STOP]")
+        check_count(self._intervals())
         return self
 
     def requested(self) -> tuple[date, ...]:
         """Return the nights to look for: those named, or all that may hold the times asked for."""
-        return expand(self.nights) if self.nights else _nights_around(self.times)
+        return expand(f"{first}..{last}" for first, last in self._intervals())
+
+    def _intervals(self) -> list[Interval]:
+        return [bounds(text) for text in self.nights] if self.nights else [_around(text) for text in self.times]
 
     def location(self, settings: Settings) -> str:
         """Return the path or URL of the lake. Raises `UsageError` when none is known."""
-        found = self.lake or settings.lakes.get(self.survey.name)
-        if not found:
+        found = settings.lakes.get(self.lake or self.survey.name)
+        if not found and not self.lake:
             variable = f"ALERTFERRY_LAKE_{self.survey.name.upper()}"
             raise UsageError(f"no lake is known for {self.survey.name}: set {variable} or source.lake in the job")
-        if urlparse(found).scheme:
+        if found and self.lake and _is_another_folder(self.lake, found):
+            raise UsageError(
+                f"{self.lake!r} is a lake of the settings, and a folder here: write ./{self.lake} for that"
+            )
+        found = absolute(found or str(self.lake))
+        if is_url(found):
             return found
-        return str(Path(resolved(self.lake) if self.lake else found).expanduser().resolve())
+        return os.path.realpath(found)  # not Path.resolve: of links in a circle, it says so by a RuntimeError
 
     def read(self, spark: SparkSession, nights: Sequence[date]) -> DataFrame:
         """Return the alerts of these nights, their schemas united."""
         from alertferry.core.lake import open_nights, read_nights
         from alertferry.core.settings import load_settings
 
-        return read_nights(spark, open_nights(spark, self.location(load_settings()), nights))
+        found = open_nights(spark, self.location(load_settings()), nights, documented=self.survey.documented)
+        return read_nights(spark, found)
 
     def load(self, spark: SparkSession, settings: Settings) -> Alerts:
         """Find the nights, unite their schemas, keep the times asked for."""
         from alertferry.core.lake import open_nights, read_nights
 
-        found = open_nights(spark, self.location(settings), self.requested())
+        found = open_nights(spark, self.location(settings), self.requested(), documented=self.survey.documented)
         return self.alerts(found, read_nights(spark, found))
 
     def alerts(self, found: LakeNights, frame: DataFrame) -> Alerts:
         """Return alerts of these nights, all of them or a sample, as those of a job: the times asked for."""
+        from alertferry.core.lake import refuse_changed_files
+
         nights = Nights(
             found=tuple(map(str, found.found)),
             absent=tuple(map(str, found.absent if self.nights else ())),
             lacking=found.lacking(),
+            converted=found.converted(),
         )
         alerts = Alerts(
             frame,
@@ -104,6 +119,7 @@ class LakeSource(Source):
             count=found.alerts,
             root_bytes=found.root_bytes,
             stored_bytes=found.stored_bytes,
+            unchanged=partial(refuse_changed_files, frame.sparkSession, found),
         )
         return alerts.where(self._within()) if self.times else alerts
 
@@ -128,32 +144,25 @@ class LakeSource(Source):
         """Look at a lake on a local disk; None for other filesystems or when no lake is configured."""
         if not (self.lake or settings.lakes.get(self.survey.name)):
             return None
-        root, nights = local_path(self.location(settings)), self.requested()
+        root = local_path(self.location(settings))
         if root is None:
             return None
-        files = {night: night_files(root, night) for night in nights}
-        found = tuple(night for night in nights if files[night])
-        if not found:
-            asked = ", ".join(summarise(nights)[:5])
-            raise UsageError(f"the lake {root} has none of the {len(nights)} nights asked for: {asked}")
-        absent = tuple(night for night in nights if not files[night]) if self.nights else ()
-        step = max(1, len(found) // GLANCE_NIGHTS)
-        schema = united_schema([files[night][0] for night in (*found[::step], found[-1])])
-        return Glance(str(root), found, absent, schema)
+        seen = glance(root, self.requested(), self.survey.documented)
+        return Glance(str(root), seen.found, seen.absent if self.nights else (), seen.schema())
 
 
-def _nights_around(times: Sequence[str]) -> tuple[date, ...]:
+def _is_another_folder(name: str, lake: str) -> bool:
+    here = resolved(name)
+    return os.path.isdir(here) and (is_url(lake) or os.path.realpath(here) != os.path.realpath(resolved(lake)))
+
+
+def _around(text: str) -> Interval:
     """Return the nights whose folders may hold the times: a folder can hold the UTC date before or after it."""
-    nights: set[date] = set()
-    for text in times:
-        start, stop = (datetime.fromisoformat(part) for part in text.split(".."))
-        first, last = start.date() - timedelta(days=1), stop.date() + timedelta(days=1)
-        nights.update(expand([f"{first}..{last}"]))
-    return tuple(sorted(nights))
+    start, stop = (datetime.fromisoformat(part).date() for part in text.split(".."))
+    day = timedelta(days=1)
+    return max(start, date.min + day) - day, min(stop, date.max - day) + day
 
 
 def _bounds(text: str, scale: str) -> tuple[float, float]:
-    from astropy.time import Time
-
-    start, stop = (Time(part, format="isot", scale="utc") for part in text.split(".."))
-    return (start.jd, stop.jd) if scale == "jd-utc" else (start.tai.mjd, stop.tai.mjd)
+    start, stop = (from_utc(part, scale) for part in text.split(".."))
+    return start, stop

@@ -9,32 +9,57 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
 
-MAX_NIGHTS = 20_000
+from alertferry.core.problems import shown
 
-_DATE = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+MAX_NIGHTS = 36_525
+"""A hundred years: no request is expanded beyond, whatever a site allows (``ALERTFERRY_MAX_NIGHTS``)."""
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+Interval = tuple[date, date]
+"""First and last night."""
 
 
 def _night(text: str) -> date:
-    if not _DATE.match(text):
-        raise ValueError(f"must be a night YYYY-MM-DD or a range YYYY-MM-DD..YYYY-MM-DD, got {text!r}")
+    if not _DATE.fullmatch(text):
+        raise ValueError(f"must be a night YYYY-MM-DD or a range YYYY-MM-DD..YYYY-MM-DD, got {shown(text)}")
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"is not a date of the calendar: {text!r}") from None
+        raise ValueError(f"is not a date of the calendar: {shown(text)}") from None
 
 
-def _bounds(text: str) -> tuple[date, date]:
+def bounds(text: str) -> Interval:
+    """Return the first and the last night of a date or range. Raises `ValueError` saying what is wrong with it."""
     first, _, last = (part.strip() for part in text.partition(".."))
     return _night(first), _night(last) if ".." in text else _night(first)
 
 
 def _check(text: str) -> str:
-    first, last = _bounds(text)
+    first, last = bounds(text)
     if last < first:
-        raise ValueError(f"the range is reversed: write '{last}..{first}', got {text!r}")
-    if (last - first).days >= MAX_NIGHTS:
-        raise ValueError(f"holds {(last - first).days + 1} nights; at most {MAX_NIGHTS} are allowed")
+        raise ValueError(f"the range is reversed: write '{last}..{first}', got {shown(text)}")
+    check_count([(first, last)])
     return first.isoformat() if first == last else f"{first}..{last}"
+
+
+def check_count(intervals: Iterable[Interval], most: int = MAX_NIGHTS) -> None:
+    """Raise `ValueError` when intervals hold too many nights together; found by arithmetic, nothing is expanded."""
+    nights = sum((last - first).days + 1 for first, last in merged(intervals))
+    if nights > most:
+        years = f" ({round(most / 365.25)} years)" if most >= 366 else ""
+        raise ValueError(f"holds {nights:,} nights; at most {most:,}{years} are allowed in one request")
+
+
+def merged(intervals: Iterable[Interval]) -> list[Interval]:
+    """Return the same nights as intervals in order, none of which overlaps or touches the next."""
+    found: list[Interval] = []
+    for first, last in sorted(intervals):
+        if found and (first - found[-1][1]).days <= 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        elif first <= last:
+            found.append((first, last))
+    return found
 
 
 def _as_text(value: Any) -> Any:
@@ -53,12 +78,10 @@ def as_list(value: Any) -> Any:
 
 
 def expand(ranges: Iterable[str]) -> tuple[date, ...]:
-    """Return every night of the ranges once, in order."""
-    nights: set[date] = set()
-    for text in ranges:
-        first, last = _bounds(text)
-        nights.update(first + timedelta(days=day) for day in range((last - first).days + 1))
-    return tuple(sorted(nights))
+    """Return every night of the ranges once, in order. Raises `ValueError` for more than `MAX_NIGHTS`."""
+    intervals = merged(bounds(text) for text in ranges)
+    check_count(intervals)
+    return tuple(first + timedelta(days=day) for first, last in intervals for day in range((last - first).days + 1))
 
 
 def summarise(nights: Iterable[date]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -26,7 +28,23 @@ _WANTED = {
     "model_type": "a mapping",
     "date_type": "a date",
     "is_instance_of": "a step",
+    "string_unicode": "text without half characters (surrogates)",
+    "int_parsing_size": "a smaller number",
+    "set_type": "a list",
+    "frozen_set_type": "a list",
+    "path_type": "the name of a file",
+    "datetime_type": "a time",
 }
+
+_SIZES = {
+    "too_short": "must have at least {min_length} entries, got {actual_length}",
+    "too_long": "must have at most {max_length} entries, got {actual_length}",
+    "string_too_short": "must have at least {min_length} characters, got {got}",
+    "string_too_long": "must have at most {max_length} characters, got {got}",
+    "multiple_of": "must be a multiple of {multiple_of}, got {got}",
+}
+
+_LONGEST = 80
 
 
 def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[Problem]:
@@ -48,7 +66,7 @@ def _path(prefix: str, location: tuple[Any, ...]) -> str:
 
 
 def _sentence(item: Any, model: type[BaseModel]) -> str:
-    kind, got, context = item["type"], _show(item["input"]), item.get("ctx", {})
+    kind, got, context = item["type"], shown(item["input"]), item.get("ctx", {})
     if kind in _BOUNDS:
         return f"must be {_BOUNDS[kind]} {_bound(next(iter(context.values())))}, got {got}"
     if kind == "missing":
@@ -61,11 +79,20 @@ def _sentence(item: Any, model: type[BaseModel]) -> str:
         return f"must be {context['expected']}, got {got}"
     if kind in _WANTED:
         return f"must be {_WANTED[kind]}, got {got}"
-    if kind == "too_short":
-        return f"must have at least {context['min_length']} entries, got {context['actual_length']}"
-    if kind == "value_error":
+    if kind in _SIZES:
+        length = context.get("actual_length")
+        return _SIZES[kind].format(got=got, **{**context, "actual_length": "more" if length is None else length})
+    if kind in ("value_error", "assertion_error"):
         return str(context["error"])
-    return f"{item['msg'][:1].lower()}{item['msg'][1:]}, got {got}"
+    allowed = f"; {rule}" if (rule := _rule(item["loc"], model)) else ""
+    return f"cannot be used, got {got}{allowed}"
+
+
+def _rule(location: tuple[Any, ...], model: type[BaseModel]) -> str:
+    """Return what an option's own words say about it."""
+    option = model.model_fields.get(str(location[0])) if location else None
+    said = (option.description or "").strip() if option else ""
+    return said.partition(". ")[0].partition("\n")[0].rstrip(".")
 
 
 def _bound(limit: Any) -> str:
@@ -73,6 +100,34 @@ def _bound(limit: Any) -> str:
     return str(int(limit)) if isinstance(limit, float) and limit.is_integer() else str(limit)
 
 
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."
+def shown(value: Any) -> str:
+    """Return what stands in a file as messages show it: as it would be written there, and not longer than a line."""
+    text = _written(value, _LONGEST)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def _written(value: Any, room: int) -> str:
+    """Return a value as text; of what is far too long, only the beginning is looked at."""
+    if isinstance(value, str):
+        return repr(value[: room + 1])
+    if isinstance(value, Mapping):
+        parts = (f"{_written(key, room)}: {_written(item, room)}" for key, item in islice(value.items(), room))
+        return f"{{{_joined(parts, room)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{_joined((_written(item, room) for item in islice(value, room)), room)}]"
+    if isinstance(value, int) and abs(value) >= 10**room:
+        return "a number of too many digits"
+    return (
+        {None: "null", True: "true", False: "false"}[value]
+        if value is None or value is True or value is False
+        else repr(value)
+    )
+
+
+def _joined(parts: Iterator[str], room: int) -> str:
+    text = ""
+    for part in parts:
+        text += ", " * bool(text) + part
+        if len(text) > room:
+            break
+    return text

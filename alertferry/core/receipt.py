@@ -1,7 +1,8 @@
 """The two records that make delivery provable: the manifest of a job and the receipt of its result.
 
 Both travel as JSON in the values of the companion topic ``<topic>_schema`` (keys hold the Avro schema) and,
-for files, in ``_receipt.json``. This module imports neither Spark nor plugins: the consumer uses it too.
+for files, in ``_receipt.json`` among their records. This module imports neither Spark nor plugins: the consumer uses
+it too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ DIGEST_SEED = 42
 
 SCHEMA_SUFFIX = "_schema"
 RECEIPT_FILE = "_receipt.json"
+
+RECORDS_SUFFIX = ".records"
+"""The records of the delivery folder ``alerts`` are beside it, in ``_alerts.records``."""
+
 MANIFEST_FORMAT = 1
 
 
@@ -34,16 +39,26 @@ class StepCount(_Record):
     alerts: int
 
 
+class Conversion(_Record):
+    """A field (dotted) that some nights store as one type and the job read as another that holds the same values."""
+
+    field: str
+    stored: str
+    read: str
+    nights: tuple[str, ...] = ()
+
+
 class Nights(_Record):
     """Which nights of the request the lake held, and which fields some of them lacked.
 
     ``lacking`` maps a night (``YYYY-MM-DD``) to the dotted fields that other nights have and it has not;
-    these are null in its alerts.
+    these are null in its alerts. ``converted`` are the fields that were read as another type than they have.
     """
 
     found: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     lacking: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    converted: tuple[Conversion, ...] = ()
 
 
 class AlertsPerSource(_Record):
@@ -93,7 +108,7 @@ class Oversize(_Record):
     limit_bytes: int
 
     def __str__(self) -> str:
-        alerts = f"{self.alerts:,} alert{'' if self.alerts == 1 else 's'}"
+        alerts = f"{self.alerts:,} alert{_s(self.alerts)}"
         what = "left out" if self.action == "skip" else "without cutouts"
         more = f" and {self.alerts - 5:,} more" if self.alerts > 5 else ""
         return f"{alerts} {what}, larger than {self.limit_bytes:,} bytes: {', '.join(self.ids[:5])}{more}"
@@ -101,6 +116,10 @@ class Oversize(_Record):
 
 class Receipt(_Record):
     """What was selected and what the destination holds.
+
+    ``alerts`` counts packets. Several of one alert, equal in every byte, are one: ``repeats`` counts those that were
+    left out. Packets of one alert that differ are all there: ``distinct`` counts the alert ids (None in receipts of
+    0.1.0, which count every row), ``null_ids`` the packets of alerts that have none.
 
     ``digest`` is the order-free digest of the alert ids (see `ids_digest`), 16 hex digits. ``partitions``
     maps a Kafka partition to its end offset: the offset after the last record of the job. ``acknowledged`` maps it to
@@ -115,6 +134,9 @@ class Receipt(_Record):
     job_hash: str
     partitions: dict[int, int] = Field(default_factory=dict)
     acknowledged: dict[int, int] = Field(default_factory=dict)
+    distinct: int | None = None
+    repeats: int = 0
+    null_ids: int = 0
     oversize: Oversize | None = None
     steps: tuple[StepCount, ...] = ()
     nights: Nights = Nights()
@@ -128,12 +150,31 @@ class Receipt(_Record):
         """Number of records in the topic; more than ``alerts`` when a retried task sent some twice."""
         return sum((self.acknowledged or self.partitions).values())
 
+    @property
+    def differing(self) -> int | None:
+        """Number of packets beyond the first of their alert, all different; None where nobody counted."""
+        return None if self.distinct is None else self.alerts - self.null_ids - self.distinct
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is unusual of the alerts, in words; nothing usually."""
+        said = [f"{self.repeats:,} equal packet{_s(self.repeats)} left out"] if self.repeats else []
+        if self.differing:
+            said.append(f"{self.differing:,} packet{_s(self.differing)} with the id of another, but not equal to it")
+        if self.null_ids:
+            said.append(f"{self.null_ids:,} alert{_s(self.null_ids)} without an id")
+        return (*said, *([str(self.oversize)] if self.oversize else []))
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
+
 
 class Manifest(_Record):
     """What a topic or a folder of files contains, and where its job stands.
 
     ``alert_id`` and ``time`` name columns of the packet (dotted paths of the Avro record), or are null when the
-    packet has none. ``time_scale`` is ``jd-utc`` or ``mjd-tai``.
+    packet has none. ``time_scale`` is one of `alertferry.core.time_scales.TIME_SCALES`.
     """
 
     format: int = MANIFEST_FORMAT
@@ -175,15 +216,16 @@ def job_hash(job: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def ids_digest(ids: Iterable[bytes], start: int = 0) -> int:
+def ids_digest(ids: Iterable[bytes | None], start: int = 0) -> int:
     """Return the order-free digest of alert ids: the sum of XXH64(id, seed 42), modulo 2^64.
 
     Ids are the bytes of the Kafka keys (the alert id as decimal text). Equal to Spark's
-    ``sum(xxhash64(key))`` with wrapping long arithmetic; digests of disjoint parts add up.
+    ``sum(xxhash64(key))`` with wrapping long arithmetic, which takes the seed for an id that is null; digests of
+    disjoint parts add up.
     """
     total = start
     for key in ids:
-        total += xxhash.xxh64_intdigest(key, DIGEST_SEED)
+        total += DIGEST_SEED if key is None else xxhash.xxh64_intdigest(key, DIGEST_SEED)
     return total & 0xFFFFFFFFFFFFFFFF
 
 

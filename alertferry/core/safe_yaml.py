@@ -7,14 +7,21 @@ Scalars are text, numbers (``1``, ``1.5``, ``1e-3``), ``true``, ``false`` and nu
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from alertferry.core.errors import JobError, Problem
+from alertferry.core.errors import JobError, Problem, UsageError
+from alertferry.core.problems import shown
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 20
+MAX_BITS = 256
+"""Of a whole number: more than any id or count has."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _Loader(yaml.SafeLoader):
@@ -46,9 +53,9 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
         key = loader.construct_object(key_node, deep=True)
         line = key_node.start_mark.line + 1
         if not isinstance(key, str):
-            raise JobError([Problem(f"line {line}", f"keys must be text, got {key!r}")])
+            raise JobError([Problem(f"line {line}", f"keys must be text, got {shown(key)}")])
         if key in seen:
-            raise JobError([Problem(f"line {line}", f"key {key!r} stands here a second time; keep one")])
+            raise JobError([Problem(f"line {line}", f"key {shown(key)} stands here a second time; keep one")])
         seen[key] = loader.construct_object(value_node, deep=True)
     return seen
 
@@ -57,15 +64,27 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _number)
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
+def read_file(file: Path, what: str = "job file") -> bytes:
+    """Return what a file holds, ``-`` being standard input, and no more than is ever looked at. Raises `UsageError`."""
+    try:
+        if str(file) == "-":
+            return sys.stdin.buffer.read(MAX_BYTES + 1) if sys.stdin else b""
+        with file.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or "that is no name of a file"
+        raise UsageError(f"cannot read the {what} {file}: {said}") from None
+
+
 def load_mapping(text: str | bytes, what: str = "job file") -> dict[str, Any]:
     """Read one YAML mapping. Raises `JobError` saying what is refused and on which line."""
-    try:
-        raw = text.encode() if isinstance(text, str) else text
-        decoded = raw.decode()
-    except UnicodeError as error:
-        raise JobError([Problem("", f"the {what} is not UTF-8 text: {error}")]) from None
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if len(raw) > MAX_BYTES:
-        raise JobError([Problem("", f"the {what} has {len(raw)} bytes; at most {MAX_BYTES} are read")])
+        raise JobError([Problem("", f"the {what} is too long: at most {MAX_BYTES:,} bytes are read")])
+    try:
+        decoded = raw.decode()
+    except UnicodeDecodeError as error:
+        raise JobError([Problem("", f"the {what} is not UTF-8 text: see its byte {error.start + 1:,}")]) from None
     try:
         _scan(decoded)
         data = yaml.load(decoded, Loader=_Loader)  # noqa: S506 - a SafeLoader
@@ -73,9 +92,35 @@ def load_mapping(text: str | bytes, what: str = "job file") -> dict[str, Any]:
         raise JobError([_unreadable(error, what)]) from None
     except RecursionError:
         raise JobError([Problem("", f"the {what} is nested too deeply")]) from None
+    check_mapping(data, what)
+    return dict(data)
+
+
+def check_mapping(data: Any, what: str) -> None:
+    """Raise `JobError` for data that no file could hold: no mapping, too much, too deep, or not text.
+
+    It looks at no more than the limits allow.
+    """
     if not isinstance(data, dict):
         raise JobError([Problem("", f"the {what} must be a mapping of keys to values, got {_name(data)}")])
-    return data
+    left, waiting = MAX_BYTES, [(data, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise JobError([Problem("", f"the {what} is nested more than {MAX_DEPTH} levels deep")])
+        inner: list[Any] = []
+        if isinstance(value, dict):
+            inner = [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple):
+            inner = list(value)
+        elif isinstance(value, str) and _SURROGATE.search(value):
+            raise JobError([Problem("", f"the {what} holds half a character (a surrogate): {shown(value)}")])
+        elif isinstance(value, int) and value.bit_length() > MAX_BITS:
+            raise JobError([Problem("", f"the {what} holds a number of more than {MAX_BITS} bits")])
+        left -= len(value) if isinstance(value, str) else 1 + len(inner)
+        if left < 0:
+            raise JobError([Problem("", f"the {what} is too long; a file of at most {MAX_BYTES:,} bytes is read")])
+        waiting += [(item, depth + 1) for item in inner]
 
 
 def _name(data: Any) -> str:
@@ -91,7 +136,7 @@ def _scan(text: str) -> None:
             raise JobError([Problem(line, "anchors (&) and aliases (*) are not allowed; quote text that starts so")])
         tag = getattr(event, "tag", None)
         if tag:
-            raise JobError([Problem(line, f"the tag {tag!r} is not allowed; quote text that starts with '!'")])
+            raise JobError([Problem(line, f"the tag {shown(tag)} is not allowed; quote text that starts with '!'")])
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise JobError([Problem(line, f"nested more than {MAX_DEPTH} levels deep")])

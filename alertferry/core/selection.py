@@ -75,17 +75,19 @@ class Selection:
     """What a job has selected so far.
 
     ``start`` are the alerts of the chosen nights, ``name`` is what the receipt calls them. ``parts`` are the alerts
-    between two steps that are no predicates.
+    between two steps that are no predicates. ``rows`` are the alerts of which no later step can make several rows.
     """
 
     name: str
     start: Alerts
     steps: list[Filter] = field(default_factory=list)
     parts: list[Part] = field(init=False)
+    rows: Alerts = field(init=False)
     _joins: list[tuple[Filter, Alerts]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.parts = [Part(self.name, self.start)]
+        self.rows = self.start
 
     @property
     def alerts(self) -> Alerts:
@@ -96,6 +98,7 @@ class Selection:
         """Go on from these alerts, should they be others than this selection gave out."""
         if alerts is not self.alerts:
             self.parts.append(Part(self.parts[-1].name, alerts))
+            self.rows = alerts
 
     def derive(self, mentions: Callable[[str], bool]) -> Alerts:
         """Add the columns that a step mentions and the survey can derive; predicates keep every column."""
@@ -113,6 +116,7 @@ class Selection:
             self.parts[-1] = part.also(_Decision(name, step, condition))
         else:
             before, after = part.alerts, step.apply(part.alerts)
+            self.rows = self.rows if step.keeps_rows else after
             added = dict.fromkeys([*after.added, *(item.name for item in step.adds())])
             self._joins.append((step, before))
             self.parts.append(Part(name, replace(after, added=tuple(added))))

@@ -13,12 +13,14 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlparse, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from alertferry.core.errors import UsageError, did_you_mean
+from alertferry.core.places import absolute
+from alertferry.core.private import close
 from alertferry.core.working_folder import resolved
 
 SPARK_PACKAGES = (
@@ -55,7 +57,7 @@ def _absolute(path: Path) -> Path:
 
 def _located(place: str) -> str:
     """Return a path as an absolute one, a URL as it is."""
-    return resolved(place) if place and not urlparse(place).scheme else place
+    return absolute(place)
 
 
 class Settings(BaseModel):
@@ -67,7 +69,13 @@ class Settings(BaseModel):
     ``sample_alerts`` is the largest sample of a night that estimates rest on; one of them may take
     ``estimate_seconds``, and their Spark process ends after ``estimate_idle_seconds`` without a question.
     ``tns_table`` is a file of objects of the Transient Name Server: columns ra, declination, type.
-    ``max_jobs_per_hour`` holds for each user who signs in to the dashboard.
+    ``parser_memory_mb`` and ``parser_seconds`` are what the reading of one catalogue or map may take, and
+    ``parsers_at_once`` how many of them are read at a time.
+    ``max_nights`` is the largest number of nights of one job. A user who signs in to the dashboard may submit
+    ``max_jobs_per_hour``.
+    Of the dashboard: ``max_upload_bytes`` of one file and ``max_user_upload_bytes`` of all files of a user,
+    ``max_drafts`` and ``max_open_pages`` of a user, ``max_websocket_bytes`` of one message of a page, and
+    ``max_sign_in_failures`` within a minute, for a user name from one address.
     ``jobs_url`` is the SQLAlchemy URL of the job store, a file in ``home`` when left out.
     With ``topic_acls = "owner"`` each topic is readable by its job's owner only: the Kafka principal that
     ``owner_principal`` makes of the owner's name. ``topic_owner`` owns the jobs that have no owner of their own.
@@ -96,11 +104,21 @@ class Settings(BaseModel):
     estimate_seconds: float = Field(default=60, gt=0)
     estimate_idle_seconds: float = Field(default=900, gt=0)
     jobs_url: str | None = Field(default=None, repr=False)
+    max_nights: int = Field(default=7305, ge=1, le=36_525)
     max_running_jobs: int = Field(default=1, ge=1)
+    max_upload_bytes: int = Field(default=100_000_000, ge=1)
+    max_user_upload_bytes: int = Field(default=1024**3, ge=1)
+    max_drafts: int = Field(default=100, ge=1)
+    max_open_pages: int = Field(default=30, ge=1)
+    max_websocket_bytes: int = Field(default=1_000_000, ge=100_000)
+    max_sign_in_failures: int = Field(default=10, ge=1)
     max_jobs_per_hour: int = Field(default=20, ge=1)
     job_retention_days: float = Field(default=30, gt=0)
     tns_table: Annotated[str, AfterValidator(_located)] | None = None
     catalog_retention_hours: float = Field(default=24, gt=0)
+    parser_memory_mb: int = Field(default=1024, ge=256)
+    parser_seconds: int = Field(default=60, ge=5)
+    parsers_at_once: int = Field(default=2, ge=1)
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be printed, the longest first."""
@@ -141,9 +159,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         _merge(merged, _read(path, required))
     _merge(merged, _from_environment(env))
     try:
-        return Settings.model_validate(merged)
+        found = Settings.model_validate(merged)
     except ValidationError as error:
         raise UsageError("\n".join(_describe(item) for item in error.errors())) from None
+    close(found.home)  # made by an earlier version, or by hand
+    return found
 
 
 _PRIVATE = (*_OPTIONS, "jobs_url")
@@ -202,7 +222,14 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
             "sample_alerts",
             "estimate_seconds",
             "estimate_idle_seconds",
+            "max_nights",
             "max_running_jobs",
+            "max_upload_bytes",
+            "max_user_upload_bytes",
+            "max_drafts",
+            "max_open_pages",
+            "max_websocket_bytes",
+            "max_sign_in_failures",
             "max_jobs_per_hour",
             "job_retention_days",
             "catalog_retention_hours",

@@ -3,7 +3,7 @@
 The job's own plan runs on a sample of the lake, in a process of its own that keeps Spark warm.
 """
 
-from alertferry.estimates.client import ask_estimate, ask_preview, stop_worker, warm_up
+from alertferry.estimates.client import ask_estimate, ask_preview, stop_worker, warm_up, while_wanted
 from alertferry.estimates.results import (
     Diagnosis,
     Estimate,
@@ -26,4 +26,5 @@ __all__ = [
     "ask_preview",
     "stop_worker",
     "warm_up",
+    "while_wanted",
 ]

@@ -9,16 +9,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alertferry.core.errors import AlertferryError
+from alertferry.core.errors import AlertferryError, CancelledError
 from alertferry.core.job import Job
 from alertferry.core.locks import folder_lock, try_lock
 from alertferry.core.settings import Settings
 from alertferry.core.working_folder import VARIABLE, environment
-from alertferry.estimates.messages import Question, Reply, lines, send, shared
+from alertferry.estimates.messages import WAITING, Question, Reply, lines, send, shared
 from alertferry.estimates.place import Place, connect
 from alertferry.estimates.results import Estimate, Preview
 
@@ -26,7 +28,22 @@ START_SECONDS = 60.0
 SILENCE_SECONDS = 180.0
 """Give up when the worker says nothing for so long, beside the time limit of an answer."""
 
+MOST_WAITS = 20
+"""Times that a worker may end before our turn has come."""
+
 Say = Callable[[str], None]
+
+_NOT_WANTED: ContextVar[Callable[[], bool]] = ContextVar("not wanted", default=lambda: False)
+
+
+@contextlib.contextmanager
+def while_wanted(wanted: Callable[[], bool]) -> Iterator[None]:
+    """Give up questions asked inside of the block when nobody wants their answers any more: `CancelledError`."""
+    before = _NOT_WANTED.set(lambda: not wanted())
+    try:
+        yield
+    finally:
+        _NOT_WANTED.reset(before)
 
 
 def ask_estimate(job: Job, settings: Settings, say: Say | None = None) -> Estimate:
@@ -69,15 +86,34 @@ def _question(ask: Any, settings: Settings, **details: Any) -> Question:
 
 
 def _ask(question: Question, settings: Settings, say: Say | None) -> dict[str, Any]:
-    """Return the result of a question; asks twice, as a worker may end just when it is asked."""
-    place = Place.of(settings)
-    for _ in range(2):
+    """Return the result of a question.
+
+    It asks twice, as a worker may end just when it is asked, and again when one ended over the question of another.
+    """
+    own, waits = 2, MOST_WAITS
+    while own and waits:
+        place, turn = Place.of(settings), _Turn(say)
         with _reach(place, settings) as connection:
             connection.settimeout(settings.estimate_seconds + SILENCE_SECONDS)
-            found = _talk(connection, question, say or (lambda _: None))
+            found = _talk(connection, question, turn.hear)
         if found is not None:
             return found
+        own, waits = (own, waits - 1) if turn.waiting else (own - 1, waits)
     raise AlertferryError(f"the process that makes estimates ended without an answer; its log is {place.log}")
+
+
+@dataclass
+class _Turn:
+    """Passes remarks on, and knows whether the last one was that others are asked first."""
+
+    say: Say | None
+    waiting: bool = False
+
+    def hear(self, remark: str) -> None:
+        """Take note of a remark; an empty one says that the answer is being made."""
+        self.waiting = remark == WAITING
+        if self.say and remark:
+            self.say(remark)
 
 
 def _talk(connection: socket.socket, question: Question, say: Say) -> dict[str, Any] | None:
@@ -87,12 +123,15 @@ def _talk(connection: socket.socket, question: Question, say: Say) -> dict[str, 
         for line in lines(connection):
             reply = Reply.model_validate_json(line)
             reply.raise_error()
-            if reply.say:
-                say(reply.say)
+            if _NOT_WANTED.get()():
+                raise CancelledError("a newer question took the place of this one")
+            say(reply.say or "")
             if reply.result is not None:
                 return reply.result
     except TimeoutError:
-        raise AlertferryError("the process that makes estimates does not answer; end it and try again") from None
+        raise AlertferryError(
+            "the process that makes estimates (alertferry.estimates.worker) does not answer; end it and ask again"
+        ) from None
     except OSError:
         return None
     return None
@@ -118,7 +157,7 @@ def _reach(place: Place, settings: Settings) -> socket.socket:
 def _start(place: Place, settings: Settings) -> subprocess.Popen[bytes]:
     with place.log.open("wb") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "alertferry.estimates.worker", place.identity],
+            [sys.executable, "-P", "-m", "alertferry.estimates.worker", place.identity],
             cwd=place.folder,
             env={**environment(), "ALERTFERRY_HOME": str(settings.home)},
             stdin=subprocess.DEVNULL,

@@ -14,12 +14,13 @@ from alertferry.core.errors import AlertferryError
 from alertferry.estimates.messages import Reply, send
 
 if TYPE_CHECKING:
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
 LOOK_SECONDS = 0.2
 
-GRACE_SECONDS = 15.0
-"""How long a query may take to stop; after that this process ends, and the next question starts another."""
+GRACE_SECONDS = 5.0
+"""How long a query and its tasks may take to stop; then this process ends, and the next question starts another."""
 
 
 class Guard:
@@ -36,6 +37,7 @@ class Guard:
         self._since = time.monotonic()
         self._over = threading.Event()
         self._late = False
+        self._stopped = 0.0
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def say(self, text: str) -> None:
@@ -52,6 +54,8 @@ class Guard:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._over.set()
         self._thread.join()
+        if self._stopped:
+            self._wait_for_tasks()
         if self._late and kind is not None:
             raise AlertferryError(_LATE.format(seconds=self._seconds)) from None
 
@@ -64,14 +68,40 @@ class Guard:
 
     def _stop(self) -> None:
         """Cancel whatever Spark does for this answer; end the process if that does not help."""
-        end = time.monotonic() + GRACE_SECONDS
+        self._stopped = time.monotonic()
         while not self._over.wait(self._pause):
             self._context.cancelAllJobs()
-            if self._late and time.monotonic() > end:
-                try:
-                    send(self._connection, Reply.of(AlertferryError(_LATE.format(seconds=self._seconds))))
-                finally:
-                    os._exit(1)
+            if time.monotonic() - self._stopped > GRACE_SECONDS:
+                self._end()
+
+    def _wait_for_tasks(self) -> None:
+        """Return when no task runs any more: one that is deaf to its cancellation would slow down all later answers."""
+        while running_tasks(self._context):
+            if time.monotonic() - self._stopped > GRACE_SECONDS:
+                self._end()
+            time.sleep(self._pause)
+
+    def _end(self) -> None:
+        """End this process and its Java; the next question starts others."""
+        try:
+            if self._late:
+                send(self._connection, Reply.of(AlertferryError(_LATE.format(seconds=self._seconds))))
+        finally:
+            end_java(self._context)
+            os._exit(1)
+
+
+def running_tasks(context: SparkContext) -> int:
+    """Return how many tasks Spark's threads work on, those of cancelled jobs too."""
+    executors = context._jsc.sc().statusTracker().getExecutorInfos()
+    return sum(executor.numRunningTasks() for executor in executors)
+
+
+def end_java(context: SparkContext) -> None:
+    """End Spark's Java at once: left to itself it would wait for its tasks."""
+    process = getattr(context._gateway, "proc", None)
+    if process is not None:
+        process.kill()
 
 
 _LATE = (

@@ -11,8 +11,12 @@ from pydantic import BaseModel, ConfigDict
 from alertferry.core.errors import AlertferryError, DamagedError, IncompleteError, JobError, Problem, UsageError
 from alertferry.core.settings import Settings
 
+WAITING = "waiting for another estimate"
+"""What the worker says to those who have their turn later."""
+
 LONGEST_LINE = 64 * 1024 * 1024
-_SHARED = ("home", "lakes", "sample_alerts", "estimate_seconds", "max_message_bytes")
+SHARED = ("home", "lakes", "sample_alerts", "estimate_seconds", "max_message_bytes", "max_nights")
+"""Settings that travel with a question; a process with others answers it all the same."""
 
 
 class Question(BaseModel):
@@ -32,7 +36,7 @@ class Question(BaseModel):
 
 
 class Reply(BaseModel):
-    """One line of an answer: a remark on the way, the result, or what went wrong."""
+    """One line of an answer: a remark on the way, the result, or what went wrong. An empty one means: still at it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,7 +63,7 @@ class Reply(BaseModel):
 
 def shared(settings: Settings) -> dict[str, Any]:
     """Return the settings that travel with a question."""
-    return settings.model_dump(mode="json", include=set(_SHARED))
+    return settings.model_dump(mode="json", include=set(SHARED))
 
 
 def received(question: Question, own: Settings) -> Settings:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import socket
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-import alertferry
+from alertferry.core.passed_environment import VARIABLE, added_names
 from alertferry.core.settings import Settings
-from alertferry.core.working_folder import environment
+from alertferry.estimates.code import code_fingerprint
+from alertferry.estimates.messages import SHARED
 
-_CODE = ("core", "plugins", "tags", "catalogs", "estimates")
-"""Parts of the package that a worker runs: when they change, it must not answer any more."""
+_AROUND = (
+    *("TZ", "JAVA_HOME", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH", "LD_LIBRARY_PATH", "SPARK_CONF_DIR"),
+    *("HADOOP_*", "HDFS_*", "AWS_*", "AZURE_*", "GOOGLE_*", "KRB5*", "ALERTFERRY_PLUGINS", VARIABLE),
+)
+"""Variables that Spark or a plugin reads in a worker, and that no question tells."""
+
+_IRRELEVANT = {*SHARED, "kafka", "bootstrap_servers", "jobs_url", "launcher"}
+"""Settings that questions tell, and those that no answer depends on."""
 
 _LONGEST = 100
 """Bytes of a path that every Unix takes for a socket."""
@@ -32,15 +40,13 @@ class Place:
 
     @classmethod
     def of(cls, settings: Settings) -> Place:
-        """Return the place of the worker for these settings."""
-        package = Path(alertferry.__file__).parent
-        code = (file for part in _CODE for file in (package / part).rglob("*.py"))
-        newest = max(map(_changed, code))
-        facts = [alertferry.__version__, str(newest), str(package), sys.executable, environment().get("PYTHONPATH", "")]
-        facts += [os.environ.get("ALERTFERRY_PLUGINS", ""), repr(sorted(settings.spark_conf.items()))]
-        facts += [repr(settings.spark_packages), repr(settings.estimate_idle_seconds)]
-        identity = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:12]
-        return cls(settings.home / "estimates", identity)
+        """Return the place of the worker for these settings and the code of this moment."""
+        return cls(settings.home / "estimates", f"{code_fingerprint()}-{_circumstances(settings)}")
+
+    @property
+    def outdated(self) -> bool:
+        """Whether code has changed since: nobody asks here any more."""
+        return self.identity.partition("-")[0] != code_fingerprint()
 
     @property
     def socket(self) -> Path:
@@ -63,11 +69,13 @@ class Place:
         return self.folder / f"{self.identity}.tmp"
 
 
-def _changed(file: Path) -> int:
-    try:
-        return file.stat().st_mtime_ns
-    except OSError:
-        return 0  # an installation that is just being replaced
+def _circumstances(settings: Settings) -> str:
+    """Return a fingerprint of what else answers depend on and no question tells."""
+    own = settings.model_dump(mode="json", exclude=_IRRELEVANT)
+    patterns = (*_AROUND, *added_names(os.environ))
+    around = {name: value for name, value in os.environ.items() if any(fnmatchcase(name, item) for item in patterns)}
+    facts = json.dumps([own, around], sort_keys=True)
+    return hashlib.sha256(facts.encode("utf-8", "surrogateescape")).hexdigest()[:12]
 
 
 def connect(path: Path) -> socket.socket:

@@ -29,7 +29,7 @@ from alertferry.core.registry import default_registry
 from alertferry.core.settings import Settings, load_settings
 from alertferry.core.spark_errors import from_spark_error
 from alertferry.estimates.guard import Guard, hung_up
-from alertferry.estimates.messages import Question, Reply, lines, received, send
+from alertferry.estimates.messages import WAITING, Question, Reply, lines, received, send
 from alertferry.estimates.place import Place, listen
 from alertferry.estimates.rehearsal import rehearsal
 
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 1.0
 """How often the worker looks whether it is still wanted, and those who wait for their turn hear of it."""
+
+COMPARE_SECONDS = 3.0
+"""How often it looks whether its code is still the installed one."""
 
 
 @dataclass
@@ -53,6 +56,7 @@ class Worker:
     _talks: list[threading.Thread] = field(default_factory=list)
     _stopping: bool = False
     _rehearsed: bool = False
+    _compared: float = -COMPARE_SECONDS
 
     def serve(self, listener: socket.socket) -> None:
         """Answer until there is a reason to end."""
@@ -60,8 +64,8 @@ class Worker:
         listener.settimeout(LOOK_SECONDS)
         while not self._stopping and _same(self.place.socket, born) and not self._idle():
             self._talks = [talk for talk in self._talks if talk.is_alive()]
-            if not self._talks and Place.of(self.settings) != self.place:
-                return  # another version was installed: nobody asks this one any more
+            if not self._talks and self._outdated():
+                return  # a plugin was edited, or something installed: nobody asks this one any more
             try:
                 connection, _ = listener.accept()
             except TimeoutError:
@@ -69,6 +73,13 @@ class Worker:
             talk = threading.Thread(target=self._talk, args=(connection,), daemon=True)
             self._talks.append(talk)
             talk.start()
+
+    def _outdated(self) -> bool:
+        """Look now and then whether the code is still the same."""
+        if time.monotonic() - self._compared < COMPARE_SECONDS:
+            return False
+        self._compared = time.monotonic()
+        return self.place.outdated
 
     def close(self) -> None:
         """Stop Spark."""
@@ -98,11 +109,12 @@ class Worker:
         future = self._work.submit(self._outcome, connection, question)
         while not wait([future], LOOK_SECONDS).done:
             if future.running():
+                send(connection, Reply())  # whoever does not want the answer any more hangs up
                 continue
             if hung_up(connection):
                 future.cancel()
                 return
-            send(connection, Reply(say="waiting for another estimate"))
+            send(connection, Reply(say=WAITING))
         send(connection, future.result())
 
     def _outcome(self, connection: socket.socket, question: Question) -> Reply:

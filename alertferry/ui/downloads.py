@@ -12,15 +12,18 @@ from urllib.parse import quote
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
+from alertferry.ui.identity import Identity
+
 CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A file that may be fetched, and the name it is saved under."""
+    """A file that may be fetched, the name it is saved under, and by whom."""
 
     path: Path
     name: str
+    owner: str | None
 
 
 class Offers:
@@ -30,11 +33,11 @@ class Offers:
         self._offers: dict[str, Offer] = {}
         self._lock = threading.Lock()
 
-    def make(self, path: Path, name: str) -> str:
-        """Offer a file and return its address, relative to the page."""
+    def make(self, path: Path, name: str, owner: str | None) -> str:
+        """Offer a file to its owner and return its address, relative to the page."""
         token = secrets.token_urlsafe(24)
         with self._lock:
-            self._offers[token] = Offer(path, name)
+            self._offers[token] = Offer(path, name, owner)
         return f"download/{token}"
 
     def withdraw(self, address: str) -> None:
@@ -53,10 +56,14 @@ OFFERS = Offers()
 class DownloadHandler(RequestHandler):
     """``GET download/TOKEN``."""
 
+    def initialize(self, identity: Identity) -> None:
+        """Take who knows the users."""
+        self._identity = identity
+
     async def get(self, token: str) -> None:
         """Send the file, a piece at a time."""
-        offer = OFFERS.find(token)
-        if offer is None or not offer.path.is_file():
+        offer, found = OFFERS.find(token), self._identity.of_request(self.request)
+        if offer is None or found is None or found.owner != offer.owner or not offer.path.is_file():
             raise HTTPError(404, reason="This file is no longer offered; open the job again")
         self.set_header("Content-Type", "application/octet-stream")
         self.set_header("Content-Length", str(offer.path.stat().st_size))
@@ -71,6 +78,6 @@ class DownloadHandler(RequestHandler):
                     return
 
 
-def routes() -> list[tuple[str, Any]]:
+def routes(identity: Identity) -> list[tuple[str, Any, dict[str, Any]]]:
     """Return the addresses of this module for the server."""
-    return [(r"/download/([\w-]+)", DownloadHandler)]
+    return [(r"/download/([\w-]+)", DownloadHandler, {"identity": identity})]

@@ -7,12 +7,13 @@ has none for (a nested ``any``, a second condition list) stays where it is and i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
-from alertferry.core.job import Job
-from alertferry.core.nights import expand, summarise
+from alertferry.core.job import MAX_NAME, Job
+from alertferry.core.nights import bounds, expand, summarise
 from alertferry.core.registry import Registry
 
 Plain = Mapping[str, Any]
@@ -79,8 +80,8 @@ def new_draft(survey: str, packet: str | None) -> Draft:
 
 
 def with_name(draft: Draft, name: str) -> Draft:
-    """Name the job; an empty text takes the name away."""
-    return replace(draft, name=name.strip() or None)
+    """Name the job; an empty text takes the name away. Of one that is too long, enough is kept to be refused."""
+    return replace(draft, name=name[: MAX_NAME + 1].strip() or None)
 
 
 def with_nights(draft: Draft, ranges: Iterable[str]) -> Draft:
@@ -96,14 +97,15 @@ def toggled_nights(draft: Draft, nights: Iterable[date], on: bool) -> Draft:
 
 
 def chosen_nights(draft: Draft) -> tuple[date, ...]:
-    """Return every night asked for; ranges that are not well-formed count as none."""
-    found: set[date] = set()
+    """Return every night asked for; ranges that are not well-formed count as none, and so do more than can be asked."""
+    found = []
     for text in draft.nights:
-        try:
-            found.update(expand([text]))
-        except ValueError:
-            continue
-    return tuple(sorted(found))
+        with suppress(ValueError):
+            bounds(text)
+            found.append(text)
+    with suppress(ValueError):  # more than any request may have
+        return expand(found)
+    return ()
 
 
 def parse_nights(text: str) -> tuple[str, ...]:

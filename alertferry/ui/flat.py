@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alertferry.core.pandas_types import pandas_metadata
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -18,10 +20,11 @@ def join_parquet(files: Sequence[Path], target: Path) -> None:
     import pyarrow.parquet as pq
 
     schema = pq.read_schema(files[0])
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(target, schema, compression="zstd", store_schema=False) as writer:
         for file in files:
             for batch in pq.ParquetFile(file).iter_batches(batch_size=_BATCH_ROWS):
                 writer.write_batch(batch)
+        writer.add_key_value_metadata(pandas_metadata(schema))
 
 
 def join_avro(files: Sequence[Path], target: Path) -> None:
@@ -39,6 +42,24 @@ def join_avro(files: Sequence[Path], target: Path) -> None:
                 for block in fastavro.block_reader(stream):
                     writer.write_block(block)
         writer.flush()
+
+
+def read_row(path: Path, columns: list[str], row: int) -> dict[str, Any]:
+    """Return columns of one row of a parquet file, without reading the rest; nothing beyond its end."""
+    import pyarrow.parquet as pq
+
+    file, before = pq.ParquetFile(path), 0
+    for group in range(file.num_row_groups):
+        rows = file.metadata.row_group(group).num_rows
+        if row < before + rows:
+            at = row - before
+            for batch in file.iter_batches(batch_size=16, row_groups=[group], columns=columns):
+                if at < batch.num_rows:
+                    alert: dict[str, Any] = batch.slice(at, 1).to_pylist()[0]
+                    return alert
+                at -= batch.num_rows
+        before += rows
+    return {}
 
 
 def flat_batches(path: Path) -> Iterator[pa.RecordBatch]:

@@ -8,6 +8,7 @@ from typing import Any
 import panel_material_ui as pmui
 
 from alertferry import service
+from alertferry.core.access import Access
 from alertferry.core.errors import AlertferryError
 from alertferry.core.job import Job
 from alertferry.core.nights import summarise
@@ -30,9 +31,9 @@ _COLUMNS = [
 OPEN, AGAIN, NEWER, EDIT = "Open", "Run again", "Newer nights", "Edit"
 
 
-def newer_nights(job: Job) -> tuple[str, ...]:
-    """Return the nights of the lake after the last one that a job asked for."""
-    lake = getattr(job.source, "lake", None)
+def newer_nights(job: Job, access: Access) -> tuple[str, ...]:
+    """Return the nights of the lake after the last one that a job asked for. Raises `UsageError`."""
+    lake = service.lake_to_look_at(getattr(job.source, "lake", None), access)
     last = max(job.source.requested())
     return tuple(summarise(item.night for item in lakes.look(job.source.kind, lake).nights if item.night > last))
 
@@ -76,18 +77,27 @@ class JobsPage:
         if action == OPEN:
             self._open_job(record.id)
         elif action == EDIT:
-            self._open_draft(Draft.of(Job.from_yaml(record.job)))
+            self._edit(record)
         elif action in (AGAIN, NEWER):
             self._resubmit(record, action == NEWER)
 
+    def _edit(self, record: Any) -> None:
+        def done(draft: Any, error: AlertferryError | None) -> None:
+            if error is None:
+                self._open_draft(draft)
+            else:
+                self.notice.param.update(visible=True, tone="error", title="It cannot be edited", lines=[str(error)])
+
+        self.session.later("open", lambda: Draft.of(Job.from_yaml(record.job)), done)
+
     def _resubmit(self, record: Any, newer: bool) -> None:
-        owner = self.session.owner
+        access = self.session.access
 
         def work() -> Any:
-            nights = newer_nights(Job.from_yaml(record.job)) if newer else None
+            nights = newer_nights(Job.from_yaml(record.job), access) if newer else None
             if newer and not nights:
                 return None
-            return service.resubmit_job(record.id, nights=nights, owner=owner)
+            return service.resubmit_job(record.id, access, nights=nights)
 
         def done(found: Any, error: AlertferryError | None) -> None:
             if error is not None:

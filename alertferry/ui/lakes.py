@@ -8,16 +8,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.field_table import load_fields
-from alertferry.core.local_lake import count_alerts, local_path, night_files, nights
+from alertferry.core.local_lake import count_what_can_be, local_path, night_files, nights
+from alertferry.core.places import absolute
 from alertferry.core.registry import default_registry
 from alertferry.core.schema import Struct, paths
 from alertferry.core.settings import load_settings
@@ -80,11 +79,17 @@ class Cache:
         with lock:
             found = self._values.get(key)
             if found is None or time.monotonic() - found[0] > self._seconds:
-                found = (time.monotonic(), make())
+                made = make()
+                found = (time.monotonic(), made)
                 self._forget_old()
                 self._values[key] = found
         value: _Value = found[1]
         return value
+
+    def at_hand(self, key: Any) -> tuple[Any, bool]:
+        """Return what is known of a key without making anything, and whether it is fresh; None when nothing is."""
+        found = self._values.get(key)
+        return (None, False) if found is None else (found[1], time.monotonic() - found[0] <= self._seconds)
 
     def _forget_old(self) -> None:
         if len(self._values) >= _MOST_VALUES:
@@ -122,31 +127,39 @@ def look(kind: str, lake: str | None = None) -> Lake:
     return _LAKES.get((kind, lake), lambda: _look(kind, lake))
 
 
+def look_at_hand(kind: str, lake: str | None = None) -> tuple[Lake, bool]:
+    """Return what is known of a lake without looking, and whether that is fresh."""
+    found, fresh = _LAKES.at_hand((kind, lake))
+    return found or Lake(reason="looking at the lake …"), fresh
+
+
 def _look(kind: str, lake: str | None) -> Lake:
     location = lake or load_settings().lakes.get(surveys()[kind].name)
     if not location:
         return Lake(reason=f"no lake is configured for {kind}; set ALERTFERRY_LAKE_{surveys()[kind].name.upper()}")
     try:
-        root = local_path(str(Path(location).expanduser()) if "://" not in location else location)
+        root = local_path(absolute(location))
+        if root is None:
+            return Lake(reason="this lake is on another machine; name the nights, they are looked up when the job runs")
+        counted = count_what_can_be(root, nights(root))
     except UsageError as error:
         return Lake(reason=str(error))
-    if root is None:
-        return Lake(reason="this lake is on another machine; name the nights, they are looked up when the job runs")
-    with ThreadPoolExecutor(8) as pool:
-        found = tuple(pool.map(lambda night: NightCount(night, _count(root, night)), nights(root)))
+    found = tuple(NightCount(night, count) for night, count in counted.items())
     return Lake(found, "" if found else "this lake holds no night yet")
-
-
-def _count(root: Path, night: date) -> int | None:
-    try:
-        return count_alerts(night_files(root, night))
-    except AlertferryError:
-        return None
 
 
 def schema_of(kind: str, asked: Sequence[str], lake: str | None = None) -> Struct:
     """Return the union of the schemas of some nights, or the documented one where there is nothing to look at."""
     return _SCHEMAS.get((kind, lake, tuple(asked)), lambda: _schema(kind, asked, lake))
+
+
+def schema_at_hand(kind: str, asked: Sequence[str], lake: str | None = None) -> tuple[Struct, bool]:
+    """Return the fields of some nights as far as they are known without looking, and whether they are just those.
+
+    Until somebody has looked, they are those of the newest night, or the documented ones.
+    """
+    found, fresh = _SCHEMAS.at_hand((kind, lake, tuple(asked)))
+    return found or _SCHEMAS.at_hand((kind, lake, ()))[0] or surveys()[kind].documented, fresh
 
 
 def _schema(kind: str, asked: Sequence[str], lake: str | None) -> Struct:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alertferry.ui.flat import read_row
 from alertferry.ui.lakes import surveys
+from alertferry.ui.text import printable
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ BANDS = {
 }
 """Brightness by survey; surveys of plugins have none and no such plots."""
 
+MOST_POINTS = 10_000
+"""So many points of an alert's history are drawn: whoever publishes a topic decides how many there are."""
+MOST_BANDS = 12
+
+_TEXT_ROLES = ("object", "band")
+
 
 @dataclass(frozen=True)
 class Table:
@@ -71,14 +79,17 @@ def read(path: Path, survey: str) -> Table:
     """Read what the plots need from a result. Slow for large ones."""
     import pyarrow.parquet as pq
 
-    names = _dotted(pq.read_schema(path))
+    file = pq.ParquetFile(path)
+    names = _dotted(file.schema_arrow)
     known, bands = surveys()[survey], BANDS.get(survey)
     wanted = {"ra": known.ra, "dec": known.dec, "object": known.object_id, "time": known.time}
     if bands:
         wanted |= {"value": bands.value, "error": bands.error, "band": bands.band}
     found = {role: name for role, column in wanted.items() if (name := in_packet(column, names))}
-    table = pq.read_table(path, columns=sorted(set(found.values())))
-    columns = {role: _column(table, name) for role, name in found.items()}
+    # read_table would call the columns by their last name, which two structs may share; a file keeps the structs
+    table = file.read(columns=sorted(set(found.values())))
+    columns = {role: _column(table, name, role) for role, name in found.items()}
+    columns = {role: column for role, column in columns.items() if column is not None}
     name, curve, newest = _curve(path, columns, bands, known.time.rpartition(".")[2], names)
     return Table(columns.get("ra"), columns.get("dec"), columns.get("value"), curve, name, newest)
 
@@ -94,13 +105,18 @@ def _dotted(schema: Any, prefix: str = "") -> set[str]:
     return found
 
 
-def _column(table: Any, name: str) -> list[Any]:
+def _column(table: Any, name: str, role: str) -> list[Any] | None:
+    """Return a column of the packets; None where its type is none that its role can have."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     root, *inner = name.split(".")
     column = table.column(root)
     for part in inner:
         column = pc.struct_field(column, part)
+    number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
+    if not number and not (role in _TEXT_ROLES and pa.types.is_string(column.type)):
+        return None
     values: list[Any] = column.to_pylist()
     return values
 
@@ -122,22 +138,23 @@ def _curve(
     newest = max(rows, key=lambda row: columns["time"][row] or 0)
     if bands.history in names:
         points += _history(path, newest, bands, time)
-    return str(chosen), _points(points, dict(bands.names)), newest
+    return printable(str(chosen)), _points(points, dict(bands.names)), newest
 
 
 def _history(path: Path, row: int, bands: Bands, time: str) -> list[tuple[Any, ...]]:
-    import pyarrow.parquet as pq
-
-    past = pq.read_table(path, columns=[bands.history]).column(0)[row].as_py() or []
+    past = read_row(path, [bands.history], row).get(bands.history)
     leaves = [time, *(column.rpartition(".")[2] for column in (bands.value, bands.error, bands.band))]
-    return [tuple(item.get(leaf) for leaf in leaves) for item in past]
+    points = past[:MOST_POINTS] if isinstance(past, list) else []
+    return [tuple(item.get(leaf) for leaf in leaves) for item in points if isinstance(item, dict)]
 
 
 def _points(points: list[tuple[Any, ...]], names: dict[Any, str]) -> dict[str, list[Any]]:
     whole = sorted({point for point in points if point[0] is not None and point[1] is not None}, key=lambda p: p[0])
+    bands = [names.get(point[3], str(point[3] or "?")) for point in whole]
+    shown = {name for name, _ in Counter(bands).most_common(MOST_BANDS)}
     return {
         "time": [point[0] for point in whole],
         "value": [point[1] for point in whole],
         "error": [point[2] or 0.0 for point in whole],
-        "band": [names.get(point[3], str(point[3] or "?")) for point in whole],
+        "band": [printable(name) if name in shown else "other" for name in bands],
     }

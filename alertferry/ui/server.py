@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import secrets
+import ssl
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,26 @@ from tornado.web import OutputTransform
 
 from alertferry import service
 from alertferry.core import working_folder
-from alertferry.core.errors import AlertferryError
+from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.private import demand_private, private_folder
+from alertferry.core.settings import load_settings
 from alertferry.tags.provider import Kind
 from alertferry.ui import downloads, drafts, lakes, results, uploads
 from alertferry.ui.app import TITLE, page
+from alertferry.ui.gate import LOOPBACK, MAX_BODY_BYTES, MAX_HEAD_BYTES, Gate, put_before
+from alertferry.ui.handlers import take_over
+from alertferry.ui.identity import PANELS, Identity, kept_secret
 from alertferry.ui.session import Site
+from alertferry.ui.sign_in import (
+    Elsewhere,
+    Entrance,
+    Failures,
+    LoginHandler,
+    LogoutHandler,
+    Provider,
+    read_users,
+    signs_in_elsewhere,
+)
 
 LOG = logging.getLogger("alertferry.ui")
 
@@ -30,7 +47,7 @@ SWEEP_EVERY = 1800
 """Looks at the queue between two looks for what is old."""
 
 UNITS: tuple[Kind, ...] = ("tag", "block")
-LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
+SHORTEST_SECRET = 16
 
 
 GUARDS = {
@@ -56,6 +73,8 @@ class _Guarded(OutputTransform):
         del finishing
         for name, value in GUARDS.items():
             headers.setdefault(name, value)
+        if headers.get("Content-Type", "").startswith("text/html"):
+            headers.setdefault("Cache-Control", "no-store")  # a page holds the token of its session
         return status_code, headers, chunk
 
 
@@ -63,9 +82,11 @@ class _Guarded(OutputTransform):
 class Serving:
     """How the dashboard is served.
 
-    ``prefix`` is the path below which it stands behind a proxy, ``origins`` the hosts whose pages may connect.
-    ``basic_auth`` is a JSON file of users and passwords, or one password for everybody. ``estimates`` says whether a
-    worker with Spark may be started for them. ``options`` go to `panel.serve` as they are.
+    ``prefix`` is the path below which it stands behind a proxy, ``origins`` the HOST[:PORT] whose pages may connect,
+    with ``https://`` before them where they are reached so. ``basic_auth`` is a JSON file of users and passwords.
+    Where nobody signs in, ``token`` stands in the address that is printed, and lets in. ``tls`` are the files of a
+    certificate and its key. ``estimates`` says whether a worker with Spark may be started for them. ``options`` go to
+    `panel.serve` as they are.
     """
 
     address: str = "127.0.0.1"
@@ -75,12 +96,55 @@ class Serving:
     basic_auth: str | None = None
     cookie_secret: str | None = None
     estimates: bool = True
+    tls: tuple[str, str] | None = None
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
     options: Mapping[str, Any] | None = None
 
     @property
+    def signed_in(self) -> bool:
+        """Whether users sign in with names of their own."""
+        return self.basic_auth is not None or signs_in_elsewhere()
+
+    @property
     def confined(self) -> bool:
-        """Whether it serves others than the user of this machine."""
-        return self.basic_auth is not None or self.address not in LOOPBACK
+        """Whether it serves others than the user of this machine, as far as anybody can tell."""
+        proxied = bool(self.prefix or self.origins or (self.options or {}).get("use_xheaders"))
+        return self.signed_in or self.address not in LOOPBACK or proxied
+
+    @property
+    def path(self) -> str:
+        """The path below which it stands: empty, or with a slash before it and none behind."""
+        return "/" + self.prefix.strip("/") if self.prefix.strip("/") else ""
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach it encrypted."""
+        return self.tls is not None or any(origin.startswith("https://") for origin in self.origins)
+
+    def check(self) -> None:
+        """Raise `UsageError` for whatever would let in more than it should."""
+        if self.address not in LOOPBACK and not self.signed_in:
+            raise UsageError(
+                f"on {self.address} anybody could come in: give --basic-auth FILE, or set the PANEL_OAUTH_* variables"
+            )
+        if self.basic_auth is not None:
+            read_users(Path(self.basic_auth))
+        if self.cookie_secret is not None and len(self.cookie_secret) < SHORTEST_SECRET:
+            raise UsageError(f"the cookie secret is too short; give {SHORTEST_SECRET} random characters or more")
+        if signs_in_elsewhere() and (pn.config.oauth_optional or pn.config.oauth_guest_endpoints):
+            raise UsageError("PANEL_OAUTH_OPTIONAL and PANEL_OAUTH_GUEST_ENDPOINTS let anybody in; unset them")
+        if self.tls is not None:
+            _check_tls(*self.tls)
+
+
+def _check_tls(certificate: str, key: str) -> None:
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        said = getattr(error, "reason", None) or error.strerror or "they do not belong together"
+        raise UsageError(
+            f"--tls-cert {certificate} and --tls-key {key} cannot be used: {said}; give a PEM certificate and its key"
+        ) from None
 
 
 class Keeper:
@@ -117,9 +181,12 @@ class Keeper:
 
 
 def prepare() -> None:
-    """Let jobs name uploads relative to their folder, and read what every page needs before the first one asks."""
-    place = uploads.folder()
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Close the home to others, let jobs name uploads, and read what every page needs before the first one asks.
+
+    Raises `UsageError` when others of this machine could look into the home.
+    """
+    demand_private(load_settings().home)
+    place = private_folder(uploads.folder())
     os.environ[working_folder.VARIABLE] = str(place)
     sweep()
     for kind in lakes.surveys():
@@ -140,47 +207,66 @@ def make_server(serving: Serving) -> Any:
     """Return the server, not yet started; its port is `server.port`."""
     pn.extension()
     pn.config.reconnect = False  # a page that lost its server is loaded anew (nav.js): half of it lived there
-    prefix = "/" + serving.prefix.strip("/") if serving.prefix.strip("/") else ""
-    options = dict(serving.options or {})
-    signed_in = bool(serving.basic_auth or signs_in_elsewhere())
-    if signed_in:
-        options["cookie_secret"] = serving.cookie_secret or pn.config.cookie_secret or secrets.token_hex(32)
-    if serving.basic_auth:
-        options["basic_auth"] = serving.basic_auth
-    elif signed_in:
-        options["oauth_provider"] = pn.config.oauth_provider
-    site = Site(signed_in=signed_in, confined=serving.confined or signed_in, estimates=serving.estimates)
-    patterns: list[Any] = [*uploads.routes(site.max_upload_bytes), *downloads.routes()]
-    if serving.origins:
-        options["websocket_origin"] = list(serving.origins)
+    serving.check()
+    settings, key = load_settings(), secrets.token_bytes(32)
+    identity = _identity(serving, settings.home / "ui")
+    failures = Failures(settings.max_sign_in_failures)
+    users = Path(serving.basic_auth) if serving.basic_auth else None
+    entrance = Entrance(identity, failures, serving.path, users, "" if serving.signed_in else serving.token)
+    site = Site(serving.signed_in, serving.confined, serving.estimates, settings.max_upload_bytes, identity)
+    patterns: list[Any] = [*uploads.routes(identity, site.max_upload_bytes), *downloads.routes(identity)]
+    patterns.append((r"/logout", LogoutHandler, {"identity": identity}))
+    if not signs_in_elsewhere():
+        patterns.append((r"/login", LoginHandler, {"entrance": entrance}))
     server = pn.io.server.get_server(
         {"/": lambda: page(site)},
         port=serving.port,
         address=serving.address,
         title=TITLE,
-        prefix=prefix,
+        prefix=serving.path,
         show=False,
         start=False,
         liveness=True,
         extra_patterns=patterns,
         check_unused_sessions_milliseconds=5_000,
         unused_session_lifetime_milliseconds=15_000,
-        **options,
+        sign_sessions=True,
+        secret_key=key,
+        include_headers=["Host"],
+        include_cookies=[identity.cookie],
+        cookie_secret=identity.secret,
+        auth_provider=Elsewhere(identity) if signs_in_elsewhere() else Provider(identity),
+        websocket_max_message_size=settings.max_websocket_bytes,
+        http_server_kwargs={"max_header_size": MAX_HEAD_BYTES, "max_body_size": MAX_BODY_BYTES},
+        xsrf_cookie_name=f"{identity.cookie}-form",
+        identity=identity,
+        **_tls(serving),
+        **(serving.options or {}),
     )
+    origins = frozenset(origin.removeprefix("https://").removeprefix("http://").lower() for origin in serving.origins)
+    put_before(server._tornado, Gate(entrance, key, origins))
+    take_over(server._tornado)
     server._tornado.transforms.append(_Guarded)
     return server
 
 
-def signs_in_elsewhere() -> bool:
-    """Tell whether users sign in at an OAuth provider: Panel's own ``PANEL_OAUTH_*`` variables say which."""
-    return bool(pn.config.oauth_provider)
+def _tls(serving: Serving) -> dict[str, str]:
+    return {"ssl_certfile": serving.tls[0], "ssl_keyfile": serving.tls[1]} if serving.tls else {}
+
+
+def _identity(serving: Serving, folder: Path) -> Identity:
+    secret = serving.cookie_secret or pn.config.cookie_secret or kept_secret(folder)
+    # browsers send a cookie to every port of a host: another installation there has another name for it
+    own = f"alertferry-{hashlib.sha256(secret.encode()).hexdigest()[:8]}"
+    name = PANELS if signs_in_elsewhere() else f"__Host-{own}" if serving.secure else own
+    return Identity(name, secret, folder, signed_in=serving.signed_in, secure=serving.secure)
 
 
 def url_of(server: Any, serving: Serving) -> str:
-    """Return the address to open."""
+    """Return the address to open; where nobody signs in, with the token that lets in."""
     host = serving.address if serving.address not in ("0.0.0.0", "::") else "localhost"  # noqa: S104 - compared only
-    prefix = "/" + serving.prefix.strip("/") if serving.prefix.strip("/") else ""
-    return f"http://{'localhost' if host in LOOPBACK else host}:{server.port}{prefix}/"
+    scheme, token = "https" if serving.tls else "http", "" if serving.signed_in else f"?token={serving.token}"
+    return f"{scheme}://{'localhost' if host in LOOPBACK else host}:{server.port}{serving.path}/{token}"
 
 
 def serve(serving: Serving, on_ready: Any) -> None:
@@ -196,9 +282,3 @@ def serve(serving: Serving, on_ready: Any) -> None:
     finally:
         keeper.stop()
         server.stop()
-
-
-def users_file(path: str) -> str:
-    """Return the absolute path of a file of users; a plain password stays as it is."""
-    found = Path(path)
-    return str(found.resolve()) if found.is_file() else path

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from alertferry import service
-from alertferry.core.errors import AlertferryError, Problem
+from alertferry.core.access import Access
+from alertferry.core.access import Site as SiteRules
+from alertferry.core.errors import AlertferryError, Problem, UsageError
 from alertferry.core.job import Job
 from alertferry.core.schema import Struct
 from alertferry.ui import drafts, lakes, uploads
 from alertferry.ui.background import crew_of
 from alertferry.ui.downloads import OFFERS
 from alertferry.ui.draft import Draft, new_draft
-from alertferry.ui.policy import site_problems
-from alertferry.ui.problems import Placed, place, problems_of
+from alertferry.ui.identity import Identity
+from alertferry.ui.problems import Placed, problems_of
 
 LOG = logging.getLogger("alertferry.ui")
 
@@ -35,7 +38,20 @@ class Site:
     signed_in: bool = False
     confined: bool = False
     estimates: bool = True
-    max_upload_bytes: int = uploads.MAX_BYTES
+    max_upload_bytes: int = 100_000_000
+    identity: Identity | None = None
+
+    def access(self, owner: str | None) -> Access:
+        """Return what the service is told of who asks."""
+        return Access(owner, "page", SiteRules(self.confined))
+
+
+_OPEN: Counter[str | None] = Counter()
+
+
+def open_pages(owner: str | None) -> int:
+    """Return how many pages of a user are open."""
+    return _OPEN[owner]
 
 
 class Session:
@@ -47,13 +63,19 @@ class Session:
     def __init__(self, owner: str | None, site: Site, schedule: Schedule | None = None) -> None:
         self.owner = owner
         self.site = site
+        self.access = site.access(owner)
+        _OPEN[owner] += 1
         self.draft = start_draft()
         self.step = "nights"
         self.draft_id = drafts.new_id()
         self.problems: tuple[Placed, ...] = ()
         self.visited: set[str] = set()
         self.job_id: str | None = None
+        self.job: Job | None = None
+        """The job that the draft makes, once that is known."""
         self.watchers: list[Callable[[], None]] = []
+        self.showing: list[Callable[[], None]] = []
+        self._looking: dict[str, Any] = {}
         self.closing: list[Callable[[], None]] = []
         self.closed = False
         self.ticket = uploads.TICKETS.issue(owner)
@@ -75,8 +97,12 @@ class Session:
         self.draft_id = drafts.new_id()
 
     def update(self, draft: Draft) -> None:
-        """Take over a changed draft, keep it on disk and tell the views."""
+        """Take over a changed draft, keep it on disk and tell the views.
+
+        Raises `UsageError`, and changes nothing, when it is larger than any job file may be.
+        """
         if draft != self.draft:
+            drafts.text_of(self.owner, draft, self.step)
             self.draft = draft
             self.keep()
             self.changed()
@@ -85,7 +111,7 @@ class Session:
         """Keep the draft on disk; a full disk does not stop the work."""
         try:
             drafts.save(self.draft_id, self.owner, self.draft, self.step)
-        except OSError as error:
+        except (OSError, UsageError) as error:
             LOG.warning("a draft could not be kept: %s", error)
 
     def changed(self) -> None:
@@ -95,20 +121,65 @@ class Session:
 
     @property
     def lake(self) -> str | None:
-        """The lake that the job names instead of the configured one."""
-        return str(self.draft.source["lake"]) if self.draft.source.get("lake") else None
+        """The lake that the job names instead of the configured one; None also where the site does not let it."""
+        return self.lake_of(self.draft)
+
+    def lake_of(self, draft: Draft) -> str | None:
+        """Return the lake of a draft that this page may look into."""
+        named = draft.source.get("lake")
+        try:
+            return service.lake_to_look_at(str(named) if named else None, self.access)
+        except UsageError:  # `check` tells
+            return None
 
     def schema(self) -> Struct:
-        """Return the fields of the chosen nights."""
-        return lakes.schema_of(self.draft.survey, self.draft.nights, self.lake)
+        """Return the fields of the chosen nights; those known so far, while they are looked up."""
+        asked = self.draft.survey, self.draft.nights, self.lake
+        found, fresh = lakes.schema_at_hand(*asked)
+        if not fresh:
+            self._look_up("schema", asked, found, lambda: lakes.schema_of(*asked))
+        return found
+
+    def look(self) -> lakes.Lake:
+        """Return what is in the lake; what was there before, while it is looked at."""
+        asked = self.draft.survey, self.lake
+        found, fresh = lakes.look_at_hand(*asked)
+        if not fresh:
+            self._look_up("lake", asked, found, lambda: lakes.look(*asked))
+        return found
+
+    def _look_up(self, what: str, asked: Any, shown: Any, work: Callable[[], Any]) -> None:
+        """Look something up elsewhere, once at a time, and show it if it is another than is shown."""
+        if self._looking.get(what) == asked:
+            return
+        self._looking[what] = asked
+
+        def done(found: Any, error: AlertferryError | None) -> None:
+            self._looking.pop(what, None)
+            if error is None and found != shown:
+                self.show_again()
+
+        self.later(what, work, done)
+
+    def show_again(self) -> None:
+        """Let every view show the same draft again: something about it has become known."""
+        for show in list(self.showing):
+            show()
+
+    def examine(self, draft: Draft) -> tuple[tuple[Placed, ...], Job | None]:
+        """Return every problem of a draft, also those of the site, and the job that it makes. Slow."""
+        made: list[Job] = []
+
+        def check(job: Job) -> list[Problem]:
+            made.append(job)
+            return service.problems_of(job, self.access)
+
+        problems = problems_of(draft, check)
+        return problems, made[0] if made else None
 
     def check(self) -> tuple[Placed, ...]:
-        """Return every problem of the draft, also those of the site."""
-        draft = self.draft
-        foreign = site_problems(draft.to_dict(), self.owner) if self.site.confined else []
-        if foreign:  # the files of others are not even looked at
-            return tuple(place(problem, draft) for problem in foreign)
-        return problems_of(draft, service.problems_of)
+        """Return every problem of the draft, also those of the site. Slow."""
+        return self.examine(self.draft)[0]
 
     def later(self, key: str, work: Callable[[], Any], done: Callable[[Any, AlertferryError | None], None]) -> None:
         """Do something slow elsewhere; ``done`` gets its result, unless the same key was asked for again meanwhile."""
@@ -124,11 +195,17 @@ class Session:
         def go() -> None:
             if not wanted():
                 return
-            result, error = attempt(work)
+            with service.while_wanted(wanted):
+                result, error = attempt(work)
             if wanted():
                 self._schedule(partial(finish, result, error))
 
-        crew_of(key).do(go)
+        def drop() -> None:
+            self._schedule(
+                partial(finish, None, AlertferryError("too much is asked for at once; try again in a moment"))
+            )
+
+        crew_of(key).do(go, owner=self.owner, place=(id(self), key), dropped=drop)
 
     def soon(self, function: Callable[[], None]) -> None:
         """Do something as soon as the page is free: plots may be changed only then."""
@@ -140,19 +217,23 @@ class Session:
 
     def offer(self, path: Any, name: str) -> str:
         """Offer a file for as long as this page is open; return its address."""
-        address = OFFERS.make(path, name)
+        address = OFFERS.make(path, name, self.owner)
         self.offers.append(address)
         return address
 
     def close(self) -> None:
         """Give back everything that this page held."""
+        if self.closed:
+            return
         self.closed = True
+        _OPEN[self.owner] -= 1
         uploads.TICKETS.withdraw(self.ticket)
         for address in self.offers:
             OFFERS.withdraw(address)
         for function in self.closing:
             function()
         self.watchers.clear()
+        self.showing.clear()
         self.closing.clear()
 
 
@@ -173,8 +254,13 @@ def start_draft() -> Draft:
     """Return the draft of a fresh page: the first survey that has a lake, its lightest packet."""
     kinds = lakes.surveys()
     preferred = [kind for kind in ("lsst", "ztf") if kind in kinds] + sorted(kinds)
-    kind = next((kind for kind in preferred if lakes.look(kind).nights), preferred[0])
+    kind = next((kind for kind in preferred if _has_nights(kind)), preferred[0])
     return new_draft(kind, light_packet(kind))
+
+
+def _has_nights(kind: str) -> bool:
+    known, fresh = lakes.look_at_hand(kind)
+    return bool((known if fresh or known.nights else lakes.look(kind)).nights)
 
 
 def light_packet(kind: str) -> str | None:

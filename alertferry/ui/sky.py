@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alertferry.core.access import Access
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.local_lake import local_path, night_files
 from alertferry.core.nights import expand
 from alertferry.core.settings import load_settings
-from alertferry.core.working_folder import resolved
+from alertferry.service import file_to_look_at
 from alertferry.ui.lakes import surveys
 from alertferry.ui.plots import positions, split_line
 
@@ -93,7 +94,7 @@ def region_lines(step: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"xs": xs, "ys": ys}
 
 
-def region_cells(step: Mapping[str, Any] | None) -> dict[str, Any]:
+def region_cells(step: Mapping[str, Any] | None, access: Access) -> dict[str, Any]:
     """Return the cells of a coverage map or a probability map as a table of the map. Slow: reads the file."""
     if not step or not (step.get("moc") or step.get("skymap")):
         return {"x": [], "y": []}
@@ -101,10 +102,10 @@ def region_cells(step: Mapping[str, Any] | None) -> dict[str, Any]:
 
     try:
         if step.get("skymap"):
-            coverage = read_skymap(resolved(str(step["skymap"])), float(step.get("credible_level", 0.9)))
+            coverage = read_skymap(file_to_look_at(str(step["skymap"]), access), float(step.get("credible_level", 0.9)))
         else:
             text = str(step["moc"])
-            coverage = read_moc(text if is_moc_text(text) else resolved(text))
+            coverage = read_moc(text if is_moc_text(text) else file_to_look_at(text, access))
     except (AlertferryError, ValueError):
         return {"x": [], "y": []}
     return positions(*_cells(np.asarray(coverage.bounds, dtype=np.int64), coverage.order))
@@ -146,11 +147,11 @@ def night_positions(kind: str, nights: tuple[str, ...], lake: str | None = None)
     return ra[::step], dec[::step]
 
 
-def catalog_positions(options: Mapping[str, Any]) -> tuple[Floats, Floats]:
+def catalog_positions(options: Mapping[str, Any], access: Access) -> tuple[Floats, Floats]:
     """Return positions of a catalogue's sources, thinned out. Slow: reads the file. Raises `UsageError`."""
     from alertferry.catalogs import read_catalog
 
     named = {key: options[key] for key in ("ra", "dec", "id") if options.get(key)}
-    found = read_catalog(resolved(str(options["catalog"])), **named, on_bad_rows="drop")
+    found = read_catalog(file_to_look_at(str(options["catalog"]), access), **named, on_bad_rows="drop")
     step = max(1, found.rows // MAX_POINTS)
     return found.ra_deg[::step], found.dec_deg[::step]

@@ -6,12 +6,19 @@ import re
 from datetime import datetime
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]")
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def clean_log(text: str) -> str:
     """Return a log without colours and without characters that could disturb a page."""
     return _CONTROL.sub("", _ANSI.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+
+
+def printable(text: str, longest: int = 400) -> str:
+    """Return a text of unknown origin for a page: control characters shown as what they are, cut where it is long."""
+    shown = _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text[: longest + 1])
+    return shown if len(text) <= longest else f"{shown[:longest]}…"
 
 
 _STEPS = {"tags": "Tags", "blocks": "Blocks", "sql": "Conditions", "region": "Region", "crossmatch": "Catalogue"}

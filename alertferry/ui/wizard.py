@@ -8,15 +8,16 @@ from collections.abc import Callable
 from typing import Any
 
 from alertferry import service
+from alertferry.core.access import Access
 from alertferry.core.errors import AlertferryError
 from alertferry.core.job import Job
 from alertferry.ui import gauges, lakes
-from alertferry.ui.background import SPARK
+from alertferry.ui.background import ESTIMATES
 from alertferry.ui.components import ActionBar, Notice, Stepper
 from alertferry.ui.draft import Draft
 from alertferry.ui.gauges import Gauge
 from alertferry.ui.problems import STEPS
-from alertferry.ui.session import Session, attempt, general, job_or_none
+from alertferry.ui.session import Session, attempt, general
 from alertferry.ui.steps.content import ContentStep
 from alertferry.ui.steps.data import DataStep
 from alertferry.ui.steps.filters import FiltersStep
@@ -56,7 +57,7 @@ LOG_BYTES = 50_000
 """How much of the end of a log is shown while the job runs; all that is kept, once it is over."""
 
 _KEPT_ESTIMATES = 500
-_ESTIMATES: OrderedDict[str, Any] = OrderedDict()
+_ESTIMATES: OrderedDict[tuple[str, Access], Any] = OrderedDict()
 
 
 _WARM = lakes.Cache(WARM_SECONDS)
@@ -64,7 +65,7 @@ _WARM = lakes.Cache(WARM_SECONDS)
 
 def warm_up() -> None:
     """Start Spark for estimates, while the user still looks around, unless a page asked for that lately."""
-    _WARM.get("spark", lambda: SPARK.do(_start_spark))
+    _WARM.get("spark", lambda: ESTIMATES.do(_start_spark))
 
 
 def _start_spark() -> None:
@@ -73,15 +74,15 @@ def _start_spark() -> None:
         attempt(service.warm_up)  # what is wrong with Spark, an estimate will tell
 
 
-def estimate(job: Job) -> Any:
-    """Return the estimate of a job; the newest are kept for all sessions."""
-    key = job.hash
-    if key not in _ESTIMATES:
-        found = service.estimate(job)
-        _ESTIMATES[key] = found
+def estimate(job: Job, access: Access) -> Any:
+    """Return the estimate of a job; the newest are kept for all pages of a user."""
+    key = (job.hash, access)
+    found = _ESTIMATES.get(key)
+    if found is None:
+        found = _ESTIMATES[key] = service.estimate(job, access)
         while len(_ESTIMATES) > _KEPT_ESTIMATES:
             _ESTIMATES.popitem(last=False)
-    return _ESTIMATES[key]
+    return found
 
 
 class Wizard:
@@ -101,6 +102,7 @@ class Wizard:
         self._estimate: Any = None
         self._asked: str | None = None
         session.watchers.append(self.draft_changed)
+        session.showing.append(self._show_again)
         if session.site.estimates:
             warm_up()
 
@@ -142,35 +144,41 @@ class Wizard:
 
     def draft_changed(self) -> None:
         """Show the draft again, and ask for what takes longer."""
-        self.session.problems = ()
+        session, draft = self.session, self.session.draft
+        session.problems, session.job = (), None
         self._estimate = None
         self._show_bar()
-        self.session.forget("estimate")
-        self.session.later("check", self.session.check, self._checked)
+        session.forget("estimate")
+        session.later("check", lambda: session.examine(draft), self._checked)
         self._refresh()
+
+    def _show_again(self) -> None:
+        self._refresh()
+        self._show_bar()
 
     def _refresh(self) -> None:
         if self.session.step in STEPS:
             self.step(self.session.step).refresh()
         self._show_steps()
 
-    def _checked(self, problems: Any, error: AlertferryError | None) -> None:
+    def _checked(self, found: Any, error: AlertferryError | None) -> None:
         if error is not None:
             self.notice.param.update(
                 visible=True, tone="error", title="The request cannot be checked", lines=[str(error)]
             )
             return
-        self.session.problems = problems
+        problems, job = self.session.problems, self.session.job = found
         self._refresh()
-        job = job_or_none(self.session.draft)
         if job is not None and not problems and self.session.site.estimates:
             self._ask_estimate(job)
         self._show_bar()
 
     def _ask_estimate(self, job: Job) -> None:
+        access = self.session.access
+
         def work() -> Any:
             time.sleep(ESTIMATE_PAUSE_SECONDS)
-            return estimate(job) if self._asked == job.hash else None
+            return estimate(job, access) if self._asked == job.hash else None
 
         self._asked = job.hash
         self.session.later("estimate", work, self._estimated)
@@ -190,7 +198,7 @@ class Wizard:
             return _of_record(self.record)
         if self._estimate is not None:
             return gauges.measured(self._estimate, packet)
-        found = gauges.at_once(draft, lakes.look(draft.survey, session.lake), packet, self._asked is not None)
+        found = gauges.at_once(draft, session.look(), packet, self._asked is not None)
         return (
             found
             if not fault or not draft.filters
@@ -199,7 +207,7 @@ class Wizard:
 
     def _show_bar(self, fault: str = "") -> None:
         found, step = self.gauge(fault), self.session.step
-        ready = not self.session.problems and job_or_none(self.session.draft) is not None
+        ready = not self.session.problems and self.session.job is not None
         back = NAMES[NAMES.index(step) - 1].capitalize() if step not in ("nights", "run", "data") else ""
         back = "Request" if step == "run" else "Run" if step == "data" else back
         blocked = (step == "review" and not ready) or (step == "run" and not self._has_data())
@@ -234,24 +242,18 @@ class Wizard:
             self._submit() if step == "review" else self.go(NAMES[min(NAMES.index(step) + 1, len(NAMES) - 1)])
 
     def _submit(self) -> None:
-        """Submit the very job that is shown."""
-        job, owner, session = job_or_none(self.session.draft), self.session.owner, self.session
+        """Submit the very job that is shown: the service checks what it is given, whatever the page shows by then."""
+        job, access, session = self.session.job, self.session.access, self.session
         if job is None or session.problems:
             return
         self.bar.param.update(next_disabled=True, next="Submitting …")
 
-        def work() -> Any:
-            foreign = session.check()
-            return service.submit(job, owner=owner) if not foreign else None
-
-        session.later("submit", work, self._submitted)
+        session.later("submit", lambda: service.submit(job, access), self._submitted)
 
     def _submitted(self, record: Any, error: AlertferryError | None) -> None:
-        if error is not None or record is None:
+        if error is not None:
             self._show_bar()
-            lines = (
-                [str(problem) for problem in general(error)] if error else [item.text for item in self.session.problems]
-            )
+            lines = [str(problem) for problem in general(error)]
             self.notice.param.update(visible=True, tone="error", title="The job was not submitted", lines=lines)
             return
         self.open_job(record)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from alertferry.consumer import consume, verify
+from alertferry.consumer.layout import records_folder
 from alertferry.core.errors import IncompleteError, UsageError
 from tests.consuming import contents, expected, ids
 from tests.publishing import (
@@ -224,8 +225,8 @@ def test_another_survey_is_refused(case):
 def test_schemas_are_dumped_beside_the_data(case):
     publish(case.servers, case.topic, light_alerts(10))
     case.consume(dump_schemas=True)
-    assert json.loads((case.folder / f"_schemas/avro_schema_{case.topic}.json").read_text()) == LIGHT
-    schema = pq.read_schema(case.folder / f"_schemas/arrow_schema_{case.topic}.metadata")
+    assert json.loads((records_folder(case.folder) / f"_schemas/avro_schema_{case.topic}.json").read_text()) == LIGHT
+    schema = pq.read_schema(records_folder(case.folder) / f"_schemas/arrow_schema_{case.topic}.metadata")
     assert schema.remove_metadata() == pq.read_schema(next(case.folder.glob("*.parquet"))).remove_metadata()
     assert len(pd.read_parquet(case.folder)) == 10
 

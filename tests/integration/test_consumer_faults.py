@@ -14,6 +14,7 @@ import pytest
 
 from alertferry.consumer import batches, consume, verify
 from alertferry.consumer.connection import Broker
+from alertferry.consumer.layout import records_folder
 from alertferry.core.errors import AlertferryError, DamagedError, UsageError
 from alertferry.core.settings import Settings
 from tests.consuming import consuming, contents, expected, ids, order_line, wait_for_files
@@ -108,8 +109,8 @@ def test_bad_messages_are_set_aside(case, kind):
     found = case.consume(format=kind)
     assert (found.state, found.exit_code, found.alerts, found.bad) == ("damaged", 4, 298, 2)
     assert len(ids(case.folder)) == 298
-    assert (case.folder / "_bad/p07-000000000003.bin").read_bytes() == b"junk"
-    story = json.loads((case.folder / "_bad/p03-000000000020.json").read_text())
+    assert (records_folder(case.folder) / "_bad/p07-000000000003.bin").read_bytes() == b"junk"
+    story = json.loads((records_folder(case.folder) / "_bad/p03-000000000020.json").read_text())
     assert story["key"] == str(FIRST_ID + 203)
     assert "left over" in story["error"]
     again = case.consume(format=kind)

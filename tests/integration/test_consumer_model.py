@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 
 from alertferry.consumer import consume, verify
 from alertferry.consumer.commits import Commit, read_commits
+from alertferry.consumer.layout import records_folder
 from alertferry.core.settings import Settings
 from tests.consuming import Nursery, ids, order_line
 from tests.faults import POINTS
@@ -115,7 +116,7 @@ class Delivery(RuleBasedStateMachine):
         return consume(self.topic, self.folder, settings=self.settings, **{"timeout": 0.3} | self.layout | options)
 
     def committed(self, partition: int) -> set[int]:
-        items = read_commits(self.folder) if self.folder.is_dir() else []
+        items = read_commits(records_folder(self.folder)) if self.folder.is_dir() else []
         spans = [item.span for item in items if isinstance(item, Commit) and item.span is not None]
         return {offset for span in spans if span.partition == partition for offset in range(span.start, span.end)}
 

@@ -185,7 +185,8 @@ def test_files_carry_their_receipt(spark, tmp_path):
     found = verify(out)
     assert (found.ok, found.alerts, report.receipt.alerts) == (True, 135, 135)
     assert len(pd.read_parquet(out)) == 135
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["_out.records", "out"]
+    assert {path.suffix for path in out.iterdir()} == {".parquet"}, "readers that open every file find alerts only"
 
 
 @real_alerts

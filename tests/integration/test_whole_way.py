@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 import alertferry as af
+from alertferry.consumer.layout import records_folder
 from alertferry.core.job import Job
 from alertferry.current import current_settings
 
@@ -48,8 +49,8 @@ def test_from_a_simulated_lake_to_proved_files(alertferry, tmp_path, monkeypatch
     assert got.code == 0, got.err
     assert {"state", "alerts", "files", "duplicates_dropped", "bad"} <= set(got.json)
     assert (got.json["state"], got.json["alerts"]) == ("complete", result["alerts"])
-    assert (files / "_schemas" / f"avro_schema_{result['topic']}.json").exists()
-    assert (files / "_schemas" / f"arrow_schema_{result['topic']}.metadata").exists()
+    assert (records_folder(files) / "_schemas" / f"avro_schema_{result['topic']}.json").exists()
+    assert (records_folder(files) / "_schemas" / f"arrow_schema_{result['topic']}.metadata").exists()
 
     proof = alertferry("verify", files, "--json")
     assert proof.code == 0

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from tests.ui.browsing import CHROMIUM, Tab, serving
+from tests.ui.browsing import CHROMIUM, Tab, enter, serving
 
 playwright = pytest.importorskip("playwright.sync_api")
 
@@ -96,6 +96,7 @@ def test_from_the_first_page_to_pandas(tab, dashboard, tmp_path):
     tab.page.wait_for_url("**/?job=*")
     job = re.search(r"job=(\w{8})", tab.page.url)[1]
     other = Tab(tab.page.context.new_page())
+    enter(other.page, dashboard.url)
     other.page.goto(tab.page.url)
     other.heading("Running").wait_for()
     assert dashboard.stop() == 0  # the job goes on, and is found again by its address
@@ -232,6 +233,7 @@ def test_conditions_arrive_as_they_were_typed(tab, lonely):
 
 
 def test_an_address_of_no_job_is_said_beside_a_page_that_works(tab, lonely):
+    enter(tab.page, lonely.url)
     tab.page.goto(f"{lonely.url}?job=0")
     tab.page.get_by_text("This job cannot be shown").wait_for()
     tab.page.get_by_text("there is no job '0'").wait_for()

@@ -9,6 +9,7 @@ import pytest
 
 from alertferry.ui.theme import THEME
 from tests.ui.browsing import serving
+from tests.ui.wire import cookies_of
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):
@@ -16,9 +17,10 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def ask(url):
+def ask(url, cookie=""):
     try:
-        return urllib.request.build_opener(_Stay).open(url, timeout=20)
+        request = urllib.request.Request(url, headers={"Cookie": cookie} if cookie else {})
+        return urllib.request.build_opener(_Stay).open(request, timeout=20)
     except urllib.error.HTTPError as answer:
         return answer
 
@@ -31,7 +33,9 @@ def test_every_answer_says_what_a_page_may_load(tmp_path, ui_lakes):
                 assert "default-src 'self'" in policy, path
                 assert not re.search(r"https?:", policy)
                 assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        with ask(found.url) as answer:
+        with ask(found.entry) as answer:
+            cookie = cookies_of(answer.headers)
+        with ask(found.url, cookie) as answer:
             assert_shown_before_its_scripts(answer.read().decode())
 
 

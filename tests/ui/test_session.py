@@ -74,7 +74,7 @@ def test_a_closed_page_gets_no_answer_and_holds_nothing(session, tmp_path):
     time.sleep(0.4)
     assert got == []
     with pytest.raises(uploads.UploadError):
-        uploads.TICKETS.take(session.ticket)
+        uploads.TICKETS.take(session.ticket, None)
     from alertferry.ui.downloads import OFFERS
 
     assert OFFERS.find(address.rpartition("/")[2]) is None
@@ -218,7 +218,7 @@ def test_a_catalogue_is_looked_at_and_its_options_become_the_filter(session):
     panel.radius.value, panel.keep.value, panel.bad_rows.value = 2.5, "all", True
     panel.columns.value = ["z"]
     panel.roles["ra"].value, panel.roles["dec"].value = "RA", "Dec"
-    step = {"catalog": found.path, "radius_arcsec": 2.5, "keep": "all", "on_bad_rows": "drop", "columns": ["z"]}
+    step = {"catalog": found.reference, "radius_arcsec": 2.5, "keep": "all", "on_bad_rows": "drop", "columns": ["z"]}
     assert first_of(session.draft, "crossmatch") == {"kind": "crossmatch", "ra": "RA", "dec": "Dec"} | step
     until(lambda: session.check() == ())
     panel._remove()

@@ -19,22 +19,31 @@ class Page:
     url: str
     socket: WebSocketClientConnection | None = None
     calendar: str = ""
+    cookie: str = ""
     waits_ms: list[float] = field(default_factory=list)
 
     async def open(self) -> None:
         """Fetch the page, connect, and wait until its first step is there."""
-        answer = await AsyncHTTPClient().fetch(self.url, request_timeout=120)
-        token = re.search(r'"token":\s*"([^"]+)"', answer.body.decode())[1]
-        address = self.url.replace("http", "ws", 1) + "ws"
-        origin = {"Origin": self.url.rstrip("/")}
-        request = HTTPRequest(address, headers=origin, connect_timeout=120, request_timeout=120)
-        self.socket = await websocket_connect(request, subprotocols=["bokeh", token], max_message_size=1 << 30)
-        await self.hear()
+        await self.connect()
         await self.say("PULL-DOC-REQ", {})
         await self.event("document_ready", {})
         while not self.calendar:
             text = await self.hear()
             self.calendar = calendar_of(json.loads(text)) if "Calendar" in text else ""
+
+    async def connect(self) -> None:
+        """Come in by the address with its token, if it has one, fetch the page and open its socket."""
+        if "?token=" in self.url:
+            found = await AsyncHTTPClient().fetch(self.url, follow_redirects=False, raise_error=False)
+            self.cookie, self.url = cookies_of(found.headers), self.url.partition("?")[0]
+        sent = {"Cookie": self.cookie} if self.cookie else {}
+        answer = await AsyncHTTPClient().fetch(self.url, headers=sent, request_timeout=120)
+        token = re.search(r'"token":\s*"([^"]+)"', answer.body.decode())[1]
+        address = self.url.replace("http", "ws", 1) + "ws"
+        origin = {"Origin": re.match(r"https?://[^/]+", self.url)[0]}
+        request = HTTPRequest(address, headers=origin | sent, connect_timeout=120, request_timeout=120)
+        self.socket = await websocket_connect(request, subprotocols=["bokeh", token], max_message_size=1 << 30)
+        await self.hear()
 
     async def tick(self, nights: list[str], on: bool) -> None:
         """Tick nights and wait until the gauge has changed."""
@@ -66,6 +75,12 @@ class Page:
         text = await self.socket.read_message()
         assert text is not None, "the server has closed the page"
         return text if isinstance(text, str) else ""
+
+
+def cookies_of(headers: Any) -> str:
+    """Return the Cookie header that answers the cookies which were set."""
+    set_cookies = headers.get_list if hasattr(headers, "get_list") else headers.get_all
+    return "; ".join(text.partition(";")[0] for text in set_cookies("Set-Cookie") or ())
 
 
 def calendar_of(told: Any) -> str:

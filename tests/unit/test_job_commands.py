@@ -10,6 +10,7 @@ import time
 import pytest
 
 from alertferry import Files, service
+from alertferry.core.access import Access
 from alertferry.core.errors import AlertferryError, JobError, UsageError
 from tests.small_jobs import small_job
 from tests.waiting import PATIENCE_SECONDS, until
@@ -157,7 +158,7 @@ def test_cancel(alertferry, installation):
 
 
 def test_resubmit_with_other_nights(alertferry, installation):
-    first = service.submit(small_job(), owner="ana")
+    first = service.submit(small_job(), Access("ana"))
     over(first.id)
     called = alertferry("jobs", "resubmit", first.id[:8], "--nights", "2026-05-01,2026-06-01..2026-06-03", "--json")
     assert called.code == 0, called.err
@@ -186,7 +187,7 @@ def test_an_unknown_state_is_a_users_mistake(alertferry, installation):
 
 
 def test_with_owners_nobody_reaches_anothers_job_by_any_way(installation):
-    mine = service.submit(small_job(), owner="ana")
+    mine = service.submit(small_job(), Access("ana"))
     over(mine.id)
     ways = [
         lambda: service.show_job(mine.id, owner="ben"),
@@ -194,7 +195,7 @@ def test_with_owners_nobody_reaches_anothers_job_by_any_way(installation):
         lambda: service.job_events(mine.id, owner="ben"),
         lambda: service.job_log(mine.id, owner="ben"),
         lambda: service.cancel_job(mine.id, owner="ben"),
-        lambda: service.resubmit_job(mine.id, owner="ben"),
+        lambda: service.resubmit_job(mine.id, Access("ben")),
     ]
     for way in ways:
         with pytest.raises(UsageError, match="there is no job"):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from alertferry.core.catalyst import column_of, expression_of, java
+from alertferry.core.catalyst import invoked, java, literal
 from alertferry.core.encoder.jar import JAR_NAME
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def avro_packets(columns: list[Column], packet: StructType, avro_schema: str) ->
     columns
         The fields of the record, in the order of the schema.
     packet
-        Their types and names.
+        Their types, with the names of the schema (`alertferry.core.naming`).
     avro_schema
         What Spark makes of these, as JSON.
     """
@@ -41,8 +41,10 @@ def avro_packets(columns: list[Column], packet: StructType, avro_schema: str) ->
     encoder = _java_encoder(spark) if _is_known(packet) else None
     if encoder is None:
         # the schema is given: left to itself Spark drops the null union of a column that a condition proves not null
-        return to_avro(F.struct(*columns), avro_schema)
-    return _invoke(spark, encoder(packet.json(), avro_schema), F.struct(*columns))
+        return to_avro(F.struct(*columns).cast(packet), avro_schema)
+    binary = java(spark, "org.apache.spark.sql.types.DataTypes").BinaryType
+    made = literal(spark).fromObject(encoder(packet.json(), avro_schema))
+    return invoked(spark, made, "encode", binary, F.struct(*columns))
 
 
 def _is_known(kind: DataType) -> bool:
@@ -73,27 +75,3 @@ def on_executors(conf: Mapping[str, str]) -> bool:
     if re.fullmatch(r"local(\[.*\])?", conf.get("spark.master", "")):
         return True
     return any(JAR_NAME in conf.get(option, "") for option in ("spark.jars", "spark.executor.extraClassPath"))
-
-
-def _invoke(spark: SparkSession, encoder: Any, row: Column) -> Column:
-    """Return the call of the encoder, as Spark calls its own encoders of Java objects."""
-    jvm = spark._jvm
-    assert jvm is not None
-    expressions, binary = (
-        jvm.org.apache.spark.sql.catalyst.expressions,
-        jvm.org.apache.spark.sql.types.DataTypes.BinaryType,
-    )
-    arguments, further = jvm.java.util.ArrayList(), jvm.java.util.ArrayList()
-    arguments.add(expression_of(spark, row))
-    as_scala = jvm.scala.jdk.javaapi.CollectionConverters.asScala
-    call = expressions.objects.Invoke(
-        expressions.Literal.fromObject(encoder),
-        "encode",
-        binary,
-        as_scala(arguments).toSeq(),
-        as_scala(further).toSeq(),  # the arguments' types are asked of themselves
-        True,  # null for a null row, which there is none of
-        False,  # never null by itself
-        True,  # the same for the same row
-    )
-    return column_of(spark, call)

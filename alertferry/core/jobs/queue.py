@@ -6,7 +6,6 @@ somebody looks (`Queue.look`).
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,23 +51,12 @@ class Queue:
 
         Raises `UsageError` when its owner has submitted as many within an hour as anybody may.
         """
-        if owner is not None:
-            self._check_rate(owner)
         chosen = launcher or self.settings.launcher
         self.registry.get("launcher", chosen)
         Job.from_yaml(job.to_yaml(), self.registry)  # what cannot be read back could never be started
         topic = new_topic(job.source.survey.name, [step.kind for step in job.filters])
-        return self.store.add(NewJob(job, context, chosen, topic, owner, waiter)).record
-
-    def _check_rate(self, owner: str) -> None:
-        limit, an_hour_ago = self.settings.max_jobs_per_hour, time.time() - 3600
-        recent = self.store.where((JOBS.c.owner == owner) & (JOBS.c.submitted > an_hour_ago))
-        if len(recent) >= limit:
-            minutes = math.ceil((recent[limit - 1].record.submitted.timestamp() - an_hour_ago) / 60)
-            raise UsageError(
-                f"{len(recent)} jobs were submitted within an hour, and more are not taken from one user; submit this "
-                f"one in {minutes} min, or ask the operator to raise ALERTFERRY_MAX_JOBS_PER_HOUR"
-            )
+        limit = self.settings.max_jobs_per_hour
+        return self.store.add(NewJob(job, context, chosen, topic, owner, waiter), per_hour=limit).record
 
     def look(self) -> None:
         """Find out what has ended, and start what may start."""

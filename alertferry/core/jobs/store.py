@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, insert, or_, select, update
+from sqlalchemy import Connection, Engine, insert, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from alertferry.core.errors import UsageError, did_you_mean
@@ -47,8 +48,12 @@ class Store:
         """Open the store of an installation, made when absent."""
         return cls(connect(settings))
 
-    def add(self, new: NewJob) -> Entry:
-        """Put a job into the queue."""
+    def add(self, new: NewJob, per_hour: int | None = None) -> Entry:
+        """Put a job into the queue.
+
+        Raises `UsageError` when its owner has submitted ``per_hour`` jobs within an hour; submitting side by side does
+        not help.
+        """
         from alertferry.core.render import render
 
         values = {
@@ -66,6 +71,10 @@ class Store:
             "planned_topic": new.topic,
         }
         with writing(self.engine) as connection:
+            if per_hour is not None and new.owner is not None:
+                # written first: whoever else submits waits here, and then counts this job
+                connection.execute(update(STORE).values(turn=STORE.c.turn + 1))
+                _check_rate(connection, new.owner, per_hour)
             connection.execute(insert(JOBS).values(values))
         return self.get(str(values["id"]))
 
@@ -152,6 +161,18 @@ class Store:
                 return False
         with writing(self.engine) as connection:
             return connection.execute(update(STORE).where(due).values(swept=now)).rowcount == 1
+
+
+def _check_rate(connection: Connection, owner: str, limit: int) -> None:
+    an_hour_ago = time.time() - 3600
+    recent = select(JOBS.c.submitted).where(JOBS.c.owner == owner, JOBS.c.submitted > an_hour_ago)
+    times = connection.execute(recent.order_by(JOBS.c.submitted.desc())).scalars().all()
+    if len(times) >= limit:
+        minutes = math.ceil((times[limit - 1] - an_hour_ago) / 60)
+        raise UsageError(
+            f"{len(times)} jobs were submitted within an hour, and more are not taken from one user; submit this "
+            f"one in {minutes} min, or ask the operator to raise ALERTFERRY_MAX_JOBS_PER_HOUR"
+        )
 
 
 def _storable(values: dict[str, Any]) -> dict[str, Any]:

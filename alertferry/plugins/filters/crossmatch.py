@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, StrictStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, StrictInt, StrictStr, field_validator, model_validator
 
+from alertferry.catalogs.angle_units import given_unit
 from alertferry.core.errors import JobError, Problem, UsageError
+from alertferry.core.file_option import FileOption
 from alertferry.core.hooks import hookimpl
 from alertferry.core.projection import quote
 from alertferry.core.schema import Array, Primitive, Struct, from_arrow
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from alertferry.catalogs.counterparts import Position
 
 ColumnName = Annotated[StrictStr, Field(min_length=1)]
+AngleUnit = Annotated[StrictStr, AfterValidator(given_unit)]
 
 SMALL_BYTES = 8 * 1024 * 1024
 """A catalogue up to this size is read when the job is checked: bad rows show before Spark starts."""
@@ -39,9 +43,16 @@ class Crossmatch(Filter):
 
     kind: ClassVar[str] = "crossmatch"
     cost: ClassVar[int] = 10
+    keeps_rows: ClassVar[bool] = True
 
-    catalog: Annotated[str, Field(min_length=1)]
-    """File of sources: csv, tsv, Parquet, VOTable or FITS, also with gzip."""
+    catalog: FileOption
+    """File of sources: csv, tsv, ECSV, MRT, IPAC, SIMBAD's lists, Parquet, VOTable or FITS, also with gzip."""
+
+    table: StrictStr | StrictInt | None = None
+    """Which table of a file with several: its name, or its number from 1."""
+
+    format: Literal["csv", "tsv", "ecsv", "mrt", "ipac", "simbad", "parquet", "votable", "fits"] | None = None
+    """Format of the file, where its content does not tell."""
 
     ra: ColumnName | None = None
     """Column of right ascension; found by its name when left out, as `dec` and `id` are."""
@@ -50,13 +61,22 @@ class Crossmatch(Filter):
     """Column of declination."""
 
     id: ColumnName | None = None
-    """Column of the identifier; `#` for the number of the row."""
+    """Column of the identifier; `#` for the number of the row, which also serves where no column looks like one."""
+
+    unit: AngleUnit | None = None
+    """Unit of `ra` and `dec`, whatever the file says: `deg`, `rad`, `arcmin`, `arcsec` or `mas`; `hour` is of `ra`."""
+
+    ra_unit: AngleUnit | None = None
+    """Unit of `ra` alone."""
+
+    dec_unit: AngleUnit | None = None
+    """Unit of `dec` alone."""
 
     radius_arcsec: Annotated[float, Field(gt=0, le=3600)] | None = None
     """One radius for all sources, in arcsec, at most a degree; the edge belongs to the disc."""
 
     radius: ColumnName | None = None
-    """Column with a radius for each source, instead of `radius_arcsec`."""
+    """Column with a radius for each source, instead of `radius_arcsec`; in arcsec unless the file says otherwise."""
 
     keep: Literal["nearest", "all", "none"] = "nearest"
     """The nearest counterpart, all of them as a list, or only the alerts that have none."""
@@ -131,6 +151,17 @@ class Crossmatch(Filter):
             yield Problem("catalog", f"{shown(self.catalog, 200)} cannot be read: {error.strerror}")
         except JobError as error:
             yield from error.problems
+
+    def warnings(self, survey: Survey, schema: Struct) -> Iterator[Problem]:  # noqa: ARG002 - roles always exist
+        """Yield what is remarkable in the catalogue; the rows of a large one are looked at where Spark runs."""
+        try:
+            if Path(resolved(self.catalog)).stat().st_size > SMALL_BYTES and not _spark_is_here():
+                return
+            catalog = self._catalog()
+        except (OSError, JobError):  # `problems` tells, or the job when it reads the rows
+            return
+        for warning in catalog.remarks():
+            yield Problem("catalog", warning)
 
     def adds(self) -> tuple[SchemaField, ...]:
         """Return the column of counterparts; carried columns of a catalogue not read yet count as text."""
@@ -227,8 +258,17 @@ class Crossmatch(Filter):
         return Position(quote(survey.ra), quote(survey.dec), year)
 
 
-_READING = ("ra", "dec", "id", "radius", "columns", "pmra", "pmdec", "epoch", "on_bad_rows", "max_rows")
+_READING = (
+    *("ra", "dec", "id", "radius", "columns", "pmra", "pmdec", "epoch", "on_bad_rows", "max_rows"),
+    *("table", "format", "unit", "ra_unit", "dec_unit"),
+)
 """Options that a catalogue is read with; the others say what is done with its sources."""
+
+
+def _spark_is_here() -> bool:
+    """Tell whether this process runs Spark, and will read every row of the catalogue anyway."""
+    sql = sys.modules.get("pyspark.sql")
+    return sql is not None and sql.SparkSession.getActiveSession() is not None
 
 
 @lru_cache(maxsize=2)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from alertferry.core.errors import JobError, Problem, UsageError
+from alertferry.core.file_option import FileOption, NamesFile
 from alertferry.core.frames import root_names
 from alertferry.core.hooks import hookimpl
 from alertferry.core.projection import quote
@@ -74,6 +75,12 @@ class Box(_Shape):
         return dec
 
 
+def _is_moc_text(text: str) -> bool:
+    from alertferry.catalogs.coverage import is_moc_text
+
+    return is_moc_text(text)
+
+
 class Region(Predicate):
     """Keep alerts within a part of the sky, given in one of five ways.
 
@@ -92,10 +99,10 @@ class Region(Predicate):
     polygon: tuple[tuple[Ra, Dec], ...] | None = None
     """Corners `[[ra, dec], ...]`, joined by great circles; the inside is the smaller side."""
 
-    moc: Annotated[str, Field(min_length=1)] | None = None
+    moc: Annotated[str, Field(min_length=1), NamesFile(unless=_is_moc_text)] | None = None
     """A multi-order coverage map: a file (FITS, JSON or text), or its text, as `3/1-4 5/77`."""
 
-    skymap: Annotated[str, Field(min_length=1)] | None = None
+    skymap: FileOption | None = None
     """A HEALPix map of probability (FITS, also multi-order), as those of gravitational-wave events."""
 
     credible_level: Annotated[float, Field(gt=0, le=1)] = 0.9

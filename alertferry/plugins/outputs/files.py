@@ -6,23 +6,36 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from alertferry.core.content import PacketOutput
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.hooks import hookimpl
-from alertferry.core.receipt import RECEIPT_FILE
+from alertferry.core.pandas_types import pandas_metadata
+from alertferry.core.places import absolute, for_hadoop
+from alertferry.core.receipt import RECEIPT_FILE, RECORDS_SUFFIX
 from alertferry.core.steps import Alerts, Output, Report
-from alertferry.core.working_folder import resolved
 from alertferry.plugins.outputs import packing
 from alertferry.plugins.outputs.measures import Measures, observed
+from alertferry.plugins.outputs.packing import Packing
+from alertferry.plugins.outputs.repeats import FIRST, with_first, without_repeats
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, Observation
+
     from alertferry.core.run import Run
 
 _KEY = "__alertferry_key"
+_CONTENT = "__alertferry_content"
+
+_MARK = "mapreduce.fileoutputcommitter.marksuccessfuljobs"
+"""Whether Hadoop marks a folder as whole by an empty file, which some readers take for a parquet file."""
+
+_COLUMNS = "columns.parquet"
+"""Before all others in the order of names, so that pandas and dask find what it says of the columns."""
+
+_PARQUET = b"PAR1"
 
 
 class Files(PacketOutput):
@@ -45,16 +58,18 @@ class Files(PacketOutput):
         """Write beside the target, add the receipt, rename."""
         from pyspark.sql import functions as F
 
-        folder = _Folder(run, self.path if urlsplit(self.path).scheme else resolved(self.path))
+        folder = _Folder(run, for_hadoop(absolute(self.path)))
         folder.refuse_existing()
-        packed = packing.pack(self, alerts, run)
+        packed = packing.look_for_repeats(packing.pack(self, alerts, run), run)
         manifest = packing.manifest(run, alerts, packed, folder.target, datetime.now(UTC).isoformat())
-        rows = alerts.frame.select(packed.key.alias(_KEY), *packed.columns)
+        rows, left_out = _rows(alerts, packed)
         frame, seen = observed(rows, F.col(_KEY), F.lit(0))
         try:
             with run.timed("write"):
-                frame.drop(_KEY).write.parquet(folder.partial, compression="zstd")
-            measured = packing.receipt(run, alerts, packed, Measures.of(seen))
+                plain = frame.drop(_KEY, FIRST).write.option(_MARK, "false")
+                plain.parquet(folder.partial, compression="zstd")
+                folder.tidy()
+            measured = packing.receipt(run, alerts, packed, Measures.of(seen, *left_out))
             receipt = measured.model_copy(update={"bytes": folder.size()})
             complete = manifest.model_copy(update={"state": "complete", "receipt": receipt})
             folder.finish(complete.to_json())
@@ -64,19 +79,32 @@ class Files(PacketOutput):
         return Report(destination=folder.target, receipt=receipt)
 
 
+def _rows(alerts: Alerts, packed: Packing) -> tuple[DataFrame, tuple[Observation, ...]]:
+    """Return the packets' columns with their key, without repeats: equal are those that are equal as Avro."""
+    wanted = [packed.key.alias(_KEY), *packed.columns]
+    if packed.repeated is None:
+        return with_first(alerts.frame.select(*wanted), _KEY), ()
+    again = alerts.frame.where(packed.repeated).select(*wanted, packed.encoded().alias(_CONTENT))
+    once, left_out = without_repeats(again, _KEY, _CONTENT)
+    others = with_first(alerts.frame.where(~packed.repeated).select(*wanted), _KEY)
+    return others.union(once.drop(_CONTENT)), (left_out,)
+
+
 class _Folder:
     """A folder that is written under another name and renamed when complete."""
 
     def __init__(self, run: Run, path: str) -> None:
         jvm = run.spark._jvm
         assert jvm is not None
+        self._jvm: Any = jvm
         self._path: Any = jvm.org.apache.hadoop.fs.Path
         conf = run.spark._jsparkSession.sessionState().newHadoopConf()
         self._files = self._path(path).getFileSystem(conf)
         target = self._files.makeQualified(self._path(path))
         self.target = str(target.toString())
-        hidden = f".{target.getName()}.partial-{secrets.token_hex(4)}"
-        self.partial = str(self._path(target.getParent(), hidden).toString())
+        around = str(target.getParent().toString()).rstrip("/")  # Hadoop joins no names with a colon
+        self.partial = f"{around}/.{target.getName()}.partial-{secrets.token_hex(4)}"
+        self.records = f"{around}/_{target.getName()}{RECORDS_SUFFIX}"
 
     def refuse_existing(self) -> None:
         if self._files.exists(self._path(self.target)):
@@ -84,21 +112,73 @@ class _Folder:
 
     def size(self) -> int:
         """Return the bytes of the data files."""
-        statuses = self._files.listStatus(self._path(self.partial))
-        return sum(status.getLen() for status in statuses if not status.getPath().getName().startswith((".", "_")))
+        return sum(status.getLen() for status in self._data())
 
-    def finish(self, receipt: str) -> None:
-        stream = self._files.create(self._path(f"{self.partial}/{RECEIPT_FILE}"))
+    def _data(self) -> list[Any]:
+        statuses = self._files.listStatus(self._path(self.partial))
+        return [status for status in statuses if not status.getPath().getName().startswith((".", "_"))]
+
+    def tidy(self) -> None:
+        """Leave nothing but alerts, and say in a file without any how pandas keeps their ids.
+
+        Some readers open every file that they find; Hadoop puts a checksum beside each file on a local disk.
+        """
+        first = min(self._data(), key=lambda status: status.getLen(), default=None)
+        if first is not None:
+            self._write(f"{self.partial}/{_COLUMNS}", columns_only(self._footer(first)))
+        if self._files.getScheme() == "file":
+            raw = self._files.getRawFileSystem()
+            for status in raw.listStatus(self._path(self.partial)):
+                if status.getPath().getName().startswith((".", "_")):
+                    raw.delete(status.getPath(), False)
+
+    def _footer(self, status: Any) -> bytes:
+        """Return the footer of a parquet file, its length included."""
+        stream = self._files.open(status.getPath())
         try:
-            stream.write(receipt.encode())
+            stream.seek(status.getLen() - 8)
+            length = int.from_bytes(self._take(stream, 4), "little")
+            stream.seek(status.getLen() - 8 - length)
+            return self._take(stream, length + 4)
         finally:
             stream.close()
+
+    def _take(self, stream: Any, count: int) -> bytes:
+        return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream, count))
+
+    def _write(self, path: str, content: bytes) -> None:
+        stream = self._files.create(self._path(path))
+        try:
+            stream.write(content)
+        finally:
+            stream.close()
+
+    def finish(self, receipt: str) -> None:
+        """Put the receipt beside the target, where no reader of it finds it; then let the folder appear."""
         self.refuse_existing()
+        self._files.delete(self._path(self.records), True)  # of a folder that was removed since
+        self._write(f"{self.records}/{RECEIPT_FILE}", receipt.encode())
         if not self._files.rename(self._path(self.partial), self._path(self.target)):
+            self._files.delete(self._path(self.records), True)
             raise AlertferryError(f"{self.partial} cannot be renamed to {self.target}; check the rights on its parent")
 
     def drop(self) -> None:
         self._files.delete(self._path(self.partial), True)
+
+
+def columns_only(footer: bytes) -> bytes:
+    """Return a parquet file without rows, of the columns of another whose footer is given, with types for pandas."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    known = pq.read_metadata(pa.BufferReader(_PARQUET + footer + _PARQUET))
+    schema = known.schema.to_arrow_schema().remove_metadata()
+    columns = (known.schema.column(index) for index in range(known.num_columns))
+    sink = pa.BufferOutputStream()
+    old_times = any(column.physical_type == "INT96" for column in columns)
+    with pq.ParquetWriter(sink, schema, store_schema=False, use_deprecated_int96_timestamps=old_times) as writer:
+        writer.add_key_value_metadata(pandas_metadata(schema))
+    return bytes(sink.getvalue())
 
 
 @hookimpl

@@ -13,6 +13,7 @@ from alertferry.core.content import PacketOutput
 from alertferry.core.errors import AlertferryError
 from alertferry.core.hooks import hookimpl
 from alertferry.core.kafka_java import java_options
+from alertferry.core.naming import avro_path
 from alertferry.core.receipt import Manifest, Oversize
 from alertferry.core.spark_errors import from_spark_error
 from alertferry.core.stages import last_stage, task_seconds
@@ -74,10 +75,13 @@ class Kafka(PacketOutput):
         """Publish; return when every alert is acknowledged and the receipt stands in the companion topic."""
         with run.timed("schema"):
             packed = packing.pack(self, alerts, run)
+        packed = packing.look_for_repeats(packed, run)
         with run.timed("topic"):
             pair = TopicPair(run.topic, run.settings)
             options = java_options(run.settings)  # refused now, if at all, and not behind a topic that stays empty
             manifest = packing.manifest(run, alerts, packed, run.topic, datetime.now(UTC).isoformat())
+            roles = {"alert_id": avro_path(manifest.alert_id), "time": avro_path(manifest.time)}
+            manifest = manifest.model_copy(update=roles)
             pair.create(self.partitions or run.settings.topic_partitions, run.owner)
             check_sink(run.spark._jvm, run.topic, options, run.settings)
             pair.publish_schema(packed.avro_schema, manifest.to_json(), run.settings.schema_copies)
@@ -99,8 +103,8 @@ class Kafka(PacketOutput):
         before = last_stage(run.spark)
         with run.timed("publish"):
             pair.await_leaders()  # only now: the broker prepared them while we prepared the records
-            sent = self._send(frame, run, pair, packed.codec)
-            measures = Measures.of(seen)
+            sent = self._send(frame, alerts, run, pair, packed.codec)
+            measures = Measures.of(*seen)
         run.timings |= task_seconds(run.spark, before)
         receipt = packing.receipt(
             run, alerts, packed, measures, **sent, oversize=_oversize(self.oversize, measures, limit_bytes)
@@ -110,12 +114,12 @@ class Kafka(PacketOutput):
         pair.publish_schema(packed.avro_schema, complete.to_json(), 1)
         return Report(destination=run.topic, receipt=receipt, topic=run.topic)
 
-    def _send(self, frame: DataFrame, run: Run, pair: TopicPair, codec: Codec) -> dict[str, Any]:
-        """Send all records; return what the receipt says of the partitions."""
+    def _send(self, frame: DataFrame, alerts: Alerts, run: Run, pair: TopicPair, codec: Codec) -> dict[str, Any]:
+        """Send all records made of alerts; return what the receipt says of the partitions."""
         if self.delivery == "transactional":
-            from alertferry.plugins.outputs.transactions import send
+            from alertferry.plugins.outputs.transactions import is_shuffled, send
 
-            acknowledged = send(frame, pair, run, codec)
+            acknowledged = send(frame, pair, run, codec, in_order=not is_shuffled(alerts.frame))
             return {"partitions": pair.settled_offsets(), "acknowledged": acknowledged}
         largest = pair.largest_record_bytes()
         # a batch is a unit to the broker: of several packets that fit one by one, it may be too large

@@ -57,8 +57,11 @@ PRODUCER = {
 """librdkafka's options, as those of the Java producer; a chunk always fits into the queue."""
 
 
-def send(frame: DataFrame, pair: TopicPair, run: Run, codec: Codec) -> dict[int, int]:
-    """Send rows of key and value, each exactly once; return the number of records committed in each partition."""
+def send(frame: DataFrame, pair: TopicPair, run: Run, codec: Codec, *, in_order: bool) -> dict[int, int]:
+    """Send rows of key and value, each exactly once; return the number of records committed in each partition.
+
+    Rows that do not come in the same order whenever a task is tried again (``in_order``) are sorted within tasks.
+    """
     from pyspark.sql import functions as F
 
     partitions = pair.partitions()
@@ -66,20 +69,17 @@ def send(frame: DataFrame, pair: TopicPair, run: Run, codec: Codec) -> dict[int,
     options |= {"message.max.bytes": pair.largest_record_bytes(), "compression.type": codec}
     run.spark.conf.set("spark.sql.execution.arrow.maxBytesPerBatch", str(ARROW_BYTES))
     rows = frame.select("key", "value", F.pmod(F.xxhash64("key"), F.lit(partitions)).cast("int").alias("partition"))
-    rows = _in_one_order(rows)
+    rows = rows if in_order else rows.sortWithinPartitions("key", F.xxhash64("value"))
     sender = Sender(pair.topic, partitions, options, CHUNK)
     counted = rows.mapInArrow(sender, "records array<bigint>").collect()
     totals = np.sum([row["records"] for row in counted], axis=0, dtype=int) if counted else np.zeros(partitions, int)
     return dict(enumerate(totals.tolist()))
 
 
-def _in_one_order(rows: DataFrame) -> DataFrame:
-    """Sort within tasks behind a shuffle, where rows arrive as they come; a task that reads files repeats itself."""
-    from pyspark.sql import functions as F
-
-    plan = rows._jdf.queryExecution().executedPlan().toString()
-    shuffled = "Exchange" in plan.replace("BroadcastExchange", "").replace("ReusedExchange", "")
-    return rows.sortWithinPartitions("key", F.xxhash64("value")) if shuffled else rows
+def is_shuffled(frame: DataFrame) -> bool:
+    """Tell whether rows come from behind a shuffle, as they arrive; a task that reads files repeats itself."""
+    plan = frame._jdf.queryExecution().executedPlan().toString()
+    return "Exchange" in plan.replace("BroadcastExchange", "").replace("ReusedExchange", "")
 
 
 @dataclass(frozen=True)

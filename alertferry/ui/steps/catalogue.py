@@ -8,9 +8,9 @@ from typing import Any
 import panel as pn
 import panel_material_ui as pmui
 
+from alertferry import service
 from alertferry.consumer.delivery import count_text
 from alertferry.core.errors import AlertferryError
-from alertferry.core.working_folder import resolved
 from alertferry.ui import uploads
 from alertferry.ui.components import DataTable, Notice, Upload
 from alertferry.ui.draft import first_of, with_filter
@@ -106,7 +106,7 @@ class CataloguePanel:
             self.upload.file, self._path = "", ""
             self.notice.visible = False
             return
-        found = uploads.find_path(str(step["catalog"]), self.session.owner)
+        found = uploads.named(str(step["catalog"]), self.session.owner)
         self.upload.file = found.name if found else str(step["catalog"]).rpartition("/")[2]
         self._fill(step)
         if step["catalog"] != self._path:
@@ -136,7 +136,7 @@ class CataloguePanel:
         found = uploads.find(str(message.get("file")), self.session.owner)
         if found is not None:
             self.upload.file = found.name
-            step = {"catalog": found.path, "radius_arcsec": float(self.radius.value or 1.5)}
+            step = {"catalog": found.reference, "radius_arcsec": float(self.radius.value or 1.5)}
             self.session.update(with_filter(self.session.draft, "crossmatch", step))
 
     def _changed(self) -> None:
@@ -170,8 +170,12 @@ class CataloguePanel:
 
         self.notice.param.update(visible=True, tone="info", title="Reading the catalogue", lines=[])
         named = {role: step[role] for role in _ROLES if step.get(role)}
-        path, title = resolved(str(step["catalog"])), self.upload.file
-        self.session.later("catalogue", lambda: preview_catalog(path, PREVIEW_ROWS, name=title, **named), self._seen)
+        text, access, title = str(step["catalog"]), self.session.access, self.upload.file
+
+        def work() -> Any:
+            return preview_catalog(service.file_to_look_at(text, access), PREVIEW_ROWS, name=title, **named)
+
+        self.session.later("catalogue", work, self._seen)
 
     def _seen(self, preview: Any, error: AlertferryError | None) -> None:
         if error is not None:
@@ -211,10 +215,10 @@ class CataloguePanel:
 
     def _draw(self) -> None:
         draft, lake = self.session.draft, self.session.lake
-        step = dict(first_of(draft, "crossmatch") or {})
+        step, access = dict(first_of(draft, "crossmatch") or {}), self.session.access
 
         def work() -> Any:
-            return night_positions(draft.survey, draft.nights, lake), catalog_positions(step)
+            return night_positions(draft.survey, draft.nights, lake), catalog_positions(step, access)
 
         def done(result: Any, error: AlertferryError | None) -> None:
             if error is None:

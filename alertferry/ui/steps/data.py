@@ -8,6 +8,7 @@ import panel as pn
 import panel_material_ui as pmui
 
 from alertferry.core.errors import AlertferryError
+from alertferry.core.pandas_types import pandas_call
 from alertferry.ui import photometry, plots, results, stamps
 from alertferry.ui.components import CodeBlock, DataTable, Links, Meter, Notice
 from alertferry.ui.gauges import size_text
@@ -22,9 +23,9 @@ def commands(topic: str) -> str:
     return f"alertferry consume {topic} --outdir {topic}\nalertferry verify {topic}\n"
 
 
-def python_of(topic: str) -> str:
-    """Return a Python program that reads what the commands fetched."""
-    return f"import pandas as pd\n\nalerts = pd.read_parquet({topic!r})\n"
+def python_of(call: str) -> str:
+    """Return a Python program that reads what the commands fetched by this call of pandas."""
+    return f"import pandas as pd\n\nalerts = {call}\n"
 
 
 _DOWNLOAD_HINT = (
@@ -90,11 +91,12 @@ class DataStep:
             ["Size", size_text(record.bytes or 0)],
             ["Time", duration_text(record.seconds or 0)],
             ["Topic", record.topic or "–"],
+            *(["Note", remark] for remark in (record.receipt.remarks if record.receipt else ())),
         ]
         name = f": {record.name}" if record.name else ""
         self.meter.param.update(state="complete", title=f"{record.alerts or 0:,} alerts{name}", share=1.0, facts=facts)
         topic = record.topic or ""
-        self.command.text, self.python.text = commands(topic), python_of(topic)
+        self.command.text, self.python.text = commands(topic), python_of(pandas_call(topic, None))
         self.receipt.text = record.receipt.model_dump_json(indent=2) if record.receipt else ""
         self._show_match(record)
         self.links.links, self.plots[:] = [], []
@@ -136,14 +138,17 @@ class DataStep:
     def _fetched(self, found: Any, error: AlertferryError | None) -> None:
         if error is not None:
             self.table.empty = "The alerts are not shown here."
-            large = results.too_large(self._record)
-            title = "Fetch this result with the command" if large else "The alerts could not be fetched"
-            self.notice.param.update(visible=True, tone="info" if large else "error", title=title, lines=[str(error)])
+            title = "The alerts could not be fetched"
+            self.notice.param.update(visible=True, tone="error", title=title, lines=[str(error)])
             return
         result, table, images = found
-        self.notice.visible = False
+        self.python.text = python_of(result.call)
+        self.notice.visible = result.partial
+        if result.partial:
+            lines = [f"The first {result.alerts:,} alerts are shown below. Fetch all of them with the command."]
+            self.notice.param.update(tone="info", title="This result is too large for the page", lines=lines)
         for button in self.buttons.values():
-            button.disabled = False
+            button.disabled = result.partial
         columns, rows = record_table(result.rows, result.columns)
         self.table.param.update(columns=columns, rows=rows, empty="No alert passed the filters.")
         self.plots[:] = self._plots(table, images)

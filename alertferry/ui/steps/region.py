@@ -116,15 +116,15 @@ class RegionPanel:
         for name, value in _values(shape, step).items():
             self.entries[shape][name].value = value
         if shape in ("moc", "skymap"):
-            found = uploads.find_path(str(step.get(shape)), self.session.owner)
+            found = uploads.named(str(step.get(shape)), self.session.owner)
             self.upload.file = found.name if found else ""
 
     def _draw(self, step: Mapping[str, Any]) -> None:
         self.session.soon(lambda: self._outline(step))
-        draft, lake = self.session.draft, self.session.lake
+        draft, lake, access = self.session.draft, self.session.lake, self.session.access
 
         def work() -> tuple[dict[str, Any], dict[str, Any]]:
-            return positions(*night_positions(draft.survey, draft.nights, lake)), region_cells(step)
+            return positions(*night_positions(draft.survey, draft.nights, lake)), region_cells(step, access)
 
         def done(result: Any, error: Any) -> None:
             if error is None:
@@ -177,8 +177,8 @@ class RegionPanel:
             return
         self.upload.file = found.name
         if self._shape == "moc":
-            self.entries["moc"]["text"].value = found.path
-        self.session.update(with_filter(self.session.draft, "region", {self._shape: found.path}))
+            self.entries["moc"]["text"].value = found.reference
+        self.session.update(with_filter(self.session.draft, "region", {self._shape: found.reference}))
 
 
 def _number(text: str, what: str) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
+from functools import partial
 from typing import Any
 
 import panel_material_ui as pmui
 
 from alertferry import service
-from alertferry.core.errors import AlertferryError
-from alertferry.core.job import Job
+from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.job import MAX_NAME, Job
 from alertferry.core.safe_yaml import dump_mapping
 from alertferry.ui import uploads
 from alertferry.ui.components import CodeBlock, DataTable, Funnel, Notice, Segments, Upload
@@ -58,6 +59,17 @@ def as_python(job: Job) -> str:
     )
 
 
+def written(draft: Draft, form: str) -> tuple[str, str]:
+    """Return a request in one of its forms: the name of a file, and what is in it."""
+    name = file_name(draft)
+    if form == "python":
+        job = job_or_none(draft)
+        return name.replace(".yml", ".py"), as_python(job) if job else ""
+    if form == "cli":
+        return name.replace(".yml", ".sh"), as_commands(draft)
+    return name, as_yaml(draft)
+
+
 def _literal(value: Any) -> str:
     from pprint import pformat
 
@@ -72,7 +84,7 @@ class ReviewStep:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.name = pmui.TextInput(
-            size="small", label="Name of the job (optional)", max_length=80, sizing_mode="stretch_width", margin=0
+            size="small", label="Name of the job (optional)", max_length=MAX_NAME, sizing_mode="stretch_width", margin=0
         )
         self.name.param.watch(lambda event: session.update(with_name(session.draft, event.new or "")), "value")
         forms = [{"value": value, "label": label} for label, value in FORMS.items()]
@@ -125,7 +137,7 @@ class ReviewStep:
         self._show_form()
         lines = [str(item.problem) for item in self.session.problems]
         self.problems.param.update(visible=bool(lines), title="This cannot be submitted yet", lines=lines)
-        job = job_or_none(self.session.draft)
+        job = self.session.job
         self.funnel.empty = (
             "There is no estimate until the request is complete." if lines or job is None else "Estimating …"
         )
@@ -141,15 +153,14 @@ class ReviewStep:
             self.preview_notice.visible = False
 
     def _show_form(self) -> None:
-        draft, job = self.session.draft, job_or_none(self.session.draft)
-        name = file_name(draft)
-        if self.form.value == "python":
-            text, name = (as_python(job) if job else ""), name.replace(".yml", ".py")
-        elif self.form.value == "cli":
-            text, name = as_commands(draft), name.replace(".yml", ".sh")
-        else:
-            text = as_yaml(draft)
-        self.code.param.update(title=name, filename=name, text=text, empty="The request is not complete yet.")
+        draft, form = self.session.draft, str(self.form.value)
+
+        def done(found: Any, error: AlertferryError | None) -> None:
+            if error is None:
+                name, text = found
+                self.code.param.update(title=name, filename=name, text=text, empty="The request is not complete yet.")
+
+        self.session.later("form", lambda: written(draft, form), done)  # YAML takes long for its size
 
     def show_estimate(self, estimate: Any) -> None:
         """Show an estimate; None while there is none."""
@@ -182,7 +193,8 @@ class ReviewStep:
             self.preview.empty = self.funnel.empty = "This dashboard gives no estimates and previews."
             return
         self.preview.param.update(rows=[], columns=[], empty="Fetching ten alerts …")
-        self.session.later("preview", lambda: service.preview(job, 10), self._previewed_as)
+        access = self.session.access
+        self.session.later("preview", lambda: service.preview(job, 10, access), self._previewed_as)
 
     def _previewed_as(self, found: Any, error: AlertferryError | None) -> None:
         if error is not None:
@@ -197,15 +209,24 @@ class ReviewStep:
         found = uploads.find(str(message.get("file")), self.session.owner)
         if found is None:
             return
-        try:
-            draft, unmapped = draft_from_file((uploads.folder() / found.path).read_bytes())
-        except AlertferryError as error:
+        # reading YAML takes long for its size
+        self.session.later("open", lambda: _draft_in(found), partial(self._read, found.name))
+
+    def _read(self, name: str, result: Any, error: AlertferryError | None) -> None:
+        if error is not None:
             lines = [str(problem) for problem in general(error)]
-            self.imported.param.update(visible=True, tone="error", title=f"{found.name} is not a job", lines=lines)
+            self.imported.param.update(visible=True, tone="error", title=f"{name} is not a job", lines=lines)
             return
+        draft, unmapped = result
         tone = "warning" if unmapped else "success"
-        self.imported.param.update(visible=True, tone=tone, title=f"{found.name} is open", lines=list(unmapped))
+        self.imported.param.update(visible=True, tone=tone, title=f"{name} is open", lines=list(unmapped))
         self.session.update(draft)
+
+
+def _draft_in(upload: uploads.Upload) -> tuple[Draft, tuple[str, ...]]:
+    if upload.bytes > MAX_JOB_BYTES:
+        raise UsageError(f"it has {upload.bytes:,} bytes; a job file has at most {MAX_JOB_BYTES:,}")
+    return draft_from_file(upload.file.read_bytes())
 
 
 def _facts(line: Any) -> str:

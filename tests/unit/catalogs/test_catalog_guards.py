@@ -47,7 +47,10 @@ def with_stream(attributes: str) -> str:
     ("content", "message"),
     [
         (b"PK\x03\x04....", "is a zip archive or a spreadsheet (xlsx, ods, npz); save it as csv"),
-        (b"\x89HDF\r\n", "is HDF5; save it in another format: csv, tsv, Parquet, VOTable and FITS are read"),
+        (
+            b"\x89HDF\r\n",
+            "is HDF5; save it in another format: csv, tsv, ECSV, MRT, IPAC, Parquet, VOTable and FITS are read",
+        ),
         (b"BZh91AY", "is compressed with bzip2; decompress it first"),
         (b"\xfd7zXZ\0", "is compressed with xz; decompress it first"),
         (b"\x28\xb5\x2f\xfd", "is compressed with zstd; decompress it first"),
@@ -83,7 +86,6 @@ def with_stream(attributes: str) -> str:
         ('id,ra,dec\na,1,"2\nb,3,4\nc,5,6\n', 'after row 0 a quotation mark (") is not closed'),
         ('id ra dec\na 1 2\n"b 3 4\nc 5 6\n', "row 2: "),
         ("id,dec,x\na,1,2\n", "no column looks like right ascension; name one with ra:. Columns: 'id', 'dec', 'x'"),
-        ("ra,dec,x\n1,2,a\n", "no column looks like an identifier; name one with id:, or id: '#' for the row number"),
         ("id,ra,dec\na,x,y\nb,,1\n", "none of its 2 rows can be used:\n  row 1: 'ra': 'x': is not a number"),
     ],
 )
@@ -168,7 +170,7 @@ def test_too_many_misfits(read: Reader) -> None:
             BINARY.replace("<BINARY>", '<PARQUET type="x">'),
             "holds its data as PARQUET; save it as TABLEDATA or BINARY2",
         ),
-        (BINARY.replace("<BINARY>", "<FITS>"), "holds its data as FITS"),
+        (BINARY.replace("BINARY>", "FITS>"), "is damaged: its FITS header has no END"),
         (VOTABLE[:-200], "is not well-formed XML"),
         (
             VOTABLE.replace("<TABLE", '<TABLE nrows="20000000"', 1).replace(' nrows="2"', ""),
@@ -182,7 +184,7 @@ def test_too_many_misfits(read: Reader) -> None:
         (
             "<VOTABLE><RESOURCE><TABLE>"
             + "".join(f'<FIELD name="c{i}"/>' for i in range(5000))
-            + "</TABLE></RESOURCE></VOTABLE>",
+            + "<DATA><TABLEDATA/></DATA></TABLE></RESOURCE></VOTABLE>",
             "has 5,000 columns",
         ),
         (VOTABLE.replace('arraysize="1"', 'arraysize="2000000000"'), "declares a field of 2000000000 elements"),
@@ -270,7 +272,7 @@ def with_card(card: str, value: str) -> bytes:
     ("content", "message"),
     [
         (FITS[:5780], "is damaged: its header claims 2 rows"),
-        (FITS[:2000], "cannot be read as FITS: Empty or corrupt FITS file"),
+        (FITS[:2000], "is damaged: its FITS header has no END; it may be cut short"),
         (FITS[:300], "is damaged: its FITS header has no END; it may be cut short"),
         (FITS[:1000].replace(b"END", b"AND") + b" " * 6_000_000, "is damaged: its FITS header has no END"),
         (with_card("NAXIS2", "9000000"), "its header claims 9,000,000 rows of 17 bytes, but only 2,880 bytes follow"),
@@ -278,7 +280,7 @@ def with_card(card: str, value: str) -> bytes:
         (with_card("NAXIS2", "-1"), "is damaged: its header claims -1 rows"),
         (with_card("PCOUNT", "999999"), "is damaged: its header claims 2 rows"),
         (with_card("NAXIS2", "0"), "has no rows"),
-        (FITS[:2880], "has no binary table (it holds: image)"),
+        (FITS[:2880], "has no table (it holds: image)"),
     ],
 )
 def test_fits_files_that_are_refused(read: Reader, content: bytes, message: str) -> None:
@@ -289,7 +291,7 @@ def test_fits_files_that_are_refused(read: Reader, content: bytes, message: str)
 def test_compressed_fits_images_are_refused(read: Reader) -> None:
     out = io.BytesIO()
     fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(np.zeros((50, 50)))]).writeto(out)
-    with pytest.raises(UsageError, match=r"is compressed by fpack|has no binary table"):
+    with pytest.raises(UsageError, match="is an image compressed by fpack, not a table"):
         read(out.getvalue())
 
 

@@ -24,7 +24,9 @@ from alertferry.consumer.commits import Commit, commits_folder, read_commits
 from alertferry.consumer.durable import checksum, storage_errors, write_durably
 from alertferry.consumer.encoding import ROW_GROUP_BYTES
 from alertferry.consumer.folder import Folder, Label, finished
+from alertferry.consumer.layout import beside, records_folder
 from alertferry.consumer.spans import Covered
+from alertferry.consumer.verify import verify
 from alertferry.core.errors import AlertferryError, UsageError
 from tests.delivered import TOPIC, chunk, complete, deliver, label, manifest, recipe
 from tests.publishing import keyed, light_alerts
@@ -63,8 +65,8 @@ def test_a_chunk_is_one_file_and_one_commit(tmp_path, kind):
     assert (file.rows, file.bytes) == (20, (tmp_path / file.name).stat().st_size)
     assert file.checksum == checksum(tmp_path / file.name)
     assert file.checksum.startswith("xxh3-128:")
-    assert read_commits(tmp_path) == [commit]
-    assert (commits_folder(tmp_path) / "p03-000000012000-000000012019.json").is_file()
+    assert read_commits(records_folder(tmp_path)) == [commit]
+    assert (commits_folder(records_folder(tmp_path)) / "p03-000000012000-000000012019.json").is_file()
     assert len(ids(tmp_path)) == 20
 
 
@@ -87,7 +89,7 @@ def test_what_is_not_committed_is_removed(tmp_path):
     keep = contents(tmp_path)
     shutil.copy(tmp_path / "p03-000000000000-000000000014.parquet", tmp_path / "p07-000000000000-000000000014.parquet")
     (tmp_path / ".p08-000000000000-000000000001.parquet.tmp").write_bytes(b"half")
-    (tmp_path / "_commits" / ".p08-000000000000-000000000001.json.tmp").write_bytes(b"{")
+    (records_folder(tmp_path) / "_commits" / ".p08-000000000000-000000000001.json.tmp").write_bytes(b"{")
     opened(tmp_path, Label.read(tmp_path)).close()
     assert contents(tmp_path) == keep
 
@@ -96,7 +98,7 @@ def test_what_is_not_committed_is_removed(tmp_path):
 def test_a_commit_whose_file_is_not_whole_is_fetched_again(tmp_path, spoil):
     deliver(tmp_path)
     victim = tmp_path / "p00-000000000015-000000000029.parquet"
-    record = commits_folder(tmp_path) / "p00-000000000015-000000000029.json"
+    record = commits_folder(records_folder(tmp_path)) / "p00-000000000015-000000000029.json"
     if spoil == "missing":
         victim.unlink()
     elif spoil == "shorter":
@@ -130,7 +132,7 @@ def test_any_mixture_of_partial_states_comes_back_consistent(tmp_path_factory, s
     path = tmp_path_factory.mktemp("folder")
     commits = deliver(path)
     for commit, state in zip(commits, states, strict=True):
-        data, record = path / commit.files[0].name, commits_folder(path) / commit.name
+        data, record = path / commit.files[0].name, commits_folder(records_folder(path)) / commit.name
         if state == "file":
             record.unlink()
         elif state == "temporary":
@@ -139,7 +141,7 @@ def test_any_mixture_of_partial_states_comes_back_consistent(tmp_path_factory, s
         elif state == "commit":
             data.unlink()
     if half_label:
-        (path / "._job.json.tmp").write_text("{")
+        (records_folder(path) / "._job.json.tmp").write_text("{")
     folder = opened(path, Label.read(path))
     whole = [commit for commit, state in zip(commits, states, strict=True) if state == "nothing"]
     assert list(folder.commits.values()) == whole
@@ -187,13 +189,8 @@ def test_from_beginning_removes_only_our_own_files(tmp_path):
     shutil.copy(tmp_path / "p03-000000000000-000000000014.parquet", tmp_path / "selected.parquet")
     folder = opened(tmp_path, label("avro", manifest(created="2026-12-01")), from_beginning=True)
     assert (folder.alerts, folder.commits) == (0, {})
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "_commits",
-        "_job.json",
-        "_lock",
-        "notes.txt",
-        "selected.parquet",
-    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "selected.parquet"]
+    assert sorted(path.name for path in beside(tmp_path).iterdir()) == ["_commits", "_job.json", "_lock"]
     assert Label.read(tmp_path).format == "avro"
     folder.close()
 
@@ -211,7 +208,7 @@ def test_folders_with_somebody_elses_data_are_refused(tmp_path):
     (tmp_path / "sub" / "mine.parquet").touch()
     with pytest.raises(UsageError, match=r"already holds sub/mine\.parquet"):
         opened(tmp_path)
-    assert not (tmp_path / "_job.json").exists()
+    assert not (records_folder(tmp_path) / "_job.json").exists()
 
 
 def test_results_of_a_files_job_are_refused(tmp_path):
@@ -253,7 +250,7 @@ def test_a_lock_outlives_its_folder_while_a_worker_holds_it(tmp_path):
 
 def test_the_label_reads_as_a_manifest(tmp_path):
     deliver(tmp_path)
-    data = json.loads((tmp_path / "_job.json").read_text())
+    data = json.loads((records_folder(tmp_path) / "_job.json").read_text())
     assert data["receipt"]["alerts"] == 60
     assert data["folder"] == {"format": "parquet", "topic_id": "id-of-the-topic"}
     assert Label.read(tmp_path).receipt.alerts == 60
@@ -277,8 +274,8 @@ def test_bad_messages_are_kept_raw_with_the_reason(tmp_path):
     commit = Archive(recipe(tmp_path)).write(chunk(3, 100, messages))
     assert commit.bad == (104, 107)
     assert commit.rows == 8
-    assert (tmp_path / "_bad/p03-000000000104.bin").read_bytes() == b"junk"
-    story = json.loads((tmp_path / "_bad/p03-000000000104.json").read_text())
+    assert (records_folder(tmp_path) / "_bad/p03-000000000104.bin").read_bytes() == b"junk"
+    story = json.loads((records_folder(tmp_path) / "_bad/p03-000000000104.json").read_text())
     assert (story["partition"], story["offset"], story["key"]) == (3, 104, "1152921504606846981")
     assert story["error"]
     assert len(pd.read_parquet(tmp_path)) == 8
@@ -297,7 +294,7 @@ def test_a_file_written_in_many_pieces_with_bad_messages_among_them(tmp_path, ki
     assert (commit.rows, commit.bad, commit.files[0].rows) == (197, (100, 230, 299), 197)
     assert not any(whole.values)  # let go while the file was written
     assert ids(tmp_path) == [alert["diaSourceId"] for number, alert in enumerate(alerts) if number not in (0, 130, 199)]
-    assert (tmp_path / "_bad/p03-000000000230.bin").read_bytes() == b"junk"
+    assert (records_folder(tmp_path) / "_bad/p03-000000000230.bin").read_bytes() == b"junk"
     if kind == "parquet":
         assert pq.ParquetFile(tmp_path / commit.files[0].name).num_row_groups == 2
 
@@ -445,3 +442,95 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 def test_commits_travel_as_plain_data(tmp_path):
     commit = deliver(tmp_path)[0]
     assert Commit.model_validate_json(commit.model_dump_json()) == commit
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_nothing_but_alerts_is_in_the_folder_at_any_time(tmp_path, file_format):
+    """Some readers open every file that they find: what is being written, and records, are beside the folder."""
+    folder = opened(tmp_path / "alerts", label(file_format, manifest()))
+    seen = []
+    archive = Archive(recipe(folder.path, file_format))
+    encode = archive._encoder.encode
+
+    def watched(*args):
+        encoded = encode(*args)
+        for part in encoded.parts:
+            part.content = _watched(part.content, folder.path, seen)
+        return encoded
+
+    archive._encoder.encode = watched
+    commit = archive.write(chunk(0, 0, [*keyed(light_alerts(5)), (b"1", b"junk")]))
+    assert seen
+    assert not any(seen)
+    assert [path.name for path in folder.path.iterdir()] == [commit.files[0].name]
+    assert (folder.records / "_bad/p00-000000000005.bin").exists()
+    folder.close()
+    assert [path.name for path in folder.path.iterdir()] == [commit.files[0].name]
+
+
+def _watched(content, folder, seen):
+    for part in content:
+        seen.append(list(folder.iterdir()))
+        yield part
+
+
+def as_version_0_1_0(path) -> None:
+    """Lay a delivery out as the first version did: records in the folder itself."""
+    for item in beside(path).iterdir():
+        item.rename(path / item.name)
+    beside(path).rmdir()
+
+
+def test_folders_of_the_first_version_are_verified_and_resumed(tmp_path):
+    path = tmp_path / "alerts"
+    commits = deliver(path)
+    as_version_0_1_0(path)
+    assert verify(path).ok
+    (path / commits[1].files[0].name).unlink()
+    assert not verify(path).ok
+    folder = opened(path, Label.read(path))
+    assert folder.records == path
+    assert folder.coverage() == {0: [Covered(0, 15), Covered(30, 45)], 3: [Covered(0, 15)]}
+    messages = keyed(light_alerts(60))
+    Archive(recipe(path)).write(chunk(0, 15, messages[15:30]))
+    folder.close()
+    assert verify(path).ok
+    assert not beside(path).exists()
+    assert finished(path, Label.read(path)) is not None
+
+
+def test_records_are_in_the_folder_where_nothing_can_be_renamed_into_it(tmp_path, monkeypatch):
+    """As where the folder is a disk of its own: readers that skip such names still open it."""
+    path = tmp_path / "alerts"
+
+    def refuse(self, target):
+        raise OSError(18, "Invalid cross-device link")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(path), "rename", refuse)
+        folder = Folder(path, label(about=manifest()))
+        with pytest.raises(
+            AlertferryError
+        ):  # nothing at all can be renamed here; where the records go is decided before
+            folder.open(from_beginning=False)
+        folder.close()
+    assert folder.records == path
+    assert not beside(path).exists()
+
+
+def test_a_folder_that_was_removed_is_a_new_one(tmp_path):
+    path = tmp_path / "alerts"
+    deliver(path)
+    shutil.rmtree(path)
+    folder = opened(path, label("avro", manifest("other"), topic="other"))
+    assert (folder.alerts, folder.label.topic) == (0, "other")
+    folder.close()
+
+
+def test_a_folder_without_its_records_says_where_they_were(tmp_path):
+    deliver(tmp_path / "alerts")
+    (tmp_path / "alerts").rename(tmp_path / "moved")
+    with pytest.raises(UsageError, match=r"_moved\.records.*beside it"):
+        verify(tmp_path / "moved")
+    beside(tmp_path / "alerts").rename(beside(tmp_path / "moved"))
+    assert verify(tmp_path / "moved").ok

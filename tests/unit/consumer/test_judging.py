@@ -10,10 +10,9 @@ from alertferry.consumer.connection import FETCHING, open_consumer
 from alertferry.consumer.crew import Task
 from alertferry.consumer.delivery import Delivery, count_text
 from alertferry.consumer.folder import Folder
-from alertferry.consumer.intake import Chunk, Limits
+from alertferry.consumer.intake import Limits
 from alertferry.consumer.judge import verdict
 from alertferry.consumer.pacing import Pacing
-from alertferry.consumer.repeats import _Seen
 from alertferry.consumer.source import Outlook
 from alertferry.consumer.spans import Span
 from alertferry.core.errors import UsageError
@@ -192,27 +191,3 @@ def test_a_task_goes_to_a_worker_whole():
     assert Task.from_line(task.to_line()) == task
     assert "\n" not in task.to_line()
     assert "hush" not in repr(task)
-
-
-def seen(*records) -> _Seen:
-    found = _Seen()
-    for start in range(0, len(records), 2):
-        part = records[start : start + 2]
-        offsets = list(range(start, start + len(part)))
-        found.add(Chunk(Span(0, start, start + len(part)), offsets, *map(list, zip(*part, strict=True))))
-    return found
-
-
-def test_the_first_of_equal_records_stays():
-    found = seen((b"1", b"a"), (b"2", b"b"), (b"1", b"a"), (b"3", b"c"), (b"1", b"a"))
-    assert found.repeated(["key"]) == {2, 4}
-
-
-def test_rows_of_one_alert_differ_in_value():
-    found = seen((b"1", b"a"), (b"1", b"b"), (b"1", b"a"), (None, b"x"), (None, b"x"))
-    assert found.repeated(["key"]) == {1, 2}
-    assert found.repeated(["key", "value"]) == {2}
-
-
-def test_nothing_seen_repeats_nothing():
-    assert _Seen().repeated(["key"]) == frozenset()

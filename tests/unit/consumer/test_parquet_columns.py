@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from alertferry.consumer.archive import Archive, Recipe
 from alertferry.consumer.intake import Chunk
+from alertferry.consumer.layout import records_folder
 from alertferry.consumer.spans import Span
 from alertferry.core.receipt import schema_fingerprint
 
@@ -43,7 +44,7 @@ def message(alert) -> bytes:
 def test_each_kind_of_column_is_kept_as_suits_it(tmp_path):
     text = json.dumps(SCHEMA)
     recipe = Recipe(str(tmp_path), "topic", "parquet", text, schema_fingerprint(text), None)
-    (tmp_path / "_commits").mkdir()
+    (records_folder(tmp_path) / "_commits").mkdir(parents=True)
     count = len(ALERTS)
     keys = [str(alert["id"]).encode() for alert in ALERTS]
     chunk = Chunk(Span(0, 0, count), list(range(count)), keys, [message(alert) for alert in ALERTS])

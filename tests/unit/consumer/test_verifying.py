@@ -14,6 +14,7 @@ from alertferry.consumer import verify
 from alertferry.consumer.archive import Archive
 from alertferry.consumer.commits import commits_folder
 from alertferry.consumer.folder import Folder, Label
+from alertferry.consumer.layout import records_folder
 from alertferry.consumer.partitioning import Partitioning
 from alertferry.core.errors import UsageError
 from tests.delivered import chunk, complete, deliver, label, manifest, recipe
@@ -142,7 +143,7 @@ def test_a_changed_id_in_a_rewritten_file_with_its_commit_forged(tmp_path):
     table = pq.read_table(victim)
     changed = [FIRST_ID + 999, *table["diaSourceId"].to_pylist()[1:]]
     pq.write_table(table.set_column(0, table.schema.field(0), [pa.array(changed, pa.int64())]), victim)
-    record = commits_folder(tmp_path) / commits[-1].name
+    record = commits_folder(records_folder(tmp_path)) / commits[-1].name
     data = json.loads(record.read_text())
     from alertferry.consumer.durable import checksum
 
@@ -190,14 +191,14 @@ def test_a_file_that_is_no_parquet(tmp_path):
 
 def test_a_damaged_commit_record(tmp_path):
     deliver(tmp_path)
-    (commits_folder(tmp_path) / f"{FIRST}.json").write_text("{")
+    (commits_folder(records_folder(tmp_path)) / f"{FIRST}.json").write_text("{")
     found = verify(tmp_path)
     assert any(f"_commits/{FIRST}.json" in problem for problem in found.problems)
 
 
 def test_offsets_that_were_never_fetched(tmp_path):
     deliver(tmp_path)
-    (commits_folder(tmp_path) / f"{SECOND}.json").unlink()
+    (commits_folder(records_folder(tmp_path)) / f"{SECOND}.json").unlink()
     (tmp_path / f"{SECOND}.parquet").unlink()
     found = verify(tmp_path)
     only_problem(found, "partition 0, offsets 15 to 29", "consume the topic again")

@@ -56,7 +56,7 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
         ("1: a", "keys must be text, got 1"),
         ("a: " + "[" * 30 + "]" * 30, "nested more than 20 levels deep"),
         ("a: b\n---\nc: d", "not valid YAML"),
-        ("a: " + "x" * 70_000, "has 70003 bytes; at most 65536 are read"),
+        ("a: " + "x" * 70_000, "is too long: at most 65,536 bytes are read"),
         (b"\xff\xfe", "is not UTF-8 text"),
         ("a: \x00", "not valid YAML"),
     ],

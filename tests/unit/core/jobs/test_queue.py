@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psutil
@@ -303,3 +304,17 @@ def test_a_job_runs_for_its_owner(installation):
     for owner, expected in (("alice", "alice"), (None, None)):
         entry = installation.queue.store.get(installation.submit(owner=owner).id)
         assert installation.queue._settings_for(entry).spark_conf.get("spark.alertferry.owner") == expected
+
+
+def test_submitting_side_by_side_does_not_raise_the_limit(installation):
+    settings = installation.queue.settings.model_copy(update={"max_jobs_per_hour": 2})
+    queue = replace(installation.queue, settings=settings)
+
+    def submit(_):
+        try:
+            return queue.submit(small_job(), Context(working_folder="/"), owner="ann", launcher="small").id
+        except UsageError:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(list(filter(None, pool.map(submit, range(16))))) == 2

@@ -1,0 +1,85 @@
+"""Panel's page and socket, each user with their share of the server, and no more of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from bokeh.server.tornado import BokehTornado
+from panel.io.server import DocHandler, WSHandler
+
+from alertferry.core.settings import load_settings
+from alertferry.ui.identity import ClosedCookies, Identity, SignIn
+from alertferry.ui.session import open_pages
+from alertferry.ui.shares import SHARES
+
+LOG = logging.getLogger("alertferry.ui")
+
+TOO_LARGE = 1009
+"""Code with which a socket is closed over a message that is too large (RFC 6455)."""
+
+
+def _identity(handler: Any) -> Identity:
+    found: Identity = handler.application.settings["identity"]
+    return found
+
+
+class Page(ClosedCookies, DocHandler):  # type: ignore[misc]
+    """A page, made for who asks; only so many of one user at a time."""
+
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """Make it, when it is this user's turn."""
+        found = _identity(self).of_request(self.request)
+        if found is None:
+            DocHandler.get(self, *args, **kwargs)  # leads to where one signs in
+            return
+        most = load_settings().max_open_pages
+        if _identity(self).signed_in and open_pages(found.owner) >= most:
+            self.set_status(429)
+            self.finish(f"You have {most} pages of this dashboard open; close one, and wait half a minute.\n")
+            return
+        await SHARES.do(found.owner, DocHandler.get(self, *args, **kwargs))
+
+
+class Socket(WSHandler):  # type: ignore[misc]
+    """The socket of a page. The gate has judged who opens it."""
+
+    _user: SignIn | None = None
+    _pending_bytes = 0
+
+    def check_origin(self, origin: str) -> bool:
+        """Leave it to the gate, which has judged the origin."""
+        del origin
+        return True
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        """Remember whose it is, so that a sign-out closes it."""
+        identity = _identity(self)
+        self._user = identity.of_request(self.request)
+        if self._user is not None:
+            identity.sockets[self._user.key].add(self)
+        return super().open(*args, **kwargs)
+
+    async def on_message(self, fragment: str | bytes) -> None:
+        """Read a message when it is this user's turn; tornado reads no further of this socket meanwhile."""
+        if self._user is not None:
+            await SHARES.do(self._user.owner, super().on_message(fragment))
+
+    async def _receive(self, fragment: str | bytes) -> Any:
+        """Put a message together, unless its parts are more than a page ever sends."""
+        self._pending_bytes += len(fragment) + 64
+        if self._pending_bytes > 2 * self.max_message_size:
+            LOG.warning("a page sent a message that is too large; it is closed")
+            self.close(TOO_LARGE, "message too large")
+            return None
+        message = await super()._receive(fragment)
+        if message is not None:
+            self._pending_bytes = 0
+        return message
+
+
+def take_over(application: BokehTornado) -> None:
+    """Let these handle what Panel's handled."""
+    ours = {DocHandler: Page, WSHandler: Socket}
+    for rule in application.wildcard_router.rules:
+        rule.target = ours.get(rule.target, rule.target)

@@ -1,0 +1,233 @@
+"""Attacks on a live dashboard where users sign in: nobody gets what is not theirs, whatever they send."""
+
+import json
+import time
+import zlib
+from base64 import urlsafe_b64encode
+from urllib.parse import quote
+
+import pytest
+
+from tests.ui.attacking import PASSWORDS, Client, signed_in, users_file
+from tests.ui.browsing import serving
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, ui_lakes):
+    home = tmp_path_factory.mktemp("attacked")
+    options = ("--no-estimates", "--basic-auth", str(users_file(home)), "--prefix", "ferry")
+    with serving(home / "home", ui_lakes, "localhost:1", *options) as found:
+        yield found
+
+
+@pytest.fixture
+def ann(site):
+    return signed_in(site.url, "ann")
+
+
+@pytest.fixture
+def bob(site):
+    return signed_in(site.url, "bob")
+
+
+def test_without_a_sign_in_nothing_is_shown(site):
+    stranger = Client(site.url)
+    assert stranger.ask().status == 302
+    for cookies in ({"is_guest": "1"}, {"user": "ann"}, {"user": "ann", "is_guest": "1"}, {"alertferry": "ann"}):
+        assert Client(site.url, cookies).ask().headers["Location"].startswith("./login")
+    for path in ("upload/x", "download/x"):
+        assert stranger.ask(path).status in (403, 404, 405)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"path": "?bokeh-session-id=X"},
+        {"path": "?bokeh-token=X"},
+        {"path": "?Bokeh-Session-Id=X"},
+        {"path": "?bokeh%2Dsession%2Did=X"},
+        {"path": "?bokeh-session-id%20=X"},
+        {"headers": {"Bokeh-Session-Id": "X"}},
+        {"headers": {"bOKEH-SESSION-ID": "X"}},
+        {"body": "bokeh-session-id=X", "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
+        {"body": "bokeh-token=X", "headers": {"Content-Type": "application/x-www-form-urlencoded"}, "method": "HEAD"},
+    ],
+)
+def test_no_page_is_taken_over_by_its_number(ann, bob, asked):
+    theirs = json.loads(_decoded(bob.ask().token))["session_id"]
+    asked = {key: json.loads(json.dumps(value).replace("X", theirs)) for key, value in asked.items()}
+    assert ann.ask(**asked).status in (400, 403)
+
+
+def _decoded(token):
+    from bokeh.util.token import _base64_decode
+
+    return _base64_decode(token.split(".")[0])
+
+
+def test_a_token_opens_a_socket_for_whom_it_was_made(ann, bob, site):
+    token = ann.ask().token
+    assert ann.open_socket(token) == 101
+    assert bob.open_socket(token) == 403
+    assert Client(site.url).open_socket(token) == 403
+    assert Client(site.url, {"is_guest": "1"}).open_socket(token) == 403
+    assert ann.open_socket(token, {"Origin": "http://evil.example"}) == 403
+    assert ann.open_socket(token, {"Origin": "null"}) == 403
+    assert ann.open_socket(token, {"Sec-Fetch-Site": "cross-site"}) == 403
+    assert ann.open_socket(token, {"Sec-WebSocket-Protocol": token}) == 403
+    assert signed_in(site.url, "ann").open_socket(token) == 101
+
+
+def test_tokens_that_we_did_not_sign_are_not_unpacked(ann):
+    token = ann.ask().token
+    head, _, signature = token.partition(".")
+    payload = json.loads(_decoded(token))
+    bomb = urlsafe_b64encode(zlib.compress(b'{"cookies": ' + b"[" * 5_000_000, 9)).decode()
+    payload["__bk__zlib_"] = bomb
+    forged = urlsafe_b64encode(json.dumps(payload).encode()).decode().rstrip("=")
+    nested = urlsafe_b64encode(b"[" * 9000).decode()
+    for attempt in (
+        head,
+        f"{head}.",
+        f"{head}.{signature[:-2]}xx",
+        f"{forged}.{signature}",
+        f"{nested}.{signature}",
+        "x.y",
+    ):
+        assert ann.open_socket(attempt) == 403
+    assert ann.open_socket("x" * 47_000) != 101
+
+
+def test_two_cookies_of_our_name_are_nobodys(ann, bob):
+    name = next(name for name in ann.cookies if not name.endswith("-form"))
+    mine, theirs = ann.cookies[name], bob.cookies[name]
+    for sent in (
+        f"{name}={mine}; {name}={theirs}",
+        f"{name}={theirs}; {name} ={mine}",
+        f'{name}="{mine}"; {name}={theirs}',
+    ):
+        assert ann.ask(headers={"Cookie": sent}).status == 302
+    assert ann.ask().status == 200
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "///evil.example",
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "\\\\evil",
+        "javascript:alert(1)",
+        "/ferry//..//evil\r\nX: 1",
+        "/elsewhere",
+        "",
+    ],
+)
+def test_who_has_signed_in_stays_here(site, target):
+    client = Client(site.url)
+    assert client.ask("login?next=" + quote(target)).status == 200
+    found = client.enter("ann", then=target)
+    assert (found.status, found.headers["Location"]) == (303, "/ferry/")
+    assert client.enter("ann", then="/ferry/?draft=abc").headers["Location"] == "/ferry/?draft=abc"
+
+
+def test_cookies_are_closed(site):
+    client = Client(site.url)
+    client.form()
+    for header in client.enter("ann").headers.get_all("Set-Cookie"):
+        assert "HttpOnly" in header
+        assert "SameSite=Lax" in header
+        assert "Path=/" in header
+
+
+def test_a_form_of_another_site_signs_nobody_in_or_out(site, ann):
+    stranger = Client(site.url)
+    values = {"username": "eve", "password": PASSWORDS["eve"]}
+    assert stranger.post("login", **values).status == 403
+    assert stranger.post("login", **values, _xsrf="1").status == 403
+    form = stranger.form()
+    for headers in (
+        {"Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ):
+        assert stranger.post("login", headers, **values, _xsrf=form).status == 403
+    assert ann.post("logout", _xsrf="1").status == 403
+    assert ann.ask("logout", headers={"Sec-Fetch-Site": "cross-site"}).status == 200
+    assert ann.ask().status == 200
+
+
+def test_who_has_signed_out_is_out_everywhere(site):
+    client = signed_in(site.url, "ann")
+    token, copied = client.ask().token, dict(client.cookies)
+    assert client.ask("logout").status == 303
+    thief = Client(site.url, copied)
+    assert thief.ask().status == 302
+    assert thief.open_socket(token) == 403
+    assert signed_in(site.url, "ann").ask().status == 200
+
+
+def test_wrong_passwords_are_tried_ten_times_and_then_seldom(site, ann):
+    guess = Client(site.url)
+    said = [guess.enter("eve", f"guess {number}").status for number in range(10)]
+    assert said == [401] * 10
+    late = guess.enter("eve")
+    assert late.status == 429
+    assert int(late.headers["Retry-After"]) > 0
+    assert guess.enter("nobody of this name", "x").status == 401
+    assert "sign-in of 'eve' from 127.0.0.1 failed" in site.log.read_text()
+    time.sleep(int(late.headers["Retry-After"]))
+    assert guess.enter("eve").status == 303
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "autoload.js?bokeh-autoload-element=x",
+        "metadata",
+        "liveness?endpoint=/",
+        "components/antigravity/x/y/z",
+        "components/os/path/__file__/x",
+        "components/alertferry.estimates.worker/main/_esm/x",
+        "static/../../../../etc/passwd",
+        "static/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "static/extensions/../../../../../etc/passwd",
+        "download/../../jobs.sqlite",
+        "download/..%2f..%2fjobs.sqlite",
+        "rest/session_info",
+        "admin",
+        "%61utoload.js?x=1",
+        "login/../metadata",
+        "x" * 4000,
+    ],
+)
+def test_there_is_nothing_at_other_addresses(ann, path):
+    found = ann.ask(path)
+    assert found.status in (400, 403, 404, 414)
+    assert "root:" not in found.text
+    assert "antigravity" not in found.text
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"])
+def test_pages_are_fetched_and_not_written(ann, method):
+    assert ann.ask(method=method, body=b"x").status in (400, 403, 405, 501)
+
+
+def test_a_large_body_is_not_even_read(ann):
+    for path in ("", "login", "nothing/here"):
+        assert ann.ask(path, "POST", headers={"Content-Length": "90000000"}).status in (400, 403, 404, 405, 413)
+
+
+def test_files_are_sent_by_their_page_only(ann, bob, site):
+    ticket = "x" * 32
+    headers = {"Origin": "http://evil.example"}
+    assert ann.ask(f"upload/{ticket}", "PUT", b"x", headers).status == 403
+    assert ann.ask(f"upload/{ticket}", "PUT", b"x").status == 404
+    assert not list((site.log.parent / "uploads").iterdir())
+
+
+def test_the_home_is_closed_to_others(site):
+    home = site.log.parent
+    assert home.stat().st_mode & 0o077 == 0
+    assert (home / "ui" / "cookie-key").stat().st_mode & 0o077 == 0
