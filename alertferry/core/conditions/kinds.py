@@ -91,6 +91,9 @@ m:n size cardinality
 a:e array_max array_min
 al:e get try_element_at
 aa:b arrays_overlap
+al:f get
+mt:b map_contains_key
+as:b array_contains
 a:f array_distinct array_compact
 """
 SIGNATURES: dict[str, list[str]] = {}

@@ -22,12 +22,14 @@ from alertferry.core.conditions.scan import Token, scan
 class Opinion:
     """What is wrong with a condition, what is surely not meant, and what has not been checked; in order of the text.
 
-    ``bounds`` are its comparisons of fields with numbers that must all hold.
+    ``bounds`` are its comparisons of fields with numbers that must all hold. ``checked`` tells that the gate, too, will
+    accept it; what it may yet refuse is among the warnings.
     """
 
     problems: tuple[ConditionProblem, ...] = ()
     warnings: tuple[ConditionProblem, ...] = ()
     bounds: tuple[Bound, ...] = ()
+    checked: bool = False
 
 
 def lint(
@@ -67,8 +69,10 @@ def opinion(
     except ConditionError as error:
         names = {token.word for token in tokens if token.kind == "name"}
         if names & SYNTAX_WORDS & fields.roots:  # a field is called so: only Spark can tell which is which
-            return Opinion(warnings=(_unchecked(error.problem),))
+            return Opinion(warnings=(_unchecked(text, error.problem),))
         judge.problems.append(error.problem)
+    except RecursionError:  # the gate's own limit is lower
+        judge.problems.append(problem_at(text, 0, 1, "the condition is nested too deeply; split it into several"))
     if judge.problems:
         return Opinion(problems=tuple(sorted(judge.problems, key=_position)))
     warnings = list(judge.warnings)
@@ -76,8 +80,9 @@ def opinion(
     if excluded:
         warnings.append(excluding(text, excluded[0], text[excluded[1].start : excluded[1].end]))
     if judge.unsure and fields.types:
-        warnings.append(_unchecked(min(judge.unsure, key=lambda item: item.length)))
-    return Opinion(warnings=tuple(sorted(warnings, key=_position)), bounds=tuple(judge.bounds))
+        warnings.append(_unchecked(text, min(judge.unsure, key=lambda item: item.length)))
+    checked = bool(fields.types) and not judge.unsure
+    return Opinion(warnings=tuple(sorted(warnings, key=_position)), bounds=tuple(judge.bounds), checked=checked)
 
 
 def excluding(text: str, bound: Bound, other: str) -> ConditionProblem:
@@ -86,8 +91,10 @@ def excluding(text: str, bound: Bound, other: str) -> ConditionProblem:
     return problem_at(text, bound.start, bound.end - bound.start, f"{said} and {earlier} are never both true")
 
 
-def _unchecked(doubt: ConditionProblem) -> ConditionProblem:
-    message = "not checked from here on without Spark, which reads it when the job is estimated or run"
+def _unchecked(text: str, doubt: ConditionProblem) -> ConditionProblem:
+    said = " ".join(text[doubt.position : doubt.position + doubt.length].split())
+    shown = said if len(said) <= 40 else f"{said[:39]}…"
+    message = f"{shown} is not checked without Spark, which does so when the job is estimated or run"
     return ConditionProblem(message, doubt.position, doubt.line, doubt.column, doubt.length)
 
 
