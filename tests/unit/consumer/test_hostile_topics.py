@@ -13,7 +13,9 @@ from alertferry.consumer.decode import Checker, Decoder
 from alertferry.consumer.framing import varint
 from alertferry.consumer.schema_check import MOST_TYPES, judge
 from alertferry.consumer.schemas import UnsupportedSchemaError, arrow_schema
+from alertferry.consumer.source import Outlook
 from alertferry.core.errors import DamagedError
+from alertferry.core.receipt import Manifest
 from tests.hostile_topics import NESTED, attack, nested_alerts
 from tests.publishing import LIGHT, encode, light_alerts
 
@@ -201,3 +203,46 @@ def test_broken_topics_end_with_a_sentence():
 @pytest.mark.soak
 def test_ten_thousand_broken_topics_end_with_a_sentence():
     assert sum(attack(1_000_000, 10_000).values()) == 10_000
+
+
+def _hostile(**changes) -> bytes:
+    receipt = {
+        "alerts": 3,
+        "bytes": 9,
+        "digest": "0" * 16,
+        "schema_fingerprint": "",
+        "job_hash": "",
+        "partitions": {"0": 3},
+    }
+    whole = {"state": "complete", "topic": "t", "survey": "x", "job": {}, "job_hash": "", "schema_fingerprint": ""}
+    return json.dumps(whole | {"created": "", "receipt": receipt | changes}).encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"{" * 100_000,
+        b'{"job": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        b"\xff\xfe",
+        _hostile(alerts=-1),
+        _hostile(alerts=float("nan")),
+        _hostile(alerts=2**70),
+        _hostile(alerts="many"),
+        _hostile(digest="not hexadecimal!"),
+        _hostile(digest=7),
+        _hostile(partitions={"-1": 3}),
+        _hostile(partitions={"0": -3}),
+        _hostile(partitions={"zero": 3}),
+        _hostile(partitions=[[0, 3]]),
+        _hostile(acknowledged={"0": 1e400}),
+    ],
+)
+def test_a_receipt_that_cannot_be_one_is_none(text):
+    assert Manifest.from_json(text) is None
+
+
+def test_a_receipt_of_partitions_that_are_not_there_is_never_complete():
+    manifest = Manifest.from_json(_hostile(partitions={"0": 3, "99": 10**15}))
+    outlook = Outlook(manifest, {0: 0}, {0: 3})
+    assert outlook.vanished == 10**15
+    assert outlook.ends == {0: 3, 99: 0}
