@@ -45,6 +45,23 @@ class Puppet(Page):
         self.models: dict[str, str] = {}
         self.ticket = ""
         self.seen: list[str] = []
+        self.told: list[str] = []
+
+    async def until(self, words: str) -> None:
+        """Wait until the page is told some words."""
+        for _ in range(2000):
+            if any(words in text for text in self.told):
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"the page was never told {words!r}")
+
+    async def has(self, model: str) -> None:
+        """Wait until the page has a model."""
+        for _ in range(2000):
+            if model in self.models:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"the page never had {model!r}")
 
     async def begin(self) -> None:
         """Open the page and read on in the background."""
@@ -62,6 +79,7 @@ class Puppet(Page):
             while True:
                 text = await self.hear()
                 self.seen += SECRETS.findall(text)
+                self.told = [*self.told[-200:], text]
                 if text.startswith(("{", "[")):
                     self._learn(json.loads(text))
 
@@ -69,9 +87,8 @@ class Puppet(Page):
         if isinstance(told, dict):
             facts = told.get("attributes") or {}
             if "id" in told and isinstance(facts, dict):
-                for name in (facts.get("class_name"), facts.get("label"), facts.get("title")):
-                    if isinstance(name, str) and name:
-                        self.models[name] = told["id"]
+                if facts.get("class_name"):
+                    self.models[facts["class_name"]] = told["id"]
                 data = facts.get("data") or {}
                 for name in (data.get("attributes") or {}).get("label"), (data.get("attributes") or {}).get("title"):
                     if isinstance(name, str) and name:
