@@ -1,6 +1,6 @@
 """Random conditions together with what they mean: SQL's three-valued logic, written down a second time in Python.
 
-Each strategy draws a pair: the text of an expression, and a function from a row to its value (None is SQL's null).
+NaN is unknown in comparisons, as null is; functions, ``<=>`` too, see it as Spark's largest number, equal to itself. Each strategy draws a pair: the text of an expression, and a function from a row to its value (None is SQL's null).
 """
 
 import math
@@ -13,21 +13,45 @@ Row = dict[str, Any]
 Drawn = tuple[str, Callable[[Row], Any]]
 
 NAN = math.nan
+INF = math.inf
+
+
+def _row(d: Any, e: Any, f: Any, k: Any, s: Any, t: Any, flag: Any, nums: Any) -> Row:
+    history = None if nums is None else [{"v": number, "b": t} for number in nums]
+    return {
+        "d": d, "e": e, "f": f, "k": k, "s": s, "t": t, "flag": flag, "nums": nums,
+        "st": None if flag is None else {"v": e, "w": k}, "hist": history,
+    }  # fmt: skip
+
+
 ROWS: list[Row] = [
-    {"d": 2.5, "e": -1.0, "s": "ZTF18abc", "t": "g", "flag": True, "nums": [1.0, 2.5, None]},
-    {"d": None, "e": 0.0, "s": None, "t": "r", "flag": None, "nums": []},
-    {"d": 0.0, "e": None, "s": "", "t": "", "flag": False, "nums": None},
-    {"d": NAN, "e": 1.5, "s": "g", "t": "G", "flag": True, "nums": [NAN, 0.0]},
-    {"d": math.inf, "e": -0.0, "s": "a%b_", "t": None, "flag": False, "nums": [None]},
-    {"d": -3.5, "e": -3.5, "s": "r'é", "t": "g", "flag": None, "nums": [-3.5, 100.0]},
+    _row(2.5, -1.0, 1.5, 2, "ZTF18abc", "g", True, [1.0, 2.5, None]),
+    _row(None, 0.0, NAN, None, None, "r", None, []),
+    _row(0.0, None, 0.0, 0, "", "", False, None),
+    _row(NAN, 1.5, -3.5, 100, "g", "G", True, [NAN, 0.0]),
+    _row(INF, -0.0, None, 2, "a%b_", None, False, [None]),
+    _row(-3.5, -3.5, INF, None, "r'é", "g", None, [-3.5, 100.0]),
+    _row(NAN, NAN, NAN, 0, "NaN", "g", True, [NAN, NAN]),
+    _row(-INF, INF, -0.0, 1, None, None, False, [INF, -INF, NAN]),
+    _row(-0.0, NAN, 2.0, -4, "g", "r", True, [-0.0, 2.5]),
+    _row(1.5, 2.0, -INF, 2, "ZTF18abc", "g", False, [NAN, None, 2.0]),
 ]
-SCHEMA = "d double, e double, s string, t string, flag boolean, nums array<double>"
+SCHEMA = (
+    "d double, e double, f float, k int, s string, t string, flag boolean, nums array<double>, "
+    "st struct<v: double, w: int>, hist array<struct<v: double, b: string>>"
+)
+FIELDS = {
+    **dict.fromkeys(("d", "e", "st.v", "hist.v"), "double"), "f": "float", "k": "int", "s": "string", "t": "string",
+    "flag": "boolean", "nums": "array<double>", "st": "struct", "st.w": "int", "hist": "array<struct>",
+    "hist.b": "string",
+}  # fmt: skip
+"""The same as `lint` takes it."""
 
 
 def order(left: Any, right: Any) -> int:
     """Return the order of two values; Spark's NaN equals itself and is larger than any other number."""
-    if isinstance(left, float) and isinstance(right, float) and (math.isnan(left) or math.isnan(right)):
-        return math.isnan(left) - math.isnan(right)
+    if left != left or right != right:  # noqa: PLR0124 - so is NaN
+        return (left != left) - (right != right)  # noqa: PLR0124
     return (left > right) - (left < right)
 
 
@@ -43,8 +67,27 @@ COMPARISONS: dict[str, Callable[[int], bool]] = {
 }
 
 
-def equal(left: Any, right: Any) -> bool | None:
-    return None if left is None or right is None else order(left, right) == 0
+def known(value: Any) -> Any:
+    """Return what a comparison sees."""
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def compared_by(test: Callable[[int], bool]) -> Callable[[Any, Any], bool | None]:
+    """Return a comparison: unknown with null or NaN, else by order."""
+
+    def compare(left: Any, right: Any) -> bool | None:
+        left, right = known(left), known(right)
+        return None if left is None or right is None else test(order(left, right))
+
+    return compare
+
+
+equal = compared_by(COMPARISONS["="])
+
+
+def same(left: Any, right: Any) -> bool:
+    """Return what ``<=>`` says."""
+    return left is right if left is None or right is None else order(left, right) == 0
 
 
 def both(left: bool | None, right: bool | None) -> bool | None:
@@ -83,7 +126,8 @@ def leaf(text: str, value: Any) -> Drawn:
 
 
 def column(name: str) -> Drawn:
-    return name, lambda row: row.get(name)
+    first, _, rest = name.partition(".")
+    return name, lambda row: (row.get(first) or {}).get(rest) if rest else row.get(first)
 
 
 def apply(template: str, function: Callable[..., Any], *parts: Drawn) -> Drawn:
@@ -98,6 +142,9 @@ _LITERALS = (
     ("-3.5D", -3.5),
     ("2", 2.0),
     ("1e2", 100.0),
+    ("-0.0", -0.0),
+    ("double('-inf')", -INF),
+    ("float('inf')", INF),
     ("double('NaN')", NAN),
     ("null", None),
 )
@@ -111,11 +158,15 @@ _ARITHMETIC = {
     "try_divide({}, {})": strict(divide),
     "greatest({}, {})": largest,
     "coalesce({}, {})": lambda x, y: y if x is None else x,
-    "nullif({}, {})": lambda x, y: None if equal(x, y) is True else x,
+    "nullif({}, {})": lambda x, y: None if x is None or (y is not None and same(x, y)) else x,
+    "nanvl({}, {})": lambda x, y: None if x is None else x if known(x) is not None else y,
 }
 
 
-def numbers(names: tuple[str, ...] = ("d", "e")) -> st.SearchStrategy[Drawn]:
+NUMBERS = ("d", "e", "f", "k", "st.v", "st.w")
+
+
+def numbers(names: tuple[str, ...] = NUMBERS) -> st.SearchStrategy[Drawn]:
     """Return the strategy of numbers over these columns (or variables of a lambda)."""
     base = st.one_of(
         st.sampled_from([leaf(*literal) for literal in _LITERALS]),
@@ -135,7 +186,7 @@ def _more_numbers(inner: st.SearchStrategy[Drawn]) -> st.SearchStrategy[Drawn]:
 
 
 def _larger_or_second(left: float | None, right: float | None) -> float | None:
-    return left if left is not None and right is not None and order(left, right) > 0 else right
+    return left if compared_by(COMPARISONS[">"])(left, right) is True else right
 
 
 def texts() -> st.SearchStrategy[Drawn]:
@@ -153,25 +204,28 @@ def compared(values: st.SearchStrategy[Drawn]) -> st.SearchStrategy[Drawn]:
     """Return the strategy of comparisons of such values."""
 
     def compare(symbol: str, left: Drawn, right: Drawn) -> Drawn:
-        return apply("({} " + symbol + " {})", strict(lambda x, y: COMPARISONS[symbol](order(x, y))), left, right)
+        return apply("({} " + symbol + " {})", compared_by(COMPARISONS[symbol]), left, right)
 
     def within(value: Drawn, low: Drawn, high: Drawn) -> Drawn:
         def meaning(x: Any, y: Any, z: Any) -> bool | None:
-            return both(strict(lambda a, b: order(a, b) >= 0)(x, y), strict(lambda a, b: order(a, b) <= 0)(x, z))
+            return both(compared_by(COMPARISONS[">="])(x, y), compared_by(COMPARISONS["<="])(x, z))
 
         return apply("({} between {} and {})", meaning, value, low, high)
 
     def listed(value: Drawn, first: Drawn, second: Drawn) -> Drawn:
         return apply("({} in ({}, {}))", lambda x, y, z: either(equal(x, y), equal(x, z)), value, first, second)
 
-    def same(left: Drawn, right: Drawn) -> Drawn:
-        return apply("({} <=> {})", lambda x, y: x is y is None or equal(x, y) is True, left, right)
+    def chosen(value: Drawn, first: Drawn, second: Drawn) -> Drawn:
+        meaning = lambda x, y, z: True if equal(x, y) is True else False if equal(x, z) is True else None  # noqa: E731
+        return apply("(case {} when {} then true when {} then false end)", meaning, value, first, second)
 
     return st.one_of(
         st.builds(compare, st.sampled_from(sorted(COMPARISONS)), values, values),
         st.builds(within, values, values, values),
         st.builds(listed, values, values, values),
-        st.builds(same, values, values),
+        st.builds(chosen, values, values, values),
+        st.builds(lambda x, y: apply("({} <=> {})", same, x, y), values, values),
+        st.builds(lambda x, y: apply("({} is distinct from {})", lambda a, b: not same(a, b), x, y), values, values),
         values.map(lambda x: apply("({} is null)", lambda value: value is None, x)),
         values.map(lambda x: apply("({} IS NOT NULL)", lambda value: value is not None, x)),
     )
@@ -193,24 +247,55 @@ def likes() -> st.SearchStrategy[Drawn]:
     return st.builds(like, texts(), st.sampled_from(_PATTERNS))
 
 
-def quantified() -> st.SearchStrategy[Drawn]:
-    """Return the strategy of EXISTS and FORALL over the array ``nums``."""
+def isnans() -> st.SearchStrategy[Drawn]:
+    """Return the strategy of questions about NaN."""
+    meaning: Callable[[Any], bool] = lambda value: value is not None and known(value) is None  # noqa: E731
+    return numbers().map(lambda x: apply("isnan({})", meaning, x))
 
-    def build(kind: str, body: Drawn) -> Drawn:
+
+def quantified() -> st.SearchStrategy[Drawn]:
+    """Return the strategy of EXISTS, FORALL and FILTER over the arrays, of numbers and of structs."""
+
+    def build(kind: str, array: str, body: Drawn) -> Drawn:
         text, meaning = body
 
-        def value(row: Row) -> bool | None:
-            if row["nums"] is None:
+        def value(row: Row) -> Any:
+            if row[array] is None:
                 return None
-            found = [meaning({**row, "x": number}) for number in row["nums"]]
+            found = [meaning({**row, "x": element}) for element in row[array]]
+            if kind == "size(filter":
+                return sum(one is True for one in found)
             result: bool | None = kind == "forall"
             for one in found:
                 result = either(result, one) if kind == "exists" else both(result, one)
             return result
 
-        return f"{kind}(nums, x -> {text})", value
+        return f"{kind}({array}, x -> {text})" + (") >= 1" if kind == "size(filter" else ""), (
+            (lambda row: None if value(row) is None else value(row) >= 1) if kind == "size(filter" else value
+        )
 
-    return st.builds(build, st.sampled_from(["exists", "forall"]), compared(numbers(("x", "d"))))
+    kinds = st.sampled_from(["exists", "forall", "size(filter"])
+    return st.one_of(
+        st.builds(build, kinds, st.just("nums"), compared(numbers(("x", "d")))),
+        st.builds(build, kinds, st.just("hist"), compared(numbers(("x.v", "f")))),
+    )
+
+
+def arrays() -> st.SearchStrategy[Drawn]:
+    """Return the strategy of functions and comparisons of whole arrays, which see values as they are."""
+
+    def holds(array: list[Any] | None, value: Any) -> bool | None:
+        if array is None or value is None:
+            return None
+        return True if any(one is not None and same(one, value) for one in array) else None if None in array else False
+
+    greatest = apply("array_max({})", lambda array: None if array is None else largest(*array), column("nums"))
+    equal_to = compared_by(COMPARISONS["="])
+    return st.one_of(
+        st.builds(lambda x: apply("array_contains({}, double({}))", holds, column("nums"), x), numbers(("d", "e"))),
+        st.builds(lambda x: apply("({} = {})", equal_to, greatest, x), numbers()),
+        st.just(apply("(nums = nums)", lambda array: None if array is None else True, column("nums"))),
+    )
 
 
 def conditions() -> st.SearchStrategy[Drawn]:
@@ -220,6 +305,8 @@ def conditions() -> st.SearchStrategy[Drawn]:
         compared(texts()),
         likes(),
         quantified(),
+        isnans(),
+        arrays(),
         st.sampled_from([column("flag"), leaf("true", True), leaf("(1 = 2)", False)]),
     )
     return st.recursive(base, _more_conditions, max_leaves=6)

@@ -1,8 +1,10 @@
 """Takes from the process that reads a stranger's file all it does not need: memory, time, network, other files.
 
-Limits are the kernel's. The network goes with a network namespace where the system allows one, and in any case with
-an audit hook, which also refuses other files, other programs and pickles. A hook cannot be removed once it is set;
-native code could go around it, the limits and the namespace it could not.
+Limits are the kernel's. Memory is what the process has for itself (`RLIMIT_DATA`, Linux 4.7 and later): the address
+space of libraries and of mapped files, which Arrow and OpenBLAS reserve by the hundred megabytes, is no memory, so the
+limit on all of it (`RLIMIT_AS`) lies higher and is only a second fence. The network goes with a network namespace where
+the system allows one, and in any case with an audit hook, which also refuses other files, other programs and pickles. A
+hook cannot be removed once it is set; native code could go around it, the limits and the namespace it could not.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import alertferry
-from alertferry.catalogs.limits import Limits
 
 _DIE_WITH_PARENT = 1
 _NEW_USER = 0x10000000
 _NEW_NETWORK = 0x40000000
+_LIBRARIES_BYTES = 1 << 30
 
 _REFUSED = (
     *("socket.", "urllib.", "http.", "ftplib.", "smtplib.", "poplib.", "imaplib.", "nntplib.", "telnetlib."),
@@ -35,9 +37,17 @@ _REFUSED = (
 _LISTS = ("os.listdir", "os.scandir")
 
 
-def confine(limits: Limits) -> None:
-    """Confine this process for the rest of its life; files that are open already stay readable and writable."""
-    _set_limits(limits)
+def confine(memory_bytes: int, file_bytes: int, seconds: int) -> None:
+    """Confine this process for the rest of its life; files that are open already stay readable and writable.
+
+    Parameters
+    ----------
+    memory_bytes, file_bytes
+        Most memory of its own, and the largest file it may write.
+    seconds
+        Processor time.
+    """
+    _set_limits(memory_bytes, file_bytes, seconds)
     if sys.platform.startswith("linux"):
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(_DIE_WITH_PARENT, int(signal.SIGKILL))
@@ -45,11 +55,13 @@ def confine(limits: Limits) -> None:
     sys.addaudithook(_guard(tuple(_libraries())))
 
 
-def _set_limits(limits: Limits) -> None:
+def _set_limits(memory_bytes: int, file_bytes: int, seconds: int) -> None:
+    space = memory_bytes + file_bytes + _LIBRARIES_BYTES
     for kind, soft, hard in (
-        (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes),
-        (resource.RLIMIT_CPU, limits.cpu_seconds, limits.cpu_seconds + 5),
-        (resource.RLIMIT_FSIZE, limits.result_bytes, limits.result_bytes),
+        (resource.RLIMIT_DATA, memory_bytes, memory_bytes),
+        (resource.RLIMIT_AS, space, space),
+        (resource.RLIMIT_CPU, seconds, seconds + 5),
+        (resource.RLIMIT_FSIZE, file_bytes, file_bytes),
         (resource.RLIMIT_CORE, 0, 0),
         (resource.RLIMIT_NOFILE, 64, 64),
     ):

@@ -106,6 +106,8 @@ class Catalog:
         The first 1,000 of the rows that were left out, and how many there are.
     warnings
         What looks wrong but was used as it is.
+    duplicate_ids, duplicate_positions
+        Number of rows whose identifier, or whose exact position, an earlier row has too.
     """
 
     name: str
@@ -125,6 +127,26 @@ class Catalog:
     bad_rows: tuple[BadRow, ...] = field(repr=False)
     bad_row_count: int
     warnings: tuple[str, ...]
+    duplicate_ids: int
+    duplicate_positions: int
+
+    def remarks(self) -> tuple[str, ...]:
+        """Return the warnings, and in words what was left out and what occurs twice."""
+        found = list(self.warnings)
+        if self.bad_row_count:
+            what = "row was" if self.bad_row_count == 1 else "rows were"
+            found.append(f"{self.bad_row_count:,} {what} left out (first {self.bad_rows[0]})")
+        return (*found, *repeats_text(self.duplicate_ids, self.duplicate_positions))
+
+
+def repeats_text(ids: int, positions: int) -> tuple[str, ...]:
+    """Return in words how many rows repeat an identifier or a position."""
+    counts = ((ids, "identifier"), (positions, "position"))
+    return tuple(
+        f"{count:,} {'row has' if count == 1 else 'rows have'} the {what} of an earlier row"
+        for count, what in counts
+        if count
+    )
 
 
 @dataclass(frozen=True, eq=False)

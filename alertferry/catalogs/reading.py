@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from alertferry.catalogs.display import shown_name
-from alertferry.catalogs.isolated import Answer, parse_isolated
 from alertferry.catalogs.model import MAX_BYTES, MAX_ROWS, Catalog, OnBadRows, Preview, ProperMotion
 from alertferry.catalogs.report import Report
 from alertferry.catalogs.request import Request
+from alertferry.catalogs.sandbox import Answer, parse
 from alertferry.core.errors import AlertferryError, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from alertferry.catalogs.model import FloatArray
 
-_MOC_ORDER = 6
 _MAX_PREVIEW_ROWS = 1000
 
 
@@ -117,10 +116,11 @@ def preview_catalog(  # noqa: PLR0913
     """
     shown_rows = max(1, min(rows, _MAX_PREVIEW_ROWS))
     roles = (ra, dec, id, radius, pmra, pmdec, epoch)
-    told = (table, format, unit, ra_unit, dec_unit)
-    request = Request(*roles, (), "drop", max_rows, max_bytes, shown_rows, *told)
+    options = (table, format, unit, ra_unit, dec_unit)
+    request = Request(*roles, (), "drop", max_rows, max_bytes, shown_rows, *options)
     title = _title(path, name)
     answer, report = _ask(path, title, request)
+    told = report.statistics
     return Preview(
         name=title,
         sha256=answer.sha256,
@@ -130,7 +130,11 @@ def preview_catalog(  # noqa: PLR0913
         problem=report.problem,
         **_common(report),
         rows=report.rows,
-        **_statistics(answer.table),
+        usable_rows=report.rows - report.bad_row_count if told else 0,
+        ra_range_deg=_pair(told.get("ra_range_deg")),
+        dec_range_deg=_pair(told.get("dec_range_deg")),
+        radius_range_arcsec=_pair(told.get("radius_range_arcsec")),
+        moc=_moc(told["cells"]) if told else None,
     )
 
 
@@ -141,7 +145,7 @@ def _title(path: str | os.PathLike[str], name: str | None) -> str:
 def _ask(path: str | os.PathLike[str], title: str, request: Request) -> tuple[Answer, Report]:
     try:
         request.check()
-        answer = parse_isolated(path, request)
+        answer = parse(path, "catalogue", request.to_fields(), request.max_bytes)
     except UsageError as error:
         raise UsageError(f"catalogue {title}: {error}") from None
     return answer, Report.from_fields(answer.report)
@@ -155,6 +159,8 @@ def _common(report: Report) -> dict[str, Any]:
         "bad_rows": tuple(report.bad_rows),
         "bad_row_count": report.bad_row_count,
         "warnings": tuple(report.warnings),
+        "duplicate_ids": report.statistics.get("duplicate_ids", 0),
+        "duplicate_positions": report.statistics.get("duplicate_positions", 0),
     }
 
 
@@ -191,31 +197,15 @@ def _float_array(column: pa.ChunkedArray) -> FloatArray:
     return view
 
 
-def _statistics(table: pa.Table | None) -> dict[str, Any]:
-    """Return the numbers of a preview that need the rows."""
-    if table is None:
-        ranges = dict.fromkeys(("ra_range_deg", "dec_range_deg", "radius_range_arcsec"))
-        return {"usable_rows": 0, "duplicate_ids": 0, "duplicate_positions": 0, **ranges, "moc": None}
-    floats = _floats(table)
-    ids = table.column("id").drop_null()
-    positions = table.group_by(["ra_deg", "dec_deg"]).aggregate([])
-    return {
-        "usable_rows": table.num_rows,
-        "duplicate_ids": len(ids) - len(ids.unique()),
-        "duplicate_positions": table.num_rows - positions.num_rows,
-        "ra_range_deg": _range(floats["ra_deg"]),
-        "dec_range_deg": _range(floats["dec_deg"]),
-        "radius_range_arcsec": _range(floats["radius_arcsec"]) if "radius_arcsec" in floats else None,
-        "moc": _moc(floats),
-    }
+def _pair(values: Sequence[float] | None) -> tuple[float, float] | None:
+    return None if values is None else (values[0], values[1])
 
 
-def _range(values: FloatArray) -> tuple[float, float]:
-    return float(values.min()), float(values.max())
-
-
-def _moc(floats: Mapping[str, FloatArray]) -> Any:
-    from astropy import units
+def _moc(cells: Sequence[int]) -> Any:
+    import numpy as np
     from mocpy import MOC
 
-    return MOC.from_lonlat(floats["ra_deg"] * units.deg, floats["dec_deg"] * units.deg, max_norder=_MOC_ORDER)
+    from alertferry.catalogs.statistics import MOC_ORDER
+
+    depths = np.full(len(cells), MOC_ORDER, np.uint8)
+    return MOC.from_healpix_cells(np.array(cells, np.uint64), depths, max_depth=MOC_ORDER)

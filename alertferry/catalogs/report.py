@@ -25,6 +25,7 @@ class Report:
     warnings: Sequence[str] = ()
     first_rows: Sequence[Sequence[str | None]] = ()
     problem: str = ""
+    statistics: Mapping[str, Any] = field(default_factory=dict)
 
     def to_fields(self) -> dict[str, Any]:
         """Return plain JSON types."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from alertferry.catalogs.angle_units import given_unit, is_hours
 from alertferry.catalogs.model import MAX_BYTES, MAX_ROWS, OnBadRows
@@ -60,12 +61,11 @@ class Request:
         if isinstance(self.epoch, int | float) and not FIRST_YEAR <= self.epoch <= LAST_YEAR:
             raise UsageError(f"epoch: must be a column or a Julian year from 1800 to 2200, got {self.epoch}")
 
-    def to_json(self) -> str:
-        """Return the request as JSON."""
-        return json.dumps(asdict(self))
+    def to_fields(self) -> dict[str, Any]:
+        """Return plain JSON types."""
+        return asdict(self)
 
     @classmethod
-    def from_json(cls, text: str) -> Request:
-        """Read what `to_json` wrote."""
-        fields = json.loads(text)
+    def from_fields(cls, fields: Mapping[str, Any]) -> Request:
+        """Read what `to_fields` returned."""
         return cls(**{**fields, "columns": tuple(fields["columns"])})

@@ -97,9 +97,9 @@ def _print_diagnosis(doctor: Diagnosis) -> None:
 
 
 def _fact(fact: FieldFacts) -> str:
-    if fact.min is None:
-        return f"{fact.path}: null in {fact.null_share:.1%}"
-    return f"{fact.path}: {fact.min} to {fact.max}, null in {fact.null_share:.1%}"
+    values = "" if fact.min is None else f"{fact.min} to {fact.max}, "
+    nan = f", NaN in {fact.nan_share:.1%}" if fact.nan_share else ""
+    return f"{fact.path}: {values}null in {fact.null_share:.1%}{nan}"
 
 
 def _print_preview(found: Preview) -> None:

@@ -120,8 +120,9 @@ def nights(
 ) -> None:
     """List the nights of a lake and their numbers of alerts, from the files themselves."""
     from alertferry.core.errors import UsageError
-    from alertferry.core.local_lake import count_alerts, local_path, night_files
+    from alertferry.core.local_lake import count_alerts, local_path
     from alertferry.core.local_lake import nights as nights_of
+    from alertferry.core.places import absolute
     from alertferry.core.registry import default_registry
     from alertferry.core.settings import load_settings
 
@@ -129,10 +130,10 @@ def nights(
     location = lake or load_settings().lakes.get(known.name)
     if not location:
         raise UsageError(f"no lake is known for {survey}: set ALERTFERRY_LAKE_{survey.upper()} or give --lake")
-    root = local_path(location)
+    root = local_path(absolute(location))
     if root is None:
         raise UsageError(f"{location} is not on this machine; `alertferry run` looks at it, this command cannot")
-    found = [(night, count_alerts(night_files(root, night))) for night in nights_of(root)]
+    found = list(count_alerts(root, nights_of(root)).items())
     answer({"survey": known.name, "lake": str(root), "nights": [{"night": str(n), "alerts": c} for n, c in found]})
     for night, count in found:
         say(f"{night}  {count:>12,}")

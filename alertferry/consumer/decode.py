@@ -11,7 +11,7 @@ from alertferry.consumer.framing import slices
 from alertferry.consumer.schema_check import judge
 from alertferry.consumer.schemas import arrow_schema, arrow_type, parse_schema
 from alertferry.consumer.sizes import Sizes
-from alertferry.consumer.slowpath import SlowReader
+from alertferry.consumer.slowpath import SlowReader, clear
 from alertferry.core.errors import AlertferryError
 
 if TYPE_CHECKING:
@@ -48,9 +48,12 @@ class Decoder:
         self._many: Reader = fast.read if fast.matches(avro) else self._slow.read
         self.fast = self._many == fast.read
 
-    def decode(self, messages: Sequence[bytes | None]) -> Decoded:
-        """Return the record batches of the readable messages, and which messages are unreadable."""
-        found = _salvage(messages, self._many, self._slow.read, self.sizes)
+    def decode(self, messages: Sequence[bytes | None], weights: Sequence[int] | None = None) -> Decoded:
+        """Return the record batches of the readable messages, and which messages are unreadable.
+
+        ``weights`` are those of `Sizes`, where they are known already.
+        """
+        found = _salvage(messages, self._many, self._slow.read, self.sizes, weights)
         found.results = [self._batch(structs) for structs in found.results]
         return found
 
@@ -85,12 +88,14 @@ class Checker:
         self.sizes = Sizes(judge(schema_json))
         self._many: Reader = fast.check if fast.usable else self._slow.check
 
-    def bad(self, messages: Sequence[bytes | None]) -> dict[int, str]:
+    def bad(self, messages: Sequence[bytes | None], weights: Sequence[int] | None = None) -> dict[int, str]:
         """Return the index and the reason of every unreadable message."""
-        return _salvage(messages, self._many, self._slow.check, self.sizes).bad
+        return _salvage(messages, self._many, self._slow.check, self.sizes, weights).bad
 
 
-def _salvage(messages: Sequence[bytes | None], many: Reader, one: Reader, sizes: Sizes) -> Decoded:
+def _salvage(
+    messages: Sequence[bytes | None], many: Reader, one: Reader, sizes: Sizes, weights: Sequence[int] | None
+) -> Decoded:
     found = Decoded()
     found.bad = sizes.refused(messages)
     if None in messages:
@@ -98,7 +103,8 @@ def _salvage(messages: Sequence[bytes | None], many: Reader, one: Reader, sizes:
     start = 0
     for stop in (*sorted(found.bad), len(messages)):
         present = cast("Sequence[bytes]", messages[start:stop])
-        for first, last in slices(present, slice_bytes(present), sizes.weights(present)):
+        own = weights[start:stop] if weights is not None else sizes.weights(present)
+        for first, last in slices(present, slice_bytes(present), own):
             _attempt(present[first:last], start + first, many, one, found)
         start = stop + 1
     return found
@@ -122,4 +128,4 @@ def _read_single(messages: Sequence[bytes], index: int, one: Reader, found: Deco
     try:
         found.results.append(one(messages))
     except ReadError as error:
-        found.bad[index] = str(error)
+        found.bad[index] = clear(str(error))

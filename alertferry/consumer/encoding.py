@@ -13,7 +13,7 @@ from alertferry.consumer.fastpath import SLICE_BYTES
 from alertferry.consumer.framing import blocks, header, new_sync, slices
 from alertferry.consumer.selection import Selection
 from alertferry.consumer.sizes import Sizes
-from alertferry.core.pandas_types import with_pandas_types
+from alertferry.core.pandas_types import pandas_metadata
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -130,16 +130,20 @@ def _counted(pieces: Iterator[Piece], part: Part) -> Iterator[Piece]:
         del piece
 
 
-def _taken(messages: Messages, slice_bytes: int, sizes: Sizes) -> Iterator[tuple[int, Messages]]:
-    """Take slices of about ``slice_bytes`` out of a list, in which they leave None; each with its first index."""
+def _taken(messages: Messages, slice_bytes: int, sizes: Sizes) -> Iterator[tuple[int, Messages, list[int]]]:
+    """Take slices of about ``slice_bytes`` out of a list, in which they leave None.
+
+    Each comes with its first index and the weights of its messages.
+    """
     # the ends first: whoever works them out holds every message
     present = [message or b"" for message in messages] if None in messages else cast("Sequence[bytes]", messages)
-    ends = list(slices(present, slice_bytes, sizes.weights(present)))
+    weights = sizes.weights(present)
+    ends = list(slices(present, slice_bytes, weights))
     del present
     for start, stop in ends:
         own = messages[start:stop]
         messages[start:stop] = [None] * (stop - start)
-        yield start, own
+        yield start, own, weights[start:stop]
         del own
 
 
@@ -154,7 +158,7 @@ class ParquetEncoder(Encoder["pa.Table"]):
         self._selection = Selection(recipe.select, self._decoder.schema)
         # of no rows: a table that Arrow makes empty would import pandas
         leaves = list(_leaves((column.name, pa.nulls(0, column.type)) for column in self._selection.schema))
-        self._schema = with_pandas_types(self._selection.schema)
+        self._said = pandas_metadata(self._selection.schema)
         self._repetitive: list[str] | None = None
         self._ordered = [path for path, kind, _ in leaves if kind == "other"]
         # images gain most from zstd; hundreds of columns of numbers gain little, and each page would pay for its start
@@ -163,8 +167,8 @@ class ParquetEncoder(Encoder["pa.Table"]):
 
     def _pieces(self, messages: Messages, encoded: Encoded) -> Iterator[pa.Table]:
         """Return the alerts as tables of one row group each."""
-        for start, own in _taken(messages, ROW_GROUP_BYTES, self._decoder.sizes):
-            decoded = self._decoder.decode(own)
+        for start, own, weights in _taken(messages, ROW_GROUP_BYTES, self._decoder.sizes):
+            decoded = self._decoder.decode(own, weights)
             encoded.set_aside(decoded.bad, own, start)
             del own
             table = self._table(decoded.results)
@@ -199,7 +203,8 @@ class ParquetEncoder(Encoder["pa.Table"]):
             pa.BufferedOutputStream(pa.PythonFile(written, "w"), GATHERED_BYTES) as sink,
             pq.ParquetWriter(
                 sink,
-                self._schema,
+                self._selection.schema,
+                store_schema=False,
                 compression=self._compression or "none",
                 compression_level=self._levels,
                 write_batch_size=WRITTEN_ROWS,
@@ -212,7 +217,7 @@ class ParquetEncoder(Encoder["pa.Table"]):
                 writer.write_table(table)
                 del table
                 yield from written.take()
-            writer.add_key_value_metadata(dict(metadata))
+            writer.add_key_value_metadata({**metadata, **self._said})
         yield from written.take()
 
 
@@ -259,8 +264,8 @@ class ContainerEncoder(Encoder[Sequence[bytes]]):
         return Decoder(self._schema_json)
 
     def _pieces(self, messages: Messages, encoded: Encoded) -> Iterator[Sequence[bytes]]:
-        for start, own in _taken(messages, SLICE_BYTES, self._checker.sizes):
-            bad = self._checker.bad(own)
+        for start, own, weights in _taken(messages, SLICE_BYTES, self._checker.sizes):
+            bad = self._checker.bad(own, weights)
             encoded.set_aside(bad, own, start)
             if len(bad) < len(own):
                 yield _without(own, bad)

@@ -17,6 +17,7 @@ Avro = Any
 
 _KEPT = ("type", "name", "namespace", "items", "values", "symbols", "size")
 _PRIMITIVES = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
+_COMPOUND = ("record", "array", "map", "enum", "fixed")
 _LOGICAL = {
     ("int", "date"),
     ("int", "time-millis"),
@@ -47,25 +48,30 @@ def is_decimal(schema: Mapping[str, Any]) -> bool:
     return isinstance(precision, int) and isinstance(scale, int) and 0 <= scale <= precision <= 76 and precision > 0
 
 
-def storage_schema(schema: Avro) -> Avro:
-    """Return what decoding needs of a schema: no texts, defaults or aliases, decimals as only logical type.
+def storage_schema(schema: Avro, *, decimals: bool = True) -> Avro:
+    """Return what decoding needs of a schema: no texts, defaults or aliases, decimals as only logical type, or none.
 
     Dates and times are decoded as the integers they are stored as, and become dates and times by one exact cast.
     """
     if isinstance(schema, str):
         return schema
     if isinstance(schema, list):
-        return [storage_schema(branch) for branch in schema]
+        return [storage_schema(branch, decimals=decimals) for branch in schema]
     kept: dict[str, Any] = {key: schema[key] for key in _KEPT if key in schema}
-    if is_decimal(schema):
+    if decimals and is_decimal(schema):
         kept |= {key: schema[key] for key in ("logicalType", "precision", "scale") if key in schema}
     for key in ("items", "values"):
         if key in kept:
-            kept[key] = storage_schema(kept[key])
+            kept[key] = storage_schema(kept[key], decimals=decimals)
     if "fields" in schema:
-        kept["fields"] = [{"name": field["name"], "type": storage_schema(field["type"])} for field in schema["fields"]]
+        kept["fields"] = [
+            {"name": field["name"], "type": storage_schema(field["type"], decimals=decimals)}
+            for field in schema["fields"]
+        ]
     elif isinstance(kept["type"], (dict, list)):
-        return storage_schema(kept["type"])
+        return storage_schema(kept["type"], decimals=decimals)
+    elif kept["type"] not in _COMPOUND and "logicalType" not in kept:
+        return kept["type"]  # a name that stands in an object; fastavro knows only primitive types so
     return kept
 
 

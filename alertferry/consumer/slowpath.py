@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from decimal import Context, Decimal
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 Convert = Callable[[Any], Any]
 
+MOST_DECIMAL_BYTES = 64
+"""Twice what the largest decimal of parquet needs: leading zeros are no error."""
+
+LONGEST_REASON = 300
+
 
 class SlowReader:
     """Decodes messages of one schema with fastavro; decides whether a message is readable at all.
@@ -24,13 +30,15 @@ class SlowReader:
 
     def __init__(self, schema: Avro) -> None:
         self._schema = storage_schema(schema)
+        # decimals as their bytes: fastavro would take minutes for one of some megabytes
+        self._plain = storage_schema(schema, decimals=False)
         self._type: pa.DataType | None = None
 
     @cached_property
     def _decode(self) -> Callable[[io.BytesIO], Any]:
         import fastavro
 
-        parsed = fastavro.parse_schema(self._schema)
+        parsed = fastavro.parse_schema(self._plain)
         return lambda stream: fastavro.schemaless_reader(stream, parsed, None)
 
     def record(self, message: bytes) -> Any:
@@ -55,7 +63,10 @@ class SlowReader:
             self._type = kind  # last: another thread then has both
         if self._convert is not None:
             records = [self._convert(record) for record in records]
-        return pa.array(records, self._type)
+        try:
+            return pa.array(records, self._type)
+        except (pa.ArrowException, ValueError, OverflowError, TypeError) as error:
+            raise ReadError(_reason(error)) from None
 
     def check(self, messages: Sequence[bytes]) -> None:
         """Raise `ReadError` unless every message is readable."""
@@ -68,7 +79,13 @@ def _reason(error: Exception) -> str:
         return "the bytes end before the record does"
     if isinstance(error, IndexError):
         return "the bytes name a type that the schema does not have"
-    return f"{type(error).__name__}: {error}"
+    return clear(f"{type(error).__name__}: {error}")
+
+
+def clear(reason: str) -> str:
+    """Return a reason that an engine gave, in one short line: it may quote the message."""
+    line = " ".join("".join(sign if sign.isprintable() else " " for sign in reason[:1000]).split())
+    return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}…"
 
 
 def _converter(kind: pa.DataType) -> Convert | None:
@@ -77,6 +94,8 @@ def _converter(kind: pa.DataType) -> Convert | None:
 
     if pa.types.is_map(kind):
         return partial(_pairs, _converter(kind.item_type))
+    if pa.types.is_decimal(kind):
+        return partial(_decimal, kind.scale)
     if pa.types.is_list(kind):
         inside = _converter(kind.value_type)
         return partial(_items, inside) if inside else None
@@ -84,6 +103,14 @@ def _converter(kind: pa.DataType) -> Convert | None:
         inner = {field.name: convert for field in kind if (convert := _converter(field.type))}
         return partial(_fields, inner) if inner else None
     return None
+
+
+def _decimal(scale: int, value: bytes | None) -> Decimal | None:
+    if value is None:
+        return None
+    if len(value) > MOST_DECIMAL_BYTES:
+        raise ReadError(f"a decimal number has {len(value):,} bytes")
+    return Decimal(int.from_bytes(value, "big", signed=True)).scaleb(-scale, Context(prec=200))
 
 
 def _pairs(convert: Convert | None, value: Any) -> Any:

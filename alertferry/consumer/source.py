@@ -19,7 +19,7 @@ from alertferry.consumer.connection import (
 )
 from alertferry.consumer.shards import Shard, portion, share_of
 from alertferry.consumer.spans import Coverage, Covered, missing, total
-from alertferry.core.errors import IncompleteError, UsageError
+from alertferry.core.errors import DamagedError, IncompleteError, UsageError
 from alertferry.core.receipt import SCHEMA_SUFFIX, Manifest, Receipt
 from alertferry.core.settings import Settings
 
@@ -169,7 +169,7 @@ class Companion:
                 if first is not None:
                     self._is_ours = Manifest.from_json(first.value() or b"") is not None
                     self.refresh()
-                    return str(first.key().decode(errors="replace"))
+                    return _text(first.key(), self.topic)
             if stop() or time.monotonic() > deadline:
                 raise IncompleteError(
                     f"the topic {self.topic} holds no schema yet: its job has not begun to publish, or its records "
@@ -229,6 +229,15 @@ class Companion:
                 raise kafka_failure(message.error(), f"{self.topic} cannot be read", self._broker.settings)
         self._consumer.unassign()
         return found
+
+
+def _text(key: bytes, topic: str) -> str:
+    try:
+        return key.decode()
+    except UnicodeDecodeError as error:
+        raise DamagedError(
+            f"the schema in {topic} is not text in UTF-8 ({error}); ask who published the topic"
+        ) from None
 
 
 def _at_end(message: Message) -> bool:

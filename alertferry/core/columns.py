@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from alertferry.core.paths import join_path, split_path
+
 
 @dataclass(frozen=True)
 class Content:
-    """One column of the packet: where it comes from and how it is called there."""
+    """One column of the packet: where it comes from and how it is called in parquet; `avro_name` says how in Avro."""
 
     path: str
     name: str
@@ -17,7 +19,12 @@ class Content:
     @property
     def root(self) -> str:
         """Root column it is read from."""
-        return self.path.partition(".")[0]
+        return split_path(self.path)[0]
+
+    @property
+    def is_root(self) -> bool:
+        """Whether it is a root column, which always keeps its name."""
+        return len(split_path(self.path)) == 1
 
 
 def bytes_of(roots: Iterable[str], sizes: Mapping[str, float]) -> float:
@@ -30,23 +37,22 @@ def name_columns(chosen: Iterable[str]) -> tuple[Content, ...]:
 
     Root columns always keep their name. Names are compared without regard to case, as Spark does.
     """
-    wanted = list(chosen)
-    counts = Counter(path.rpartition(".")[2].lower() for path in wanted)
-    names = []
-    for path in wanted:
-        leaf = path.rpartition(".")[2]
-        alone = counts[leaf.lower()] == 1 or "." not in path
-        names.append(Content(path, leaf if alone else path.replace(".", "_")))
-    return _unique(names)
+    wanted = [split_path(path) for path in chosen]
+    counts = Counter(names[-1].lower() for names in wanted)
+    contents = []
+    for names in wanted:
+        alone = counts[names[-1].lower()] == 1 or len(names) == 1
+        contents.append(Content(join_path(names), names[-1] if alone else "_".join(names)))
+    return _unique(contents)
 
 
 def _unique(contents: list[Content]) -> tuple[Content, ...]:
     """Lengthen a qualified name that happens to be a column's own, until all differ."""
-    taken: set[str] = {content.name.lower() for content in contents if "." not in content.path}
+    taken: set[str] = {content.name.lower() for content in contents if content.is_root}
     unique = []
     for content in contents:
         name = content.name
-        while "." in content.path and name.lower() in taken:
+        while not content.is_root and name.lower() in taken:
             name += "_"
         taken.add(name.lower())
         unique.append(Content(content.path, name))
@@ -54,10 +60,10 @@ def _unique(contents: list[Content]) -> tuple[Content, ...]:
 
 
 def role_column(contents: Iterable[Content], path: str) -> str | None:
-    """Return where a role's column (``diaSource.ra``) stands in the packet, as a dotted path, or None."""
+    """Return where a role's column (``diaSource.ra``) stands in the packet, as a path, or None."""
+    wanted = split_path(path)
     for content in contents:
-        if path == content.path:
-            return content.name
-        if path.startswith(content.path + "."):
-            return content.name + path[len(content.path) :]
+        names = split_path(content.path)
+        if wanted[: len(names)] == names:
+            return join_path([content.name, *wanted[len(names) :]])
     return None

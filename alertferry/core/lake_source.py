@@ -5,27 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from alertferry.core.errors import Problem, UsageError
 from alertferry.core.file_option import LakeOption
-from alertferry.core.local_lake import local_path, night_files, united_schema
+from alertferry.core.local_lake import glance, local_path
 from alertferry.core.nights import Interval, NightRange, as_list, bounds, check_count, expand, summarise
+from alertferry.core.places import absolute
 from alertferry.core.problems import shown
 from alertferry.core.receipt import Nights
 from alertferry.core.steps import Alerts, Glance, Source
+from alertferry.core.time_scales import from_utc
 from alertferry.core.working_folder import is_url, resolved
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from alertferry.core.lake import LakeNights
+    from alertferry.core.lake_nights import LakeNights
     from alertferry.core.settings import Settings
-
-GLANCE_NIGHTS = 16
-"""Footers `check` reads at most: enough to see schema versions, quick enough to stay below a second."""
 
 
 def _time_range(text: str) -> str:
@@ -82,31 +82,35 @@ class LakeSource(Source):
             raise UsageError(
                 f"{self.lake!r} is a lake of the settings, and a folder here: write ./{self.lake} for that"
             )
-        found = found or str(self.lake)
+        found = absolute(found or str(self.lake))
         if is_url(found):
             return found
-        return os.path.realpath(resolved(found))  # not Path.resolve: of links in a circle, it says so by a RuntimeError
+        return os.path.realpath(found)  # not Path.resolve: of links in a circle, it says so by a RuntimeError
 
     def read(self, spark: SparkSession, nights: Sequence[date]) -> DataFrame:
         """Return the alerts of these nights, their schemas united."""
         from alertferry.core.lake import open_nights, read_nights
         from alertferry.core.settings import load_settings
 
-        return read_nights(spark, open_nights(spark, self.location(load_settings()), nights))
+        found = open_nights(spark, self.location(load_settings()), nights, documented=self.survey.documented)
+        return read_nights(spark, found)
 
     def load(self, spark: SparkSession, settings: Settings) -> Alerts:
         """Find the nights, unite their schemas, keep the times asked for."""
         from alertferry.core.lake import open_nights, read_nights
 
-        found = open_nights(spark, self.location(settings), self.requested())
+        found = open_nights(spark, self.location(settings), self.requested(), documented=self.survey.documented)
         return self.alerts(found, read_nights(spark, found))
 
     def alerts(self, found: LakeNights, frame: DataFrame) -> Alerts:
         """Return alerts of these nights, all of them or a sample, as those of a job: the times asked for."""
+        from alertferry.core.lake import refuse_changed_files
+
         nights = Nights(
             found=tuple(map(str, found.found)),
             absent=tuple(map(str, found.absent if self.nights else ())),
             lacking=found.lacking(),
+            converted=found.converted(),
         )
         alerts = Alerts(
             frame,
@@ -115,6 +119,8 @@ class LakeSource(Source):
             count=found.alerts,
             root_bytes=found.root_bytes,
             stored_bytes=found.stored_bytes,
+            identity=found.identity,
+            unchanged=partial(refuse_changed_files, frame.sparkSession, found),
         )
         return alerts.where(self._within()) if self.times else alerts
 
@@ -139,18 +145,11 @@ class LakeSource(Source):
         """Look at a lake on a local disk; None for other filesystems or when no lake is configured."""
         if not (self.lake or settings.lakes.get(self.survey.name)):
             return None
-        root, nights = local_path(self.location(settings)), self.requested()
+        root = local_path(self.location(settings))
         if root is None:
             return None
-        files = {night: night_files(root, night) for night in nights}
-        found = tuple(night for night in nights if files[night])
-        if not found:
-            asked = ", ".join(summarise(nights)[:5])
-            raise UsageError(f"the lake {root} has none of the {len(nights)} nights asked for: {asked}")
-        absent = tuple(night for night in nights if not files[night]) if self.nights else ()
-        step = max(1, len(found) // GLANCE_NIGHTS)
-        schema = united_schema([files[night][0] for night in (*found[::step], found[-1])])
-        return Glance(str(root), found, absent, schema)
+        seen = glance(root, self.requested(), self.survey.documented)
+        return Glance(str(root), seen.found, seen.absent if self.nights else (), seen.schema())
 
 
 def _is_another_folder(name: str, lake: str) -> bool:
@@ -166,7 +165,5 @@ def _around(text: str) -> Interval:
 
 
 def _bounds(text: str, scale: str) -> tuple[float, float]:
-    from astropy.time import Time
-
-    start, stop = (Time(part, format="isot", scale="utc") for part in text.split(".."))
-    return (start.jd, stop.jd) if scale == "jd-utc" else (start.tai.mjd, stop.tai.mjd)
+    start, stop = (from_utc(part, scale) for part in text.split(".."))
+    return start, stop

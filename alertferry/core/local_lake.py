@@ -2,118 +2,84 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
-from functools import lru_cache
 from pathlib import Path
-from urllib.parse import unquote, urlparse
+from urllib.parse import urlsplit
 
-from alertferry.core.errors import DamagedError, UsageError
-from alertferry.core.schema import Struct, from_arrow, merge
+from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.footers import read_local
+from alertferry.core.lake_files import ListedFile, all_nights, list_files
+from alertferry.core.lake_nights import LakeNights, footer_memory, require_any
+from alertferry.core.places import on_this_disk
+from alertferry.core.schema import Struct
+from alertferry.core.settings import load_settings
+from alertferry.core.working_folder import is_url
 
-_NUMBER = re.compile(r"^(year|month|day)=(\d{1,4})$")
+GLANCE_FILES = 2_000
+"""Files whose footers a glance reads at most, so that it stays below a second; of more, one of each of some nights."""
+
+GLANCE_NIGHTS = 16
 
 
 def local_path(location: str) -> Path | None:
     """Return the folder of a lake on this machine; None for other filesystems. Raises `UsageError` if it is none."""
-    try:
-        url = urlparse(location)
-    except ValueError as error:
-        raise UsageError(f"the lake {location!r} is no address: {error}") from None
-    if url.scheme not in ("", "file"):
-        return None
-    root = Path(unquote(url.path))
-    if not root.is_dir():
+    if is_url(location):
+        try:
+            urlsplit(location)
+        except ValueError as error:
+            raise UsageError(f"the lake {location!r} is no address: {error}") from None
+    root = on_this_disk(location)
+    if root is not None and not root.is_dir():
         raise UsageError(f"the lake {root} is not a folder; set source.lake or ALERTFERRY_LAKE_<SURVEY>")
     return root
 
 
-def night_files(root: Path, night: date) -> list[Path]:
-    """Return the data files of a night, its folders padded or not."""
-    names = {(f"{night.month:02d}", f"{night.day:02d}"), (str(night.month), str(night.day))}
-    names |= {(f"{night.month:02d}", str(night.day)), (str(night.month), f"{night.day:02d}")}
-    folders = (root / f"year={night.year:04d}" / f"month={month}" / f"day={day}" for month, day in names)
-    return sorted(file for folder in folders if folder.is_dir() for file in _data_files(folder))
-
-
 def nights(root: Path) -> tuple[date, ...]:
-    """Return every night of a lake that has a folder, in order."""
-    found = set()
-    for year, year_folder in _numbered(root, "year"):
-        for month, month_folder in _numbered(year_folder, "month"):
-            found |= {_date(year, month, day) for day, _ in _numbered(month_folder, "day")}
-    return tuple(sorted(night for night in found if night))
+    """Return every night of a lake that has a folder, in order. Raises `UsageError` for a folder that is closed."""
+    return all_nights(str(root))
 
 
-def count_alerts(files: Sequence[Path]) -> int:
-    """Return the number of alerts, from the footers. Raises `DamagedError` naming a file that has none."""
-    import pyarrow as pa
-
-    total = 0
-    for file in files:
-        try:
-            total += _rows(*_version(file))
-        except (OSError, pa.ArrowException) as error:
-            raise DamagedError(f"{file} is not a whole parquet file ({error}); write it again") from None
-    return total
+def night_files(root: Path, night: date) -> list[Path]:
+    """Return the data files of a night. Raises `UsageError` naming one that cannot be read."""
+    return [Path(file.path) for file in list_files(str(root), [night])]
 
 
-def united_schema(files: Sequence[Path]) -> Struct | None:
-    """Return the union of the schemas of files; None when one is damaged or two contradict each other.
+def count_alerts(root: Path, of: Sequence[date]) -> dict[date, int]:
+    """Return the number of alerts of each night. Raises `UsageError` or `DamagedError` naming a file."""
+    files = list_files(str(root), of)
+    footers = footer_memory(load_settings().home).footers(files, read_local)
+    counts = dict.fromkeys(of, 0)
+    for file, footer in zip(files, footers, strict=True):
+        counts[file.night] += footer.alerts
+    return counts
 
-    The run itself names such files; a look beforehand only helps to find mistakes early.
+
+def count_what_can_be(root: Path, of: Sequence[date]) -> dict[date, int | None]:
+    """Return the number of alerts of each night; None for nights with a file that cannot be read."""
+    try:
+        return {**count_alerts(root, of)}
+    except AlertferryError:
+        if len(of) == 1:
+            return {of[0]: None}
+    return {night: count for one in of for night, count in count_what_can_be(root, [one]).items()}
+
+
+def glance(root: Path, asked: Sequence[date], documented: Struct | None = None) -> LakeNights:
+    """Return nights with the files whose footers were looked at: all, unless they are very many.
+
+    Raises `UsageError` when the lake has none of the nights, or its files do not go together; `DamagedError`.
     """
-    import pyarrow as pa
-
-    try:
-        return merge(_schema(*_version(file)) for file in files)
-    except (OSError, pa.ArrowException, ValueError):
-        return None
-
-
-_Version = tuple[Path, int, int]
-"""A file as it is now, by path, size and time of writing: what its footer says is read once."""
+    files = list_files(str(root), asked)
+    absent = require_any(str(root), files, asked)
+    memory = footer_memory(load_settings().home)
+    seen = files if len(files) <= GLANCE_FILES else [*memory.remembered(files), *_some_of(files)]
+    seen = list(dict.fromkeys(seen))
+    return LakeNights(str(root), tuple(seen), tuple(memory.footers(seen, read_local)), absent, documented)
 
 
-def _version(file: Path) -> _Version:
-    status = file.stat()
-    return file, status.st_size, status.st_mtime_ns
-
-
-@lru_cache(maxsize=20_000)
-def _rows(*version: *_Version) -> int:
-    import pyarrow.parquet as pq
-
-    return int(pq.read_metadata(version[0]).num_rows)
-
-
-@lru_cache(maxsize=20_000)
-def _schema(*version: *_Version) -> Struct:
-    import pyarrow.parquet as pq
-
-    return _first_equal(from_arrow(pq.read_schema(version[0])))
-
-
-@lru_cache(maxsize=100)
-def _first_equal(schema: Struct) -> Struct:
-    """Return the same object for equal schemas: those of thousands of files are few."""
-    return schema
-
-
-def _data_files(folder: Path) -> Iterator[Path]:
-    return (item for item in folder.iterdir() if item.is_file() and item.name[0] not in "._")
-
-
-def _numbered(folder: Path, name: str) -> Iterator[tuple[int, Path]]:
-    for item in folder.iterdir():
-        match = _NUMBER.match(item.name)
-        if match and match[1] == name and item.is_dir():
-            yield int(match[2]), item
-
-
-def _date(year: int, month: int, day: int) -> date | None:
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None  # a folder like month=13 is no night
+def _some_of(files: Sequence[ListedFile]) -> list[ListedFile]:
+    """Return one file of each of some nights, first and last among them."""
+    first = {file.night: file for file in reversed(files)}
+    ordered = [first[night] for night in sorted(first)]
+    return [*ordered[:: max(1, len(ordered) // GLANCE_NIGHTS)], ordered[-1]]

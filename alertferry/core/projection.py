@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from alertferry.core.columns import Content
 from alertferry.core.content import packet_fields
+from alertferry.core.paths import quoted, split_path
 from alertferry.core.schema import Array, Map, Primitive, Struct, Type
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def project(alerts: Alerts, contents: Iterable[Content]) -> list[Column]:
 
 def quote(path: str) -> str:
     """Return a dotted path with every part in back quotes, so that it can only be a name."""
-    return ".".join("`" + part.replace("`", "``") + "`" for part in path.split("."))
+    return ".".join(map(quoted, split_path(path)))
 
 
 def as_plain(column: Column, data_type: Type) -> Column:

@@ -39,16 +39,26 @@ class StepCount(_Record):
     alerts: int
 
 
+class Conversion(_Record):
+    """A field (dotted) that some nights store as one type and the job read as another that holds the same values."""
+
+    field: str
+    stored: str
+    read: str
+    nights: tuple[str, ...] = ()
+
+
 class Nights(_Record):
     """Which nights of the request the lake held, and which fields some of them lacked.
 
     ``lacking`` maps a night (``YYYY-MM-DD``) to the dotted fields that other nights have and it has not;
-    these are null in its alerts.
+    these are null in its alerts. ``converted`` are the fields that were read as another type than they have.
     """
 
     found: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     lacking: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    converted: tuple[Conversion, ...] = ()
 
 
 class AlertsPerSource(_Record):
@@ -146,13 +156,14 @@ class Receipt(_Record):
         return None if self.distinct is None else self.alerts - self.null_ids - self.distinct
 
     @property
-    def remarks(self) -> str:
+    def remarks(self) -> tuple[str, ...]:
         """What is unusual of the alerts, in words; nothing usually."""
         said = [f"{self.repeats:,} equal packet{_s(self.repeats)} left out"] if self.repeats else []
         if self.differing:
-            said += [f"{self.differing:,} packet{_s(self.differing)} with the id of another, but not equal to it"]
-        said += [f"{self.null_ids:,} alert{_s(self.null_ids)} without an id"] if self.null_ids else []
-        return "; ".join([*said, *([str(self.oversize)] if self.oversize else [])])
+            said.append(f"{self.differing:,} packet{_s(self.differing)} with the id of another, but not equal to it")
+        if self.null_ids:
+            said.append(f"{self.null_ids:,} alert{_s(self.null_ids)} without an id")
+        return (*said, *([str(self.oversize)] if self.oversize else []))
 
 
 def _s(count: int) -> str:
@@ -163,7 +174,7 @@ class Manifest(_Record):
     """What a topic or a folder of files contains, and where its job stands.
 
     ``alert_id`` and ``time`` name columns of the packet (dotted paths of the Avro record), or are null when the
-    packet has none. ``time_scale`` is ``jd-utc`` or ``mjd-tai``.
+    packet has none. ``time_scale`` is one of `alertferry.core.time_scales.TIME_SCALES`.
     """
 
     format: int = MANIFEST_FORMAT

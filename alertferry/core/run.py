@@ -6,14 +6,16 @@ A `Run` lives for one job in one Spark session.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from alertferry.core.errors import JobError, Problem, below
 from alertferry.core.gateway import acknowledge_at_once
 from alertferry.core.job import Job
+from alertferry.core.lake_files import FileChangedError
 from alertferry.core.progress import Progress
+from alertferry.core.receipt import StepCount
 from alertferry.core.selection import Selection
 from alertferry.core.settings import Settings, load_settings
 from alertferry.core.steps import Alerts, Filter, Output, Report, Source
@@ -32,6 +34,11 @@ SESSION = {
     "spark.sql.variable.substitute": "false",  # Spark would put ${env:...} into users' conditions
     # Kafka by the V2 sink: only there do observed metrics arrive with the write itself
     "spark.sql.sources.useV1SourceList": "avro,csv,json,orc,parquet,text",
+    # whatever a site has set: a file that cannot be read ends the job, and nanoseconds are converted by us
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    "spark.sql.legacy.parquet.nanosAsLong": "true",
+    "spark.sql.timestampType": "TIMESTAMP_LTZ",
     # other writers' options do appear in plans, which end in logs and event logs
     "spark.sql.redaction.options.regex": r"(?i)url|kafka\.(sasl|ssl)\.|password|secret|token",
 }
@@ -66,6 +73,7 @@ class Run:
             self.timings["start"] = time.time() - float(began)
         self._source: Source | None = None
         self._selection: Selection | None = None
+        self._proved = False
         self.warnings: list[Problem] = []
         for key, value in SESSION.items():
             spark.conf.set(key, value)
@@ -84,7 +92,7 @@ class Run:
         """Select. Raises `JobError` before Spark starts a job when the filter does not fit the alerts."""
         position = f"filters[{len(self.selection.steps)}]"
         with self.timed(f"prepare_{step.kind}"):
-            alerts = self._derive(alerts, step)
+            alerts = self._derive(alerts, step.mentions)
             _refuse(step.problems(alerts.survey, alerts.schema), position)
             self.warn(position, step.warnings(alerts.survey, alerts.schema))
             try:
@@ -94,19 +102,45 @@ class Run:
 
     def write(self, alerts: Alerts, output: Output) -> Report:
         """Write the alerts and return the report with the receipt, after the last alert is safe."""
-        alerts = self._derive(alerts, output)
+        alerts = self._derive(alerts, output.derives(alerts.survey))
         _refuse(output.problems(alerts.survey, alerts.schema, alerts.added), "output")
         self.warn("output", output.warnings(alerts.survey, alerts.schema, alerts.added))
         self._output = output
-        with self.progress.watching(self.spark):
+        with self.progress.watching(self.spark), self._blaming_changes():
             report = output.write(alerts, self)
+        if not self._proved:  # an output that makes its receipt by itself
+            self.prove(report.receipt.steps)
         self.progress.result(report, self.seconds)
         return report
 
-    def _derive(self, alerts: Alerts, step: Filter | Output) -> Alerts:
+    def prove(self, steps: Sequence[StepCount]) -> None:
+        """Hold what was read against what the source found, when everything is written and before a receipt says so.
+
+        ``steps`` are the counts of the receipt, the source's first. Raises `AlertferryError` when the files of the lake
+        changed meanwhile, or other alerts were read than they hold.
+        """
+        start = self.selection.start
+        if start.unchanged:
+            with self.timed("lake_again"):
+                start.unchanged()
+        if steps:
+            start.refuse_other_count(steps[0].alerts)
+        self._proved = True
+
+    @contextmanager
+    def _blaming_changes(self) -> Iterator[None]:
+        """Say of whatever fails because files of the lake changed that they did."""
+        try:
+            yield
+        except Exception as error:
+            if self.selection.start.unchanged and not isinstance(error, FileChangedError):
+                self.selection.start.unchanged()
+            raise
+
+    def _derive(self, alerts: Alerts, mentions: Callable[[str], bool]) -> Alerts:
         """Add the columns that a step mentions."""
         self.selection.meet(alerts)
-        return self.selection.derive(step.mentions)
+        return self.selection.derive(mentions)
 
     @property
     def selection(self) -> Selection:

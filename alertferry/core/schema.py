@@ -5,10 +5,13 @@ Nothing here needs a JVM, so that fields can be checked before Spark starts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from alertferry.core.paths import as_part, split_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,10 +57,11 @@ class Struct:
         """Dotted paths of root columns and of fields of structs, at any depth, by their own name."""
         found: dict[str, tuple[str, ...]] = {}
         for field in self.fields:
-            found[field.name] = (*found.get(field.name, ()), field.name)
+            own = as_part(field.name)
+            found[field.name] = (*found.get(field.name, ()), own)
             inner = field.type.paths_by_name if isinstance(field.type, Struct) else {}
             for name, paths in inner.items():
-                found[name] = (*found.get(name, ()), *(f"{field.name}.{path}" for path in paths))
+                found[name] = (*found.get(name, ()), *(f"{own}.{path}" for path in paths))
         return found
 
 
@@ -103,18 +107,19 @@ def inner_struct(data_type: Type) -> Struct | None:
 
 def find(schema: Struct, path: str) -> Field | None:
     """Return the field at a dotted path (``diaSource.ra``, ``prvDiaSources.psfFlux``), or None."""
-    head, _, rest = path.partition(".")
-    field = schema.get(head)
-    if field is None or not rest:
-        return field
-    inside = inner_struct(field.type)
-    return find(inside, rest) if inside else None
+    field, inside = None, inner_struct(schema)
+    for name in split_path(path):
+        field = inside.get(name) if inside else None
+        if field is None:
+            return None
+        inside = inner_struct(field.type)
+    return field
 
 
 def paths(schema: Struct, prefix: str = "") -> Iterator[tuple[str, Field]]:
     """Yield every dotted path that content may name, structs before their leaves."""
     for field in schema:
-        path = prefix + field.name
+        path = prefix + as_part(field.name)
         yield path, field
         inside = inner_struct(field.type)
         if inside:
@@ -122,9 +127,10 @@ def paths(schema: Struct, prefix: str = "") -> Iterator[tuple[str, Field]]:
 
 
 def lacking(schema: Struct, union: Struct, prefix: str = "") -> Iterator[str]:
-    """Yield the dotted paths of ``union`` that ``schema`` has not; a missing struct is one path."""
+    """Yield the dotted paths of ``union`` that ``schema`` has not, in any letter case; a missing struct is one path."""
+    names = {field.name.lower(): field for field in schema}
     for field in union:
-        own, path = schema.get(field.name), prefix + field.name
+        own, path = names.get(field.name.lower()), prefix + field.name
         if own is None:
             yield path
             continue
@@ -164,7 +170,7 @@ _ARROW_NAMES = {
 
 
 def from_arrow(schema: pa.Schema | pa.StructType) -> Struct:
-    """Read an Arrow schema, as of a parquet footer."""
+    """Read an Arrow schema."""
     return Struct(tuple(Field(item.name, _arrow_type(item.type), item.nullable) for item in schema))
 
 
@@ -182,58 +188,25 @@ def _arrow_type(data_type: Any) -> Type:
     return Primitive(_ARROW_NAMES.get(str(data_type), str(data_type)))
 
 
-def merge(schemas: Iterable[Struct]) -> Struct:
-    """Return the union of schemas: every field of any, nested ones included, in order of first appearance.
-
-    Types widen as Spark's parquet reader can widen them (int to long, float to double). Raises `ValueError`
-    naming the path and both types when two schemas contradict each other.
-    """
-    merged: Struct | None = None
-    for schema in schemas:
-        if merged is None:
-            merged = schema
-        elif merged != schema:
-            merged = _merge_structs(merged, schema, "")
-    return merged or Struct(())
+def to_json(data_type: Struct) -> str:
+    """Return a schema as Spark reads it from JSON; all that files hold may be null."""
+    return json.dumps(_as_json(data_type))
 
 
-_WIDER = {
-    frozenset({"byte", "short"}): "short",
-    frozenset({"byte", "int"}): "int",
-    frozenset({"short", "int"}): "int",
-    frozenset({"byte", "long"}): "long",
-    frozenset({"short", "long"}): "long",
-    frozenset({"int", "long"}): "long",
-    frozenset({"float", "double"}): "double",
-    frozenset({"int", "double"}): "double",
-}
-
-
-def _merge_structs(left: Struct, right: Struct, prefix: str) -> Struct:
-    found = {field.name: field for field in left}
-    for field in right:
-        own, path = found.get(field.name), prefix + field.name
-        if own is None:
-            found[field.name] = field
-        else:
-            merged = _merge_types(own.type, field.type, path)
-            found[field.name] = Field(field.name, merged, own.nullable or field.nullable)
-    return Struct(tuple(found.values()))
-
-
-def _merge_types(left: Type, right: Type, path: str) -> Type:
-    match left, right:
-        case _ if left == right:
-            return left
-        case Struct(), Struct():
-            return _merge_structs(left, right, path + ".")
-        case Array(one), Array(other):
-            return Array(_merge_types(one, other, path))
-        case Map(), Map():
-            return Map(_merge_types(left.key, right.key, path), _merge_types(left.value, right.value, path))
-        case Primitive(one), Primitive(other) if frozenset({one, other}) in _WIDER:
-            return Primitive(_WIDER[frozenset({one, other})])
-    raise ValueError(f"{path} is {left} in some nights and {right} in others")
+def _as_json(data_type: Type) -> Any:
+    match data_type:
+        case Struct(fields):
+            found = [
+                {"name": field.name, "type": _as_json(field.type), "nullable": True, "metadata": {}} for field in fields
+            ]
+            return {"type": "struct", "fields": found}
+        case Array(element):
+            return {"type": "array", "elementType": _as_json(element), "containsNull": True}
+        case Map(key, value):
+            of = {"keyType": _as_json(key), "valueType": _as_json(value)}
+            return {"type": "map", **of, "valueContainsNull": True}
+        case Primitive(name):
+            return {"int": "integer"}.get(name, name)
 
 
 def to_ddl(data_type: Type) -> str:

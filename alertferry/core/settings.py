@@ -19,8 +19,9 @@ import platformdirs
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from alertferry.core.errors import UsageError, did_you_mean
+from alertferry.core.places import absolute
 from alertferry.core.private import close
-from alertferry.core.working_folder import is_url, resolved
+from alertferry.core.working_folder import resolved
 
 SPARK_PACKAGES = (
     "org.apache.spark:spark-avro_2.13:4.0.0",
@@ -56,7 +57,7 @@ def _absolute(path: Path) -> Path:
 
 def _located(place: str) -> str:
     """Return a path as an absolute one, a URL as it is."""
-    return resolved(place) if place and not is_url(place) else place
+    return absolute(place)
 
 
 class Settings(BaseModel):
@@ -68,6 +69,8 @@ class Settings(BaseModel):
     ``sample_alerts`` is the largest sample of a night that estimates rest on; one of them may take
     ``estimate_seconds``, and their Spark process ends after ``estimate_idle_seconds`` without a question.
     ``tns_table`` is a file of objects of the Transient Name Server: columns ra, declination, type.
+    ``parser_memory_mb`` and ``parser_seconds`` are what the reading of one catalogue or map may take, and
+    ``parsers_at_once`` how many of them are read at a time.
     ``max_nights`` is the largest number of nights of one job. A user who signs in to the dashboard may submit
     ``max_jobs_per_hour``.
     Of the dashboard: ``max_upload_bytes`` of one file and ``max_user_upload_bytes`` of all files of a user,
@@ -113,6 +116,9 @@ class Settings(BaseModel):
     job_retention_days: float = Field(default=30, gt=0)
     tns_table: Annotated[str, AfterValidator(_located)] | None = None
     catalog_retention_hours: float = Field(default=24, gt=0)
+    parser_memory_mb: int = Field(default=1024, ge=256)
+    parser_seconds: int = Field(default=60, ge=5)
+    parsers_at_once: int = Field(default=2, ge=1)
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must never be printed, the longest first."""

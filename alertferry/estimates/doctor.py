@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alertferry.core.conditions import compile_condition, scan, split_lines
+from alertferry.core.conditions import compile_filter, scan, split_lines
 from alertferry.core.job import Job
 from alertferry.core.projection import quote
 from alertferry.core.schema import Array, Map, Primitive, Struct, find
@@ -38,10 +38,17 @@ def _advice(lines: Sequence[LineDiagnosis], by_sql: bool) -> str:
     never = [line for line in lines if line.passing == 0]
     parts = [f"; no alert fulfils {line.line!r}" for line in never[:3]]
     for line in never[:3]:
-        parts += [f", and {fact.path} is always null" for fact in line.fields if fact.null_share == 1]
+        parts += [f", and {fact.path} is always {_absence(fact)}" for fact in line.fields if _absence(fact)]
     if by_sql and not never:
         parts = ["; each SQL condition alone is fulfilled by some alerts, but not all of them by the same"]
     return "".join(parts)
+
+
+def _absence(fact: FieldFacts) -> str:
+    """Return what a field always is, if there is no value of it: null, NaN, or one of them."""
+    if fact.null_share + fact.nan_share < 1 - 1e-9:
+        return ""
+    return "null" if fact.null_share == 1 else "NaN" if fact.nan_share == 1 else "null or NaN"
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,7 @@ def _sql(steps: Sequence[Step]) -> Iterator[Sql]:
 
 
 def _line(alerts: Alerts, text: str) -> _Line:
-    return _Line(" ".join(text.split()), compile_condition(alerts.frame, text), tuple(_paths(alerts.schema, text)))
+    return _Line(" ".join(text.split()), compile_filter(alerts.frame, text), tuple(_paths(alerts.schema, text)))
 
 
 def _paths(schema: Struct, text: str) -> Iterator[str]:
@@ -132,18 +139,17 @@ def _known(schema: Struct, parts: Sequence[str]) -> str | None:
 
 
 def _measures(schema: Struct, path: str, number: int) -> list[Column]:
-    """Return least, greatest and number of absent values of a field; of arrays and maps, of their lengths."""
+    """Return least, greatest, number of nulls and of NaN of a field; of arrays and maps, of their lengths."""
     from pyspark.sql import functions as F
 
     field, column = find(schema, path), F.col(quote(path))
     assert field is not None
-    absent = column.isNull()
+    measures = [F.count_if(column.isNull()).alias(f"n{number}")]
     if isinstance(field.type, Array | Map):
         column = F.when(column.isNotNull(), F.size(column))
     elif field.type in (Primitive("float"), Primitive("double")):
-        absent = absent | F.isnan(column)
+        measures.append(F.count_if(F.isnan(column)).alias(f"i{number}"))
         column = F.when(~F.isnan(column), column)
-    measures = [F.count_if(absent).alias(f"n{number}")]
     if isinstance(field.type, Array | Map) or str(field.type) in _ORDERED:
         measures += [F.min(column).alias(f"a{number}"), F.max(column).alias(f"z{number}")]
     return measures
@@ -152,8 +158,9 @@ def _measures(schema: Struct, path: str, number: int) -> list[Column]:
 def _facts(schema: Struct, path: str, number: int, row: dict[str, Any]) -> FieldFacts:
     field = find(schema, path)
     name = f"size({path})" if field and isinstance(field.type, Array | Map) else path
-    share = row[f"n{number}"] / row["all"]
-    return FieldFacts(path=name, min=_short(row.get(f"a{number}")), max=_short(row.get(f"z{number}")), null_share=share)
+    null_share, nan_share = (row.get(f"{kind}{number}", 0) / row["all"] for kind in "ni")
+    least, most = (_short(row.get(f"{kind}{number}")) for kind in "az")
+    return FieldFacts(path=name, min=least, max=most, null_share=null_share, nan_share=nan_share)
 
 
 def _short(value: Any) -> Any:

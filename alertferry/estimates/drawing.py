@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alertferry.core.errors import DamagedError
-from alertferry.estimates.listing import LakeFile, NightFiles
+from alertferry.core.lake_files import ListedFile
+from alertferry.estimates.listing import NightFiles
 from alertferry.estimates.tiers import LEAST_GROUPS, MEGABYTE
 
 BATCH_BYTES = 32 * MEGABYTE
@@ -102,7 +103,7 @@ def draw(night: NightFiles, absent: frozenset[str], rows: int, read_bytes: int) 
     return Drawn(tables, order, alerts, len(picks), clustered, any(map(_has_int96, reader.footers)))
 
 
-def _footer(night: NightFiles, file: LakeFile) -> pq.FileMetaData:
+def _footer(night: NightFiles, file: ListedFile) -> pq.FileMetaData:
     try:
         with night.filesystem.open_input_file(file.path) as source:
             return pq.read_metadata(source)

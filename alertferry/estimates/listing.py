@@ -1,40 +1,36 @@
-"""The files of a lake's nights, on any filesystem that pyarrow knows, and a fingerprint that tells when they change."""
+"""The files of a lake's nights for pyarrow, which draws samples, and a fingerprint that tells when they change."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import fs
 
 from alertferry.core.errors import AlertferryError
-
-
-@dataclass(frozen=True)
-class LakeFile:
-    """A data file of a night; ``changed_ns`` is its time of modification."""
-
-    path: str
-    size: int
-    changed_ns: int
+from alertferry.core.lake_files import ListedFile
+from alertferry.core.places import on_this_disk
+from alertferry.core.working_folder import is_url
 
 
 @dataclass(frozen=True)
 class NightFiles:
-    """The data files of a night."""
+    """The data files of a night, with the paths that they have for ``filesystem``."""
 
     night: date
-    files: tuple[LakeFile, ...]
+    files: tuple[ListedFile, ...]
     filesystem: Any
 
     @property
     def fingerprint(self) -> str:
-        """Hash of names, sizes and times of modification: another one when the night was written again."""
-        facts = "\n".join(f"{file.path} {file.size} {file.changed_ns}" for file in self.files)
+        """Hash of names, sizes and versions: another one when the night was written again."""
+        facts = "\n".join(f"{file.path} {file.size} {file.version}" for file in self.files)
         return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
     @property
@@ -44,23 +40,19 @@ class NightFiles:
         return int(hashlib.sha256(f"{self.night}\n{facts}".encode()).hexdigest()[:16], 16)
 
 
-def list_nights(location: str, nights: Sequence[date]) -> tuple[NightFiles, ...]:
-    """Return the nights that have files, in order. Raises `AlertferryError` for a lake that cannot be looked at."""
+def by_night(location: str, root: str, files: Sequence[ListedFile]) -> tuple[NightFiles, ...]:
+    """Return the nights that have files, in order.
+
+    ``root`` is the lake's folder as paths of listed files begin. Raises `AlertferryError` where pyarrow cannot look at
+    the lake.
+    """
     try:
-        filesystem, root = fs.FileSystem.from_uri(location)
-        found = [NightFiles(night, _files(filesystem, root, night), filesystem) for night in nights]
+        if is_url(location) and on_this_disk(location) is None:
+            filesystem, own = fs.FileSystem.from_uri(location)
+            files = [replace(file, path=own.rstrip("/") + file.path[len(root.rstrip("/")) :]) for file in files]
+        else:
+            filesystem = fs.LocalFileSystem()
     except (OSError, ValueError, pa.ArrowException) as error:
         raise AlertferryError(f"estimates cannot look at the files of the lake {location}: {error}") from None
-    return tuple(night for night in found if night.files)
-
-
-def _files(filesystem: fs.FileSystem, root: str, night: date) -> tuple[LakeFile, ...]:
-    """Return the data files of a night, its folders padded or not."""
-    found = []
-    for month in dict.fromkeys((f"{night.month:02d}", str(night.month))):
-        for day in dict.fromkeys((f"{night.day:02d}", str(night.day))):
-            folder = f"{root.rstrip('/')}/year={night.year:04d}/month={month}/day={day}"
-            for info in filesystem.get_file_info(fs.FileSelector(folder, allow_not_found=True)):
-                if info.type == fs.FileType.File and info.base_name[0] not in "._":
-                    found.append(LakeFile(info.path, info.size, info.mtime_ns or 0))
-    return tuple(sorted(found, key=lambda file: file.path))
+    grouped = groupby(files, key=attrgetter("night"))
+    return tuple(NightFiles(night, tuple(of_night), filesystem) for night, of_night in grouped)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from alertferry.core.lake import Footers, LakeNights, open_nights, read_nights
+from alertferry.core.footers import read_local
+from alertferry.core.lake import open_nights, read_files, read_nights
+from alertferry.core.lake_files import ListedFile
+from alertferry.core.lake_nights import LakeNights, parts
 from alertferry.core.lake_source import LakeSource
-from alertferry.core.schema import to_ddl
 from alertferry.core.settings import Settings
+from alertferry.core.spark_files import SparkLake
 from alertferry.core.steps import Alerts
-from alertferry.estimates.listing import NightFiles, list_nights
+from alertferry.estimates.listing import NightFiles, by_night
 from alertferry.estimates.samples import NightSample
 from alertferry.estimates.tiers import Tier
 
@@ -42,27 +46,33 @@ class Nights:
 
 
 def _read_files(spark: SparkSession, lake: LakeNights, root: Path, samples: Sequence[NightSample]) -> DataFrame:
-    schema = ", ".join(f"`{field.name}` {to_ddl(field.type)}" for field in lake.schema())
-    files = [file for sample in samples for part in sample.parts for file in part.files]
-    return spark.read.schema(schema).option("basePath", str(root)).parquet(*files)
+    files = [
+        ListedFile(path, sample.night, status.st_size, status.st_mtime_ns // 1_000_000, str(status.st_mtime_ns))
+        for sample in samples
+        for part in sample.parts
+        for path in part.files
+        for status in (os.stat(path),)
+    ]
+    return read_files(spark, str(root), parts(files, read_local(files), lake.schema()), lake.schema())
 
 
 @dataclass
 class Looker:
-    """Looks at nights; asks Spark about footers only when a file is new or has changed."""
+    """Looks at nights; reads footers only when a file is new or has changed."""
 
     _known: OrderedDict[tuple[str, ...], LakeNights] = field(default_factory=OrderedDict)
-    _footers: Footers | None = None
     _chosen: OrderedDict[tuple[str, ...], tuple[Tier, int]] = field(default_factory=OrderedDict)
 
     def look(self, spark: SparkSession, source: LakeSource, settings: Settings) -> Nights:
         """Return the nights of a job. Raises `UsageError` when the lake has none, `DamagedError` naming a file."""
         location, asked = source.location(settings), source.requested()
-        files = list_nights(location, asked)
+        lake = SparkLake(spark, location)
+        listed = lake.files(asked)
+        files = by_night(location, lake.root, listed)
         key = (location, source.survey.name, *map(str, asked), *(night.fingerprint for night in files))
         if key not in self._known:
-            self._footers = self._footers or Footers(spark)
-            self._known[key] = open_nights(spark, location, asked, self._footers)
+            documented = source.survey.documented
+            self._known[key] = open_nights(spark, location, asked, documented=documented, files=listed)
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)

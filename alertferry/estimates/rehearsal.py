@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alertferry.core.job import Job
-from alertferry.core.schema import Struct, from_arrow
+from alertferry.core.local_lake import glance
+from alertferry.core.schema import Struct
 from alertferry.core.settings import Settings
 from alertferry.core.survey import Survey
 
@@ -76,14 +77,12 @@ class _Scene:
 
     @classmethod
     def made(cls, survey: Survey, folder: Path) -> _Scene:
-        import pyarrow.parquet as pq
-
         from alertferry.testing.simulator import simulate
 
         lake, catalog = folder / survey.name, folder / "sources.csv"
         simulate(survey.name, lake, NIGHTS, ALERTS_PER_NIGHT, cutouts=False)
         catalog.write_text(SOURCES)
-        return cls(survey, str(lake), from_arrow(pq.read_schema(next(lake.rglob("*.parquet")))), str(catalog))
+        return cls(survey, str(lake), glance(lake, NIGHTS).schema(), str(catalog))
 
     def packet(self, number: int) -> str:
         """Return small packets and large ones in turn."""

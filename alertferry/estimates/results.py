@@ -24,7 +24,10 @@ class FieldFacts(_Result):
     """Greatest value."""
 
     null_share: float = 0.0
-    """Share of alerts in which the field is null or NaN, from 0 to 1."""
+    """Share of alerts in which the field is null, from 0 to 1."""
+
+    nan_share: float = 0.0
+    """Share of alerts in which the field is NaN: not a number, and in a comparison unknown as null is."""
 
 
 class LineDiagnosis(_Result):

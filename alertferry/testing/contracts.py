@@ -26,9 +26,8 @@ from alertferry.core.receipt import format_digest, ids_digest
 from alertferry.core.render import as_source
 from alertferry.core.run import Run
 from alertferry.core.safe_yaml import dump_mapping, load_mapping
-from alertferry.core.schema import Field, Primitive, Struct
 from alertferry.core.steps import Alerts, Filter, Output, Predicate, Source, Step
-from alertferry.core.survey import PARTITION_COLUMNS
+from alertferry.core.survey import with_partitions
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -124,7 +123,7 @@ class FilterContract(StepContract):
     def test_it_needs_no_spark_to_be_checked(self, alerts: Sequence[Alerts]) -> None:
         """`problems()` answers from the documented schema alone."""
         for some in alerts:
-            documented = _with_partitions(some.survey.documented)
+            documented = with_partitions(some.survey.documented)
             for example in self.step.examples():
                 list(example.problems(some.survey, documented))
 
@@ -227,15 +226,11 @@ class OutputContract(StepContract):
 
 
 def _writes(step: Output, source: Source) -> bool:
-    return not list(step.problems(source.survey, _with_partitions(source.survey.documented), ()))
+    return not list(step.problems(source.survey, with_partitions(source.survey.documented), ()))
 
 
 def _fits(step: Filter, alerts: Alerts) -> bool:
     return not list(step.problems(alerts.survey, alerts.schema))
-
-
-def _with_partitions(schema: Struct) -> Struct:
-    return Struct(schema.fields + tuple(Field(name, Primitive("int")) for name in PARTITION_COLUMNS))
 
 
 def _ids(alerts: Alerts) -> list[Any]:

@@ -8,16 +8,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.field_table import load_fields
-from alertferry.core.local_lake import count_alerts, local_path, night_files, nights
+from alertferry.core.local_lake import count_what_can_be, local_path, night_files, nights
+from alertferry.core.places import absolute
 from alertferry.core.registry import default_registry
 from alertferry.core.schema import Struct, paths
 from alertferry.core.settings import load_settings
@@ -139,21 +138,14 @@ def _look(kind: str, lake: str | None) -> Lake:
     if not location:
         return Lake(reason=f"no lake is configured for {kind}; set ALERTFERRY_LAKE_{surveys()[kind].name.upper()}")
     try:
-        root = local_path(str(Path(location).expanduser()) if "://" not in location else location)
+        root = local_path(absolute(location))
+        if root is None:
+            return Lake(reason="this lake is on another machine; name the nights, they are looked up when the job runs")
+        counted = count_what_can_be(root, nights(root))
     except UsageError as error:
         return Lake(reason=str(error))
-    if root is None:
-        return Lake(reason="this lake is on another machine; name the nights, they are looked up when the job runs")
-    with ThreadPoolExecutor(8) as pool:
-        found = tuple(pool.map(lambda night: NightCount(night, _count(root, night)), nights(root)))
+    found = tuple(NightCount(night, count) for night, count in counted.items())
     return Lake(found, "" if found else "this lake holds no night yet")
-
-
-def _count(root: Path, night: date) -> int | None:
-    try:
-        return count_alerts(night_files(root, night))
-    except AlertferryError:
-        return None
 
 
 def schema_of(kind: str, asked: Sequence[str], lake: str | None = None) -> Struct:

@@ -1,7 +1,7 @@
 """Conditions that pass the gate mean what they say: astronomers' own, and random ones against a second opinion."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from alertferry.core.conditions import ConditionError, compile_condition, lint, split_lines
@@ -100,11 +100,11 @@ def test_astronomers_conditions_run_on_real_alerts(spark, interpreted, survey, n
 
 @pytest.fixture(scope="module")
 def table(spark):
-    names = [name.split()[0] for name in SCHEMA.split(", ")]
-    return spark.createDataFrame([tuple(row[name] for name in names) for row in ROWS], SCHEMA).coalesce(1).cache()
+    return spark.createDataFrame(ROWS, SCHEMA).coalesce(1).cache()
 
 
-@settings(SLOW, max_examples=6)
+# all that is wrong at once: conditions of this size take too long to shrink
+@settings(SLOW, max_examples=3, phases=(Phase.generate,))
 @given(batch=st.lists(conditions(), min_size=25, max_size=25))
 def test_a_random_condition_means_what_three_valued_logic_says(table, interpreted, batch):
     schema = simple_schema(table)
@@ -117,8 +117,8 @@ def test_a_random_condition_means_what_three_valued_logic_says(table, interprete
             assert lint(text, schema) == []
             accepted.append((text, result, [meaning(row) for row in ROWS]))
     rows = table.select([column.alias(str(index)) for index, (_, column, _) in enumerate(accepted)]).collect()
-    for index, (text, _, wanted) in enumerate(accepted):
-        assert [row[index] for row in rows] == wanted, text
+    found = {text: [row[index] for row in rows] for index, (text, _, _) in enumerate(accepted)}
+    assert found == {text: wanted for text, _, wanted in accepted}
 
 
 _PIECES = """

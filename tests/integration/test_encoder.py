@@ -217,5 +217,5 @@ def test_where_it_cannot_be_compiled_spark_does_the_work(tmp_path, monkeypatch, 
     java.chmod(0o755)
     monkeypatch.setenv("JAVA_HOME", str(java.parent.parent))
     assert encoder_jar(tmp_path) is None
-    assert "Spark's own is used" in caplog.text
+    assert "Spark's own are used" in caplog.text
     assert "no Janino here" in caplog.text

@@ -81,7 +81,8 @@ def test_types_that_contradict_are_refused_by_name(spark, tmp_path):
     write(tmp_path, "year=2026/month=01/day=01", [{"id": 1, "s": {"a": "text"}}])
     write(tmp_path, "year=2026/month=01/day=02", [{"id": 1, "s": {"a": 1.5}}])
     with pytest.raises(
-        UsageError, match=r"s\.a is string in some nights and double in others; ask for these nights in"
+        UsageError,
+        match=r"s\.a is string in \S+day=01/part-0\.parquet and double in \S+day=02/part-0\.parquet, and nei",
     ):
         open_nights(spark, str(tmp_path), [ONE, TWO]).schema()
 

@@ -15,9 +15,8 @@ from alertferry.core.conditions.scan import scan, split_lines
 if TYPE_CHECKING:
     from alertferry.core.conditions.gate import (
         SESSION_CONF,
-        check_condition,
         compile_condition,
-        parse_condition,
+        compile_filter,
     )
 
 __all__ = [
@@ -26,15 +25,14 @@ __all__ = [
     "SESSION_CONF",
     "ConditionError",
     "ConditionProblem",
-    "check_condition",
     "compile_condition",
+    "compile_filter",
     "lint",
-    "parse_condition",
     "scan",
     "split_lines",
 ]
 
-_GATE = ("SESSION_CONF", "check_condition", "compile_condition", "parse_condition")
+_GATE = ("SESSION_CONF", "compile_condition", "compile_filter")
 
 
 def __getattr__(name: str) -> Any:

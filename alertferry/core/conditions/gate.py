@@ -1,10 +1,10 @@
 """The gate between a user's text and Spark: parses a condition, refuses what is not on the lists, checks its types.
 
 User SQL is hostile input. Spark's own parser reads it, because any other reader would differ from it somewhere; the
-tree is walked against allow-lists of classes and functions (`classes`, `allowed`); the very expression that was checked
-becomes the column, and the text is never parsed a second time. After analysis on an empty frame the resolved tree is
-walked again. The parser is a plain `CatalystSqlParser`, not the session's: that one replaces ``${env:NAME}`` by the
-environment before it parses, and extensions may replace it.
+tree is walked against allow-lists of classes and functions (`classes`, `allowed`); the text is never parsed a second
+time. After analysis on an empty frame the resolved tree is walked again, and becomes the column, every comparison
+unknown where it meets a NaN (`unknown`). The parser is a plain `CatalystSqlParser`, not the session's: that one
+replaces ``${env:NAME}`` by the environment before it parses, and extensions may replace it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from alertferry.core.catalyst import column_of, expression_of, java
+from alertferry.core.catalyst import column_of, java
 from alertferry.core.conditions import classes
 from alertferry.core.conditions.errors import refuse
 from alertferry.core.conditions.explain import explain
@@ -23,6 +23,7 @@ from alertferry.core.conditions.rules import check_parsed
 from alertferry.core.conditions.scan import scan
 from alertferry.core.conditions.sizes import check_size
 from alertferry.core.conditions.tree import Node, RefusedError, read_parsed, read_resolved
+from alertferry.core.conditions.unknown import condition_of, filter_of
 from alertferry.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,37 +47,29 @@ _quiet_lock = threading.RLock()
 _Result = TypeVar("_Result")
 
 
-def parse_condition(spark: SparkSession, text: str) -> Column:
-    """Return the column for one condition, its names not resolved yet.
-
-    Raises `ConditionError` for whatever is not on the allow-lists, with the place.
-    """
-    scan(text)
-    with _session(spark):
-        return _ask(text, lambda: _parse(spark, text))
-
-
-def check_condition(frame: DataFrame, column: Column) -> None:
-    """Refuse a column of `parse_condition` that does not fit the fields of ``frame`` or is not a condition.
-
-    Analyses it on an empty frame of the same schema; nothing is evaluated. Raises `ConditionError`.
-    """
-    spark = frame.sparkSession
-    with _session(spark):
-        text = _origin_text(expression_of(spark, column))
-        _ask(text, lambda: _check(frame, column), lambda: field_paths(frame))
-
-
 def compile_condition(frame: DataFrame, text: str) -> Column:
-    """Return the column for one condition on ``frame``: `parse_condition` and `check_condition` together.
+    """Return the column for one condition on ``frame``: true, false, or null where it is unknown.
 
-    Null stays null; the caller decides that it counts as false.
+    Raises `ConditionError`, with the place, for whatever is not on the allow-lists, does not fit the fields of the
+    frame or is no condition. Analyses it on an empty frame of the same schema; nothing is evaluated.
     """
+    return column_of(frame.sparkSession, condition_of(frame.sparkSession, _checked(frame, text)))
+
+
+def compile_filter(frame: DataFrame, text: str) -> Column:
+    """Return a column that is true for the same alerts as that of `compile_condition`; false may stand for null.
+
+    It is the quicker one: comparisons of fields reach the parquet reader. Raises `ConditionError` as that does.
+    """
+    return column_of(frame.sparkSession, filter_of(frame.sparkSession, _checked(frame, text)))
+
+
+def _checked(frame: DataFrame, text: str) -> Node:
+    """Return the resolved tree of a condition that may run."""
     scan(text)
     with _session(frame.sparkSession):
         column = _ask(text, lambda: _parse(frame.sparkSession, text))
-        _ask(text, lambda: _check(frame, column), lambda: field_paths(frame))
-    return column
+        return _ask(text, lambda: _check(frame, column), lambda: field_paths(frame))
 
 
 def _parse(spark: SparkSession, text: str) -> Column:
@@ -85,7 +78,7 @@ def _parse(spark: SparkSession, text: str) -> Column:
     return column_of(spark, expression)
 
 
-def _check(frame: DataFrame, column: Column) -> None:
+def _check(frame: DataFrame, column: Column) -> Node:
     resolved = _resolve(frame, column)
     node = read_resolved(resolved)
     _check_result(node)
@@ -93,6 +86,7 @@ def _check(frame: DataFrame, column: Column) -> None:
     check_size(node)
     if not resolved.deterministic():
         raise RefusedError("the result must not change from run to run", node.span)
+    return node
 
 
 def field_paths(frame: DataFrame) -> list[str]:
@@ -200,11 +194,6 @@ def _resolve(frame: DataFrame, column: Column) -> Any:
     if plan.getClass().getSimpleName() != "Project" or plan.child().getClass().getSimpleName() != "LocalRelation":
         raise RefusedError("a condition sees one alert at a time: no aggregates, windows or queries", None)
     return plan.projectList().head().child()
-
-
-def _origin_text(expression: Any) -> str:
-    text = expression.origin().sqlText()
-    return str(text.get()) if text.isDefined() else ""
 
 
 # ---- rules on the resolved tree -----------------------------------------------------------------------------------

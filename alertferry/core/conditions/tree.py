@@ -45,8 +45,9 @@ class Node:
     """One expression.
 
     ``kind`` is the full class name. ``value`` is a literal's value, a function's or variable's name, a field's
-    ordinal, a list of patterns or LIKE's escape. ``place`` and ``describe`` ask the JVM when they are called, because
-    every question costs a tenth of a millisecond: see `span` and `type`.
+    ordinal, a list of patterns or LIKE's escape. ``made_by`` is the short name of the class, if any, that Spark
+    replaces by this node. ``expression`` is what the JVM has for it (in resolved trees). ``place`` and ``describe`` ask
+    the JVM when they are called, because every question costs a tenth of a millisecond: see `span` and `type`.
     """
 
     kind: str
@@ -54,6 +55,8 @@ class Node:
     value: Any = None
     place: Place = _nowhere
     describe: Callable[[], str] = _untyped
+    expression: Any = None
+    made_by: str = ""
 
     @property
     def span(self) -> Span | None:
@@ -160,10 +163,12 @@ def _read_resolved(expression: Any, budget: _Budget, depth: int, above: Place) -
     budget.spend(depth, place)
     kind = str(expression.getClass().getName())
     if kind in classes.REPLACED:
-        return _read_resolved(expression.replacement(), budget, depth + 1, place)
+        found = _read_resolved(expression.replacement(), budget, depth + 1, place)
+        return replace(found, made_by=kind.rsplit(".", 1)[-1])
     if kind not in classes.RESOLVED:
         raise RefusedError(classes.why_not_class(kind), place())
-    node = _resolved_details(expression, Node(kind, place=place, describe=lambda: str(expression.dataType().json())))
+    node = Node(kind, place=place, describe=lambda: str(expression.dataType().json()), expression=expression)
+    node = _resolved_details(expression, node)
     children = tuple(_read_resolved(child, budget, depth + 1, place) for child in _children(expression, kind))
     return replace(node, children=children)
 

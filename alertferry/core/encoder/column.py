@@ -29,7 +29,7 @@ def avro_packets(columns: list[Column], packet: StructType, avro_schema: str) ->
     columns
         The fields of the record, in the order of the schema.
     packet
-        Their types and names.
+        Their types, with the names of the schema (`alertferry.core.naming`).
     avro_schema
         What Spark makes of these, as JSON.
     """
@@ -41,7 +41,7 @@ def avro_packets(columns: list[Column], packet: StructType, avro_schema: str) ->
     encoder = _java_encoder(spark) if _is_known(packet) else None
     if encoder is None:
         # the schema is given: left to itself Spark drops the null union of a column that a condition proves not null
-        return to_avro(F.struct(*columns), avro_schema)
+        return to_avro(F.struct(*columns).cast(packet), avro_schema)
     binary = java(spark, "org.apache.spark.sql.types.DataTypes").BinaryType
     made = literal(spark).fromObject(encoder(packet.json(), avro_schema))
     return invoked(spark, made, "encode", binary, F.struct(*columns))

@@ -1,4 +1,4 @@
-"""The jar of our encoder, compiled on first use by the compiler that Spark brings."""
+"""The jar of our Java classes, compiled on first use by the compiler that Spark brings."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from alertferry.core.locks import folder_lock
 JAR_NAME = "alertferry-encoder"
 """What the name of the jar begins with."""
 
-_SOURCE = Path(__file__).with_name("AvroEncoder.java")
+_SOURCES = tuple(Path(__file__).with_name(name) for name in ("AvroEncoder.java", "LakeFiles.java"))
 _MAKER = Path(__file__).with_name("MakeJar.java")
 _COMPILE_SECONDS = 120
 _log = logging.getLogger(__name__)
 
 
 def encoder_jar(home: Path) -> Path | None:
-    """Return the jar of the encoder for the installed Spark, making it in ``home/jars`` on first use.
+    """Return the jar of our classes for the installed Spark, making it in ``home/jars`` on first use.
 
-    None, with a warning, where it cannot be compiled: Spark's own encoder does the same, and takes longer.
+    None, with a warning, where it cannot be compiled: Spark's own encoder and listing do the same, and take longer.
 
     Raises
     ------
@@ -40,8 +40,9 @@ def encoder_jar(home: Path) -> Path | None:
 
 
 def _identity(spark: Path) -> str:
-    """Return what the jar depends on, in short: our source and the Spark it is compiled for."""
-    parts = [_SOURCE.read_bytes(), *(jar.name.encode() for jar in sorted(spark.glob("spark-catalyst_*.jar")))]
+    """Return what the jar depends on, in short: our sources and the Spark they are compiled for."""
+    sources = [source.read_bytes() for source in _SOURCES]
+    parts = [*sources, *(jar.name.encode() for jar in sorted(spark.glob("spark-catalyst_*.jar")))]
     return hashlib.sha256(b"\n".join(parts)).hexdigest()[:8]
 
 
@@ -50,12 +51,12 @@ def _compile(spark: Path, jar: Path) -> bool:
         made = Path(scratch) / jar.name
         classes = ["-cp", os.fspath(spark / "*"), "org.codehaus.janino.SimpleCompiler"]
         try:
-            done = run_java([*classes, str(_MAKER), "MakeJar", str(_SOURCE), str(made)], _COMPILE_SECONDS)
+            done = run_java([*classes, str(_MAKER), "MakeJar", str(made), *map(str, _SOURCES)], _COMPILE_SECONDS)
         except subprocess.TimeoutExpired:
-            _log.warning("the packet encoder was not compiled within %s s; Spark's own is used", _COMPILE_SECONDS)
+            _log.warning("our Java classes were not compiled within %s s; Spark's own are used", _COMPILE_SECONDS)
             return False
         if done.returncode != 0:
-            _log.warning("the packet encoder cannot be compiled; Spark's own is used, and is slower:\n%s", done.stderr)
+            _log.warning("our Java classes cannot be compiled; Spark's own are used, and are slower:\n%s", done.stderr)
             return False
         made.replace(jar)
     return True

@@ -13,9 +13,9 @@ from pydantic import BeforeValidator, Field, field_validator
 from alertferry.core.conditions import ConditionError, lint, split_lines
 from alertferry.core.errors import JobError, Problem
 from alertferry.core.hooks import hookimpl
-from alertferry.core.schema import Struct, paths
+from alertferry.core.schema import Struct, paths, to_ddl
 from alertferry.core.steps import Alerts, Filter, Predicate
-from alertferry.core.survey import Survey
+from alertferry.core.survey import Survey, with_partitions
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -29,7 +29,7 @@ class Sql(Predicate):
     """Keep alerts that fulfil every condition, in Spark's expression language.
 
     Structs by dots (``diaSource.psfFlux > 13500``), arrays by ``exists(prvDiaSources, x -> x.psfFlux > 10)``, maps by
-    ``mangrove['lum_dist'] > 0``. A condition that is null counts as false.
+    ``mangrove['lum_dist'] > 0``. A comparison with null or NaN is unknown, and what is unknown counts as false.
     """
 
     kind: ClassVar[str] = "sql"
@@ -69,23 +69,21 @@ class Sql(Predicate):
             for problem in found:
                 yield Problem(f"where[{index}]", f"line {problem.line}, column {problem.column}: {problem.message}")
 
-    def condition(self, survey: Survey) -> Column:  # noqa: ARG002
-        """Return all conditions joined by AND, checked by Spark's parser but against no schema."""
+    def condition(self, survey: Survey) -> Column:
+        """Return all conditions joined by AND, for alerts with the fields that the survey documents."""
         from pyspark.sql import SparkSession
 
-        from alertferry.core.conditions import parse_condition
-
-        spark = SparkSession.active()
-        return reduce(and_, (parse_condition(spark, part) for _, part in self._parts()))
+        fields = to_ddl(with_partitions(survey.documented))
+        return self.checked(Alerts(SparkSession.active().createDataFrame([], fields), survey))
 
     def checked(self, alerts: Alerts) -> Column:
         """Return all conditions joined by AND, checked against the alerts' schema."""
-        from alertferry.core.conditions import compile_condition
+        from alertferry.core.conditions import compile_filter
 
         compiled, problems = [], []
         for index, part in self._parts():
             try:
-                compiled.append(compile_condition(alerts.frame, part))
+                compiled.append(compile_filter(alerts.frame, part))
             except ConditionError as error:
                 problems.append(Problem(f"where[{index}]", str(error)))
         if problems:

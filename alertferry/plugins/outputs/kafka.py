@@ -13,6 +13,7 @@ from alertferry.core.content import PacketOutput
 from alertferry.core.errors import AlertferryError
 from alertferry.core.hooks import hookimpl
 from alertferry.core.kafka_java import java_options
+from alertferry.core.naming import avro_path
 from alertferry.core.receipt import Manifest, Oversize
 from alertferry.core.spark_errors import from_spark_error
 from alertferry.core.stages import last_stage, task_seconds
@@ -79,6 +80,8 @@ class Kafka(PacketOutput):
             pair = TopicPair(run.topic, run.settings)
             options = java_options(run.settings)  # refused now, if at all, and not behind a topic that stays empty
             manifest = packing.manifest(run, alerts, packed, run.topic, datetime.now(UTC).isoformat())
+            roles = {"alert_id": avro_path(manifest.alert_id), "time": avro_path(manifest.time)}
+            manifest = manifest.model_copy(update=roles)
             pair.create(self.partitions or run.settings.topic_partitions, run.owner)
             check_sink(run.spark._jvm, run.topic, options, run.settings)
             pair.publish_schema(packed.avro_schema, manifest.to_json(), run.settings.schema_copies)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,6 +10,8 @@ import alertferry
 from alertferry.core.columns import Content, bytes_of, role_column
 from alertferry.core.content import PacketOutput
 from alertferry.core.encoder.column import avro_packets
+from alertferry.core.lake_nights import footer_memory
+from alertferry.core.naming import renamed, with_originals
 from alertferry.core.projection import project, quote
 from alertferry.core.receipt import Manifest, Receipt, StepCount, format_digest, schema_fingerprint
 from alertferry.plugins.outputs.repeats import repeated
@@ -42,7 +45,7 @@ class Packing:
     columns: list[Column]
     key: Column
     type: StructType
-    """Names and types of the columns, and which of them may be null."""
+    """Types of the columns, with the names that they have in Avro, and which of them may be null."""
     avro_schema: str
     codec: Codec = "lz4"
     """How to compress batches of packets."""
@@ -70,22 +73,37 @@ def pack(output: PacketOutput, alerts: Alerts, run: Run) -> Packing:
     schema = alerts.frame.select(*columns).schema
     for field, item in zip(schema, contents, strict=True):
         field.nullable = field.nullable or item.root in alerts.survey.cutouts
-    return Packing(contents, columns, key, schema, _avro_schema(run, schema.json()), _codec(alerts, contents))
+    kind = type(schema).fromJson(renamed(schema.jsonValue()))
+    return Packing(contents, columns, key, kind, _avro_schema(run, schema), _codec(alerts, contents))
 
 
 def look_for_repeats(packing: Packing, run: Run) -> Packing:
-    """Read the ids of the alerts, and return the packing with what they say."""
+    """Read the ids of the alerts, and return the packing with what they say.
+
+    That none repeats is remembered, for these very files.
+    """
+    alerts, memory = run.selection.rows, footer_memory(run.settings.home)
+    whole = alerts is run.selection.start and alerts.count is not None
+    known = f"no {alerts.survey.alert_id} twice in {alerts.identity}" if alerts.identity and whole else ""
     with run.timed("ids"):
-        return replace(packing, repeated=repeated(run.selection.rows))
+        if known and memory.noted(known):
+            return replace(packing, repeated=None)
+        found = repeated(alerts)
+        if known and found is None:
+            memory.note(known)
+        return replace(packing, repeated=found)
 
 
-def _avro_schema(run: Run, schema: str) -> str:
+def _avro_schema(run: Run, schema: StructType) -> str:
     """Return the schema that `to_avro` writes: Spark's own converter, so that it cannot differ from the data."""
     jvm = run.spark._jvm
     assert jvm is not None
+    original = schema.jsonValue()
+    named = renamed(original)
     converter = jvm.org.apache.spark.sql.avro.SchemaConverters
-    spark_type = jvm.org.apache.spark.sql.types.DataType.fromJson(schema)
-    return str(converter.toAvroType(spark_type, False, "topLevelRecord", "").toString())
+    spark_type = jvm.org.apache.spark.sql.types.DataType.fromJson(json.dumps(named))
+    made = str(converter.toAvroType(spark_type, False, "topLevelRecord", "").toString())
+    return made if named == original else json.dumps(with_originals(json.loads(made), original), separators=(",", ":"))
 
 
 def _codec(alerts: Alerts, contents: tuple[Content, ...]) -> Codec:
@@ -102,7 +120,7 @@ def _size_batches(alerts: Alerts, contents: tuple[Content, ...], run: Run) -> No
 
 
 def manifest(run: Run, alerts: Alerts, packing: Packing, destination: str, created: str) -> Manifest:
-    """Return the manifest that goes before the data."""
+    """Return the manifest that goes before the data; columns are called as in parquet."""
     job = run.job
     return Manifest(
         topic=destination,
@@ -118,9 +136,10 @@ def manifest(run: Run, alerts: Alerts, packing: Packing, destination: str, creat
 
 
 def receipt(run: Run, alerts: Alerts, packing: Packing, measures: Measures, **more: Any) -> Receipt:
-    """Return the receipt of what was written; ``more`` are further fields of it."""
+    """Return the receipt of what was written; ``more`` are further fields of it. Raises as `Run.prove`."""
     with run.timed("count_steps"):
         steps = run.selection.funnel(measures.selected)
+    run.prove(steps)
     if measures.repeats:
         steps = (*steps, StepCount(name="repeats", alerts=measures.selected - measures.repeats))
     if measures.skipped:

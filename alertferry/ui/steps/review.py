@@ -230,7 +230,12 @@ def _draft_in(upload: uploads.Upload) -> tuple[Draft, tuple[str, ...]]:
 
 
 def _facts(line: Any) -> str:
-    return "; ".join(f"{f.path}: {_short(f.min)} to {_short(f.max)}, {f.null_share:.0%} null" for f in line.fields)
+    return "; ".join(map(_fact, line.fields))
+
+
+def _fact(fact: Any) -> str:
+    nan = f", {fact.nan_share:.0%} NaN" if fact.nan_share else ""
+    return f"{fact.path}: {_short(fact.min)} to {_short(fact.max)}, {fact.null_share:.0%} null{nan}"
 
 
 def _short(value: Any) -> str:

@@ -14,11 +14,10 @@ import ctypes, json, os, resource, signal, socket, subprocess, sys, tempfile, ur
 import pickle, shutil, sqlite3
 from pathlib import Path
 from alertferry.catalogs.confine import confine
-from alertferry.catalogs.limits import Limits
 
 outside, memory, cpu = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 inherited = open(outside, "rb")
-confine(Limits(memory, 1 << 20, cpu, 60))
+confine(memory, 1 << 20, cpu)
 
 def udp():
     socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

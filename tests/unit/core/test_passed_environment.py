@@ -1,7 +1,7 @@
 import pytest
 
 from alertferry.broker.java import environment as brokers
-from alertferry.catalogs.isolated import environment as parsers
+from alertferry.catalogs.sandbox import environment as parsers
 from alertferry.core.passed_environment import VARIABLE, passed_environment
 from alertferry.core.settings import load_settings
 from alertferry.core.working_folder import environment as workers

@@ -9,11 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from alertferry.core.errors import AlertferryError, DamagedError
+from alertferry.core.lake_files import list_files
 from alertferry.core.schema import from_arrow
 from alertferry.estimates import samples as samples_module
 from alertferry.estimates.drawing import draw
 from alertferry.estimates.finding import find_alerts
-from alertferry.estimates.listing import list_nights
+from alertferry.estimates.listing import by_night
 from alertferry.estimates.samples import SampleStore, Wanted
 from alertferry.estimates.tiers import MEGABYTE, TIERS, chunk_ends, left_out, rows_of, tier_with
 from alertferry.plugins.sources import lsst, ztf
@@ -46,7 +47,11 @@ def lake(tmp_path):
 
 
 def nights(lake):
-    return list_nights(str(lake), [NIGHT, date(2026, 2, 4)])
+    return listed(lake, [NIGHT, date(2026, 2, 4)])
+
+
+def listed(lake, wanted):
+    return by_night(str(lake), str(lake), list_files(str(lake), wanted))
 
 
 def test_a_sample_holds_whole_alerts_once_each(lake):
@@ -64,7 +69,7 @@ def test_every_alert_has_the_same_chance(tmp_path):
         for month in (1, 3, 5, 7):
             folder = f"year=2025/month={month:02d}/day={day:02d}"
             write(tmp_path, 100, files=3, group=7, folder=folder)
-            found = list_nights(str(tmp_path), [date(2025, month, day)])[0]
+            found = listed(tmp_path, [date(2025, month, day)])[0]
             for number in ids(draw(found, NOTHING, 50, EVERYTHING)):
                 seen[number] += 1
     assert sum(seen.values()) == 112 * 50
@@ -199,7 +204,7 @@ def test_a_damaged_file_is_named(lake):
 
 def test_a_lake_that_cannot_be_looked_at_is_named():
     with pytest.raises(AlertferryError, match="cannot look at the files of the lake nowhere://lake"):
-        list_nights("nowhere://lake", [NIGHT])
+        by_night("nowhere://lake", "nowhere://lake", [])
 
 
 def test_padded_and_unpadded_folders_are_one_night(tmp_path):

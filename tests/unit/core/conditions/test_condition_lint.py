@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from alertferry.core.conditions import FORBIDDEN, FUNCTIONS, lint
 from alertferry.core.conditions.scan import MAX_CHARACTERS
-from tests.three_valued import SCHEMA, conditions
+from tests.three_valued import FIELDS as RANDOM_FIELDS
+from tests.three_valued import conditions
 
 FIELDS = {
     "diaSource.psfFlux": "float",
@@ -27,7 +28,6 @@ FIELDS = {
     "odd name.x": "int",
     "opaque": "struct",
 }
-RANDOM_FIELDS = dict(field.split(" ") for field in SCHEMA.split(", "))
 
 
 def messages(text, fields=None):

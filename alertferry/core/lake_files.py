@@ -1,0 +1,180 @@
+"""Which files a night has: one rule, for a local disk here and for any Hadoop filesystem in `encoder/LakeFiles.java`.
+
+A night's folders are ``year=Y/month=M/day=D`` below the lake, numbers padded or not, names in any letter case. All
+files below them are its data, at any depth (``hour=03``), but what is hidden: files and folders whose name begins with
+``.`` or with ``_`` (unless it has a ``=``, as folders of columns have), or ends with ``._COPYING_``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+
+from alertferry.core.errors import AlertferryError, UsageError
+
+_NUMBERED = re.compile(r"(year|month|day)=([0-9]{1,4})", re.IGNORECASE)
+DEEPEST = 16
+"""Folders below a night at most: links that lead back would have no end."""
+
+_THREADS = 8
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """A file of a night. ``version`` is another one when it was written or replaced; ``changed_ms`` is since 1970."""
+
+    path: str
+    night: date
+    size: int
+    changed_ms: int
+    version: str
+
+
+class FileChangedError(AlertferryError):
+    """Files of the lake are not those that were there when the job began."""
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether files and folders of this name are no data."""
+    return name.startswith(".") or (name.startswith("_") and "=" not in name) or name.endswith("._COPYING_")
+
+
+def all_nights(root: str) -> tuple[date, ...]:
+    """Return every night of a lake on this disk that has a folder, in order. Raises `UsageError`."""
+    return tuple(sorted(_folders(root, None)))
+
+
+def list_files(root: str, nights: Iterable[date]) -> list[ListedFile]:
+    """Return the files of nights of a lake on this disk, ordered by night and path.
+
+    Raises `UsageError` naming what cannot be read: a folder that may not be opened, a link to nothing, a name that is
+    not UTF-8.
+    """
+    folders = [(night, path) for night, paths in _folders(root, set(nights)).items() for path in paths]
+    with ThreadPoolExecutor(_THREADS) as pool:  # a network's disk takes its time for each folder
+        found = [
+            file for files in pool.map(lambda item: list(_below(item[0], item[1], DEEPEST)), folders) for file in files
+        ]
+    return ordered(found)
+
+
+def ordered(files: Iterable[ListedFile]) -> list[ListedFile]:
+    """Return files by night and path."""
+    return sorted(files, key=lambda file: (file.night, file.path))
+
+
+def _folders(root: str, wanted: set[date] | None) -> dict[date, list[str]]:
+    """Return the folders of each wanted night, entering only those on the way; of every night when None."""
+    years = None if wanted is None else {(night.year,) for night in wanted}
+    months = None if wanted is None else {(night.year, night.month) for night in wanted}
+    days = None if wanted is None else {(night.year, night.month, night.day) for night in wanted}
+    found: dict[date, list[str]] = {}
+    places: list[tuple[tuple[int, ...], str]] = [((), root)]
+    for name, chosen in (("year", years), ("month", months), ("day", days)):
+        places = [
+            ((*numbers, number), path)
+            for numbers, folder in places
+            for number, path in _numbered(folder, name)
+            if chosen is None or (*numbers, number) in chosen
+        ]
+    for numbers, path in places:
+        night = night_of(numbers)
+        if night is not None:
+            found.setdefault(night, []).append(path)
+    return found
+
+
+def night_of(numbers: Sequence[int]) -> date | None:
+    """Return the night of year, month and day; None where the calendar has none."""
+    try:
+        return date(*numbers)
+    except ValueError:
+        return None  # a folder like month=13 is no night
+
+
+def numbered(folder: str, name: str) -> int | None:
+    """Return the number of a folder ``name=number``; None for other names."""
+    match = _NUMBERED.fullmatch(folder)
+    return int(match[2]) if match and match[1].lower() == name else None
+
+
+def _numbered(folder: str, name: str) -> Iterator[tuple[int, str]]:
+    for entry in _entries(folder):
+        number = numbered(entry.name, name)
+        if number is not None and entry.is_dir():
+            yield number, entry.path
+
+
+def _below(night: date, folder: str, depth: int) -> Iterator[ListedFile]:
+    for entry in _entries(folder):
+        if is_hidden(entry.name):
+            continue
+        status = _status(entry)
+        if stat.S_ISDIR(status.st_mode):
+            if depth == 0:
+                raise UsageError(f"{folder} is nested too deeply: does a link in it lead back? remove it")
+            yield from _below(night, entry.path, depth - 1)
+        else:
+            version = f"{status.st_mtime_ns}-{status.st_ino}"
+            yield ListedFile(entry.path, night, status.st_size, status.st_mtime_ns // 1_000_000, version)
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise UsageError(f"the folder {shown(folder)} of the lake cannot be read: {error.strerror}") from None
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result:
+    """Return what a name stands for, links followed."""
+    if shown(entry.path) != entry.path:
+        raise UsageError(f"{shown(entry.path)} has a name that is not UTF-8, and Spark cannot open it; rename it")
+    try:
+        status = entry.stat()
+    except FileNotFoundError:
+        raise UsageError(
+            f"{entry.path} is a link to a file that does not exist; remove it or restore the file"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{entry.path} cannot be looked at: {error.strerror}") from None
+    if not (stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode)):
+        raise UsageError(f"{entry.path} is neither a file nor a folder; move it out of the lake")
+    return status
+
+
+def shown(path: str) -> str:
+    """Return a path as text, with a replacement character for each byte that is not UTF-8."""
+    return path.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def refuse_changes(before: Iterable[ListedFile], after: Iterable[ListedFile]) -> None:
+    """Raise `FileChangedError` naming the files that changed, vanished or appeared."""
+    old, new = _by_path(before), _by_path(after)
+    parts = {
+        "vanished": old.keys() - new.keys(),
+        "appeared": new.keys() - old.keys(),
+        "changed": {path for path in old.keys() & new.keys() if old[path] != new[path]},
+    }
+    said = "; ".join(f"{what}: {_some(paths)}" for what, paths in parts.items() if paths)
+    if said:
+        raise FileChangedError(
+            f"files of the lake are not what they were when the job began, so what was read cannot be trusted "
+            f"({said}); run the job again when nobody writes to these nights"
+        )
+
+
+def _by_path(files: Iterable[ListedFile]) -> Mapping[str, ListedFile]:
+    return {file.path: file for file in files}
+
+
+def _some(paths: Iterable[str]) -> str:
+    names = sorted(paths)
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")

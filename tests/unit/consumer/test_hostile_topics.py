@@ -1,0 +1,203 @@
+"""Whoever publishes a topic writes its schema and its messages: neither may cost memory, end a download or be misread."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alertferry.consumer.decode import Checker, Decoder
+from alertferry.consumer.framing import varint
+from alertferry.consumer.schema_check import MOST_TYPES, judge
+from alertferry.consumer.schemas import UnsupportedSchemaError, arrow_schema
+from alertferry.core.errors import DamagedError
+from tests.hostile_topics import NESTED, attack, nested_alerts
+from tests.publishing import LIGHT, encode, light_alerts
+
+ROOT = Path(__file__).parents[3]
+
+
+def record(**fields):
+    return {"type": "record", "name": "top", "fields": [{"name": name, "type": kind} for name, kind in fields.items()]}
+
+
+def doubled(levels: int) -> dict:
+    """A schema of a few hundred bytes that has 2^levels types when it is written out."""
+    kind: object = "long"
+    for level in range(levels):
+        fields = [{"name": "a", "type": kind}, {"name": "b", "type": f"r{level - 1}" if level else "long"}]
+        kind = {"type": "record", "name": f"r{level}", "fields": fields}
+    return record(a=kind)
+
+
+def deep(levels: int) -> dict:
+    kind: object = "long"
+    for _ in range(levels):
+        kind = {"type": "array", "items": kind}
+    return record(a=kind)
+
+
+WIDE = {"type": "record", "name": "w", "fields": [{"name": f"f{n}", "type": ["double", "null"]} for n in range(200)]}
+
+BROKEN = {
+    "no JSON": ("{", "not JSON"),
+    "brackets": ("[" * 100_000, "nested too deeply"),
+    "no record": ('"long"', "not an Avro record"),
+    "no fields": ({"type": "record", "name": "top"}, "no list of fields"),
+    "a field without type": ({"type": "record", "name": "top", "fields": [{"name": "a"}]}, "no list of fields"),
+    "unknown type": (record(a="lnog"), "'a'.*uses the type 'lnog'"),
+    "no type": (record(a={"items": "long"}), "'a'.*neither a name"),
+    "a number as type": (record(a=7), "'a'.*neither a name"),
+    "twice the same field": (
+        {"type": "record", "name": "top", "fields": [{"name": "a", "type": "long"}, {"name": "a", "type": "int"}]},
+        "same name",
+    ),
+    "twice the same type": (record(a=WIDE, b=WIDE), "'w' is defined twice"),
+    "a name of a type": (record(a={"type": "record", "name": "a b", "fields": []}), "'a b'"),
+    "a name of a field": (record(**{"a\nb": "long"}), r"'a\\nb'"),
+    "no text": (record(a={"type": "enum", "name": "e", "symbols": ["\ud800"]}), "symbol"),
+    "no symbols": (record(a={"type": "enum", "name": "e", "symbols": []}), "symbols"),
+    "empty union": (record(a=[]), "a union is empty"),
+    "union in a union": (record(a=[["null"], "long"]), "another union"),
+    "the same in a union": (record(a=["null", "null"]), "same type twice"),
+    "negative size": (record(a={"type": "fixed", "name": "f", "size": -1}), "size"),
+    "huge size": (record(a={"type": "fixed", "name": "f", "size": 2**40}), "size"),
+    "items without size": (record(a={"type": "array", "items": "null"}), "no size"),
+    "empty records": (record(a={"type": "array", "items": {"type": "record", "name": "e", "fields": []}}), "no size"),
+    "without end": (record(a="top"), "without end"),
+    "doubled": (doubled(40), f"more than {MOST_TYPES:,} types"),
+    "deep": (deep(80), "deep"),
+    "long": (" " * (5 << 20), "bytes"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_bad_schema_is_refused_with_a_sentence_that_names_the_place(name):
+    schema, said = BROKEN[name]
+    text = schema if isinstance(schema, str) else json.dumps(schema)
+    for use in (judge, Decoder, Checker, arrow_schema):
+        with pytest.raises(DamagedError, match=said) as refused:
+            use(text)
+        assert len(str(refused.value)) < 600
+
+
+@pytest.mark.parametrize(
+    "logical",
+    [
+        {"type": "long", "logicalType": {}},
+        {"type": "long", "logicalType": "decimal", "precision": 4},
+        {"type": "bytes", "logicalType": "decimal", "precision": True},
+        {"type": "bytes", "logicalType": "decimal", "precision": 0},
+        {"type": "string", "logicalType": "timestamp-micros"},
+    ],
+)
+def test_logical_types_that_mean_nothing_are_ignored_as_the_specification_says(logical):
+    plain = logical["type"]
+    assert arrow_schema(json.dumps(record(a=logical))) == arrow_schema(json.dumps(record(a=plain)))
+
+
+def test_schemas_of_surveys_pass():
+    for schema, alerts in ((LIGHT, light_alerts(3)), (NESTED, nested_alerts(3))):
+        assert judge(json.dumps(schema)).schema == schema
+        assert not Decoder(json.dumps(LIGHT)).decode(encode(LIGHT, light_alerts(9))).bad
+        assert alerts
+
+
+BOMBS = {
+    # a schema, a message of few bytes, what is said of it
+    "nulls of wide structs": (
+        record(a={"type": "array", "items": [WIDE, "null"]}),
+        varint(3_000_000) + b"\x02" * 3_000_000 + b"\0",
+        "memory once decoded",
+    ),
+    "nulls of long fixed values": (
+        record(a={"type": "array", "items": ["null", {"type": "fixed", "name": "f", "size": 1 << 20}]}),
+        varint(60_000) + b"\0" * 60_000 + b"\0",
+        "memory once decoded",
+    ),
+    "more items than bytes": (record(a={"type": "array", "items": "long"}), varint(1 << 40) + b"\2", ""),
+    "more entries than bytes": (record(a={"type": "map", "values": "long"}), varint(1 << 40) + b"\2", ""),
+    "a text longer than the message": (record(a="string"), varint(1 << 40) + b"x", ""),
+    "a text of negative length": (record(a="string"), varint(-7) + b"x", ""),
+    "a long decimal": (
+        record(a={"type": "bytes", "logicalType": "decimal", "precision": 9}),
+        varint(9_000_000) + b"\x7f" * 9_000_000,
+        "decimal number has 9,000,000 bytes|cannot be represented",
+    ),
+}
+
+DECODING = """
+import json, re, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+from alertferry.consumer.decode import Checker, Decoder
+from tests.unit.consumer.test_hostile_topics import BOMBS
+for name, (schema, message, said) in BOMBS.items():
+    good = message[:0]
+    decoder = Decoder(json.dumps(schema))
+    found = decoder.decode([message] * 3)
+    assert found.bad.keys() == {0, 1, 2}, (name, found.bad)
+    assert re.search(said, found.bad[0]), (name, found.bad)
+    Checker(json.dumps(schema)).bad([message])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+"""
+
+
+def in_little_memory(program: str) -> str:
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert ended.returncode == 0, (ended.returncode, ended.stderr[-2000:])
+    return ended.stdout
+
+
+def test_small_messages_that_would_become_large_ones_are_set_aside():
+    assert int(in_little_memory(DECODING)) < 1024
+
+
+CHAIN = """
+import json
+from alertferry.consumer.decode import Checker
+schema = {"type": "record", "name": "top", "fields": [{"name": "next", "type": ["null", "top"]}]}
+good, endless = b"\\x02" * 50 + b"\\0", b"\\x02" * 5_000_000 + b"\\0"
+bad = Checker(json.dumps(schema)).bad([good, endless, good])
+assert bad.keys() == {1} and "nested" in bad[1], bad
+"""
+
+
+def test_a_chain_of_records_in_each_other_ends_no_process():
+    in_little_memory(CHAIN)
+    with pytest.raises(UnsupportedSchemaError, match="contains itself"):
+        arrow_schema(json.dumps(record(next=["null", "top"])))
+
+
+def test_many_messages_that_grow_are_decoded_a_few_at_a_time():
+    """Each is harmless; all that arrive together would not be."""
+    program = """
+import json, resource
+resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+from alertferry.consumer.encoding import ParquetEncoder
+from alertferry.consumer.archive import Recipe
+from alertferry.consumer.framing import varint
+from tests.unit.consumer.test_hostile_topics import WIDE, record
+schema = record(a={"type": "array", "items": [WIDE, "null"]})
+messages = [varint(20_000) + b"\\x02" * 20_000 + b"\\0" for _ in range(60)]
+recipe = Recipe("/nowhere", "t", "parquet", json.dumps(schema), "0", None)
+encoded = ParquetEncoder(recipe).encode(messages, {})
+for _ in encoded.parts[0].content:
+    pass
+assert encoded.parts[0].rows == 60 and not encoded.bad, encoded.bad
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+"""
+    assert int(in_little_memory(program)) < 1024
+
+
+def test_broken_topics_end_with_a_sentence():
+    ends = attack(0, 200)
+    assert ends["DamagedError"] > 20
+    assert ends["some bad"] > 20
+
+
+@pytest.mark.soak
+def test_ten_thousand_broken_topics_end_with_a_sentence():
+    assert sum(attack(1_000_000, 10_000).values()) == 10_000
