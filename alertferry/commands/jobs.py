@@ -91,8 +91,8 @@ def _tell(outcome: Any) -> None:
     say(f"{outcome.alerts:,} alerts ({size}) {verb} {outcome.destination} in {seconds:.1f} s")
     for step in outcome.steps:
         say(f"  {step['name']:<20} {step['alerts']:>12,} alerts left")
-    if outcome.receipt.oversize:
-        say(f"  {outcome.receipt.oversize}")
+    for remark in outcome.receipt.remarks:
+        say(f"  {remark}")
     _tell_nights(outcome.receipt.nights)
     if parts := [f"{name} {seconds:.1f} s" for name, seconds in outcome.receipt.timings.items() if seconds >= 0.05]:
         say(f"  time: {', '.join(parts)}")

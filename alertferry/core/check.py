@@ -80,7 +80,7 @@ def _look_at_steps(job: Job, schema: Struct, found: Findings) -> None:
         _look_at_step(step, f"filters[{index}]", found, survey, schema)
         schema = Struct(schema.fields + step.adds())
         added += [field.name for field in step.adds()]
-    schema = survey.with_derived(schema, job.output.mentions)
+    schema = survey.with_derived(schema, job.output.derives(survey))
     _look_at_step(job.output, "output", found, survey, schema, added)
 
 

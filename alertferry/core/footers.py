@@ -30,6 +30,8 @@ SETTLED_SECONDS = 3.0
 """Who writes a file twice within the resolution of its clock leaves no trace: younger files are not remembered."""
 
 REMEMBERED_FILES = 500_000
+REMEMBERED_SCHEMAS = 2_000
+_AT_HAND = 100_000
 _THREADS = 8
 _SUFFIXES = (".parquet", ".parq", ".pq")
 
@@ -47,7 +49,7 @@ class Footer:
         return _schema(self.described)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _schema(described: bytes) -> Struct:
     return stored_schema(described)
 
@@ -137,7 +139,7 @@ class FooterMemory:
             unread = [file for file in unknown if _version(file) not in known]
             found = dict(zip(map(_version, unread), read(unread), strict=True))
             known |= found
-            if len(self._known) + len(unknown) > REMEMBERED_FILES:
+            if len(self._known) + len(unknown) > _AT_HAND:
                 self._known.clear()
             self._known |= {_version(file): known[_version(file)] for file in unknown}
             self._store(lambda store: _remember(store, unread, found))
@@ -181,14 +183,19 @@ def _version(file: ListedFile) -> _Version:
 
 def _recalled(store: sqlite3.Connection, files: Sequence[ListedFile]) -> dict[_Version, Footer]:
     """Return the footers that are stored, of these files and others in their folders."""
-    schemas: dict[int, bytes] = dict(store.execute("SELECT number, described FROM schemas"))
-    for described in schemas.values():
-        _schema(described)
     rows = store.execute(
         "SELECT folder || '/' || name, size, version, alerts, schema FROM files "
         "WHERE folder IN (SELECT value FROM json_each(?))",
         [json.dumps(list({os.path.dirname(file.path) for file in files}))],
+    ).fetchall()
+    numbers = json.dumps(list({row[-1] for row in rows}))
+    schemas: dict[int, bytes] = dict(
+        store.execute(
+            "SELECT number, described FROM schemas WHERE number IN (SELECT value FROM json_each(?))", [numbers]
+        )
     )
+    for described in schemas.values():
+        _schema(described)
     return {
         (path, size, version): Footer(int(alerts), schemas[number])
         for path, size, version, alerts, number in rows
@@ -216,3 +223,7 @@ def _remember(store: sqlite3.Connection, files: Iterable[ListedFile], found: Map
             "DELETE FROM files WHERE read < (SELECT read FROM files ORDER BY read LIMIT 1 OFFSET ?)", (count // 2,)
         )
         store.execute("DELETE FROM schemas WHERE number NOT IN (SELECT schema FROM files)")
+    (count,) = store.execute("SELECT count(*) FROM schemas").fetchone()
+    if count > REMEMBERED_SCHEMAS:  # as where every file has its own: it is not worth the room
+        store.execute("DELETE FROM files")
+        store.execute("DELETE FROM schemas")

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from alertferry.core.errors import Problem
+from alertferry.core.errors import AlertferryError, Problem
 from alertferry.core.frames import root_names, schema_of
+from alertferry.core.nights import summarise
 from alertferry.core.receipt import Nights, Receipt
 from alertferry.core.schema import Field, Struct
 from alertferry.core.survey import Survey, called
@@ -86,6 +87,15 @@ class Alerts:
     def schema(self) -> Struct:
         """Schema of the frame."""
         return schema_of(self.frame)
+
+    def refuse_other_count(self, read: int) -> None:
+        """Raise `AlertferryError` when other than all these alerts were read, where their number is known."""
+        if self.count is not None and read != self.count:
+            nights = ", ".join(summarise(map(date.fromisoformat, self.nights.found)))
+            raise AlertferryError(
+                f"the files of {nights} hold {self.count:,} alerts by their footers, but Spark read {read:,}; run the "
+                "job again, and if it happens again tell the lake's operator"
+            )
 
     def where(self, condition: Column) -> Alerts:
         """Keep the alerts for which ``condition`` is true; null counts as false."""
@@ -243,6 +253,10 @@ class Output(Step, ABC):
     def warnings(self, survey: Survey, schema: Struct, added: Sequence[str]) -> Iterable[Problem]:  # noqa: ARG002
         """Yield what may be asked for but is surely not meant; needs no Spark, and is asked only without `problems`."""
         return ()
+
+    def derives(self, survey: Survey) -> Callable[[str], bool]:  # noqa: ARG002 - for subclasses
+        """Return what tells whether a column that the survey can derive is part of what is written."""
+        return self.mentions
 
     @abstractmethod
     def write(self, alerts: Alerts, run: Run) -> Report:

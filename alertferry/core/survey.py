@@ -21,13 +21,15 @@ class Packet:
     """A predefined content: dotted ``fields`` in order, and/or all root columns but some.
 
     ``roots`` adds every root column of the lake except those named in ``without`` (an entry ending with ``*``
-    excludes all that start with it), after ``fields``. Fields that the lake lacks are left out.
+    excludes all that start with it), after ``fields``. Fields that the lake lacks are left out. ``derived`` names
+    columns of `Survey.derived` that belong to it, where they can be derived.
     """
 
     description: str
     fields: tuple[str, ...] = ()
     roots: bool = False
     without: tuple[str, ...] = ()
+    derived: tuple[str, ...] = ()
 
     def paths(self, schema: Struct) -> tuple[str, ...]:
         """Return the dotted paths of this packet in a lake of this schema."""
@@ -43,7 +45,7 @@ class Packet:
 
 @dataclass(frozen=True, kw_only=True)
 class Derived:
-    """A root column of text that the lake has not: a job adds it when one of its steps mentions it.
+    """A root column of text, a class, that the lake has not: a job adds it when one of its steps or its packet has it.
 
     ``needs`` are the columns it is derived from; ``build`` names the function that adds it, ``module:function``,
     which takes the alerts and returns them all, with the column. ``unavailable``, where given, names a function that
