@@ -315,23 +315,6 @@ def test_an_output_path_is_a_path(spark, tmp_path, alertferry):
     assert (tmp_path / "another out").is_dir()
 
 
-def test_a_job_over_the_same_files_need_not_look_for_repeats_again(spark, tmp_path, monkeypatch):
-    from alertferry.plugins.outputs import packing
-
-    paths = [put(tmp_path / "lake", day, **alerts(day)) for day in (1, 2)]
-    for path in paths:
-        os.utime(path, (1_000_000_000, 1_000_000_000))
-    looked = []
-    looking = packing.repeated
-    monkeypatch.setattr(packing, "repeated", lambda alerts: looked.append(1) or looking(alerts))
-    for number in range(2):
-        carry(spark, tmp_path / "lake", tmp_path / f"out{number}", lambda: None)
-    assert len(looked) == 1
-    os.utime(put(tmp_path / "lake", 2, **alerts(1, 2)), (1_000_000_000, 1_000_000_000))
-    assert carry(spark, tmp_path / "lake", tmp_path / "last", lambda: None).receipt.repeats == 1
-    assert len(looked) == 2
-
-
 def test_a_lake_that_is_moved_away_during_a_job_is_said(spark, tmp_path):
     put(tmp_path / "lake", 1, id=[1])
     found = open_nights(spark, str(tmp_path / "lake"), [ONE])
