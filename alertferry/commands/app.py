@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import signal
 import sys
 from importlib import import_module
 from typing import Annotated, Any
@@ -9,7 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from alertferry import __version__
-from alertferry.commands.output import fail
+from alertferry.commands.output import fail, note
+from alertferry.core.blame import LOG, failure
 from alertferry.core.errors import AlertferryError
 
 COMMANDS = {
@@ -30,6 +34,9 @@ COMMANDS = {
     "ui": "dashboard",
 }
 """The module of each command, in the order of the help."""
+
+MOST_KEPT = 100_000
+"""Characters of earlier tracebacks that stay."""
 
 GROUPS = {"jobs": "stored", "broker": "machine", "lake": "machine"}
 
@@ -72,8 +79,34 @@ def _root(version: Annotated[bool, typer.Option("--version", callback=_version, 
 
 
 def run(app: typer.Typer) -> None:
-    """Run the command line: users' mistakes end in a sentence and an exit code, never in a traceback."""
+    """Run the command line: whatever goes wrong ends in a sentence and an exit code, never in a traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    LOG.addHandler(_ErrorsFile())
+    LOG.propagate = False
     try:
         app()
     except AlertferryError as error:
         sys.exit(fail(error))
+    except Exception as error:
+        sys.exit(fail(failure(error)))
+
+
+def _interrupt(*_: object) -> None:
+    """Take SIGTERM for Ctrl-C: what was begun is cancelled, and says so."""
+    raise KeyboardInterrupt
+
+
+class _ErrorsFile(logging.Handler):
+    """Keeps tracebacks in a file of the home: they are for authors, and no command shows any."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from alertferry.core.settings import load_settings
+
+        with contextlib.suppress(AlertferryError, OSError):
+            settings = load_settings()
+            settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = settings.home / "errors.log"
+            text = settings.redact(logging.Formatter("%(asctime)s %(message)s").format(record))
+            before = file.read_text(errors="replace")[-MOST_KEPT:] if file.exists() else ""
+            file.write_text(before + text + "\n")
+            note(f"the whole story is in {file}")

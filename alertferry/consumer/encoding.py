@@ -13,7 +13,7 @@ from alertferry.consumer.fastpath import SLICE_BYTES
 from alertferry.consumer.framing import blocks, header, new_sync, slices
 from alertferry.consumer.selection import Selection
 from alertferry.consumer.sizes import Sizes
-from alertferry.core.pandas_types import with_pandas_types
+from alertferry.core.pandas_types import pandas_metadata
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -158,7 +158,7 @@ class ParquetEncoder(Encoder["pa.Table"]):
         self._selection = Selection(recipe.select, self._decoder.schema)
         # of no rows: a table that Arrow makes empty would import pandas
         leaves = list(_leaves((column.name, pa.nulls(0, column.type)) for column in self._selection.schema))
-        self._schema = with_pandas_types(self._selection.schema)
+        self._said = pandas_metadata(self._selection.schema)
         self._repetitive: list[str] | None = None
         self._ordered = [path for path, kind, _ in leaves if kind == "other"]
         # images gain most from zstd; hundreds of columns of numbers gain little, and each page would pay for its start
@@ -203,7 +203,8 @@ class ParquetEncoder(Encoder["pa.Table"]):
             pa.BufferedOutputStream(pa.PythonFile(written, "w"), GATHERED_BYTES) as sink,
             pq.ParquetWriter(
                 sink,
-                self._schema,
+                self._selection.schema,
+                store_schema=False,
                 compression=self._compression or "none",
                 compression_level=self._levels,
                 write_batch_size=WRITTEN_ROWS,
@@ -216,7 +217,7 @@ class ParquetEncoder(Encoder["pa.Table"]):
                 writer.write_table(table)
                 del table
                 yield from written.take()
-            writer.add_key_value_metadata(dict(metadata))
+            writer.add_key_value_metadata({**metadata, **self._said})
         yield from written.take()
 
 

@@ -2,15 +2,13 @@
 
 A footer describes every column of a file, which for alerts takes longer to understand than the ids take to read. So
 of thousands of small files only the description of one column is looked at, and the pieces of all files that hold it
-become one small parquet file in memory, with a footer of our own. What was found is remembered.
+become one small parquet file in memory, with a footer of our own.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alertferry.core.footers import SETTLED_SECONDS, TAIL_BYTES, Footer
+from alertferry.core.footers import TAIL_BYTES, Footer
 from alertferry.core.lake_files import ListedFile
 from alertferry.core.parquet_schema import Element, only_chunk, root_leaf
 
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 MOST_IDS = 1 << 24
 """Ids that are compared in memory here; Spark does it for more."""
 
-REMEMBERED = 1_000
 _THREADS = 8
 _FILES_TOGETHER = 256
 _INT32, _INT64, _TEXT = 1, 2, 6
@@ -43,13 +40,10 @@ class LakeIds:
     files: tuple[ListedFile, ...]
     footers: tuple[Footer, ...]
     column: str
-    home: Path
     is_local: bool
 
     def all_differ(self) -> bool | None:
         """Tell whether no two alerts have the same id, nor two of them none; None where Spark has to be asked."""
-        if self._note.exists():
-            return True
         count = sum(footer.alerts for footer in self.footers)
         if not self.is_local or count > MOST_IDS:
             return None
@@ -58,23 +52,6 @@ class LakeIds:
             if sum(map(len, found)) == count:
                 return _differ(found)
         return None
-
-    def remember(self) -> None:
-        """Keep in mind that all differ, as long as the files stay what they are."""
-        if any(time.time() - file.changed_ms / 1000 <= SETTLED_SECONDS for file in self.files):
-            return
-        with suppress(OSError):  # a memory that cannot be written is none
-            self._note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            notes = sorted(self._note.parent.iterdir(), key=lambda note: note.stat().st_mtime)
-            for note in notes[: max(0, len(notes) + 1 - REMEMBERED)]:
-                note.unlink(missing_ok=True)
-            self._note.touch()
-
-    @property
-    def _note(self) -> Path:
-        facts = "\n".join([self.column, *(f"{file.path}\0{file.size}\0{file.version}" for file in self.files)])
-        name = hashlib.sha256(facts.encode(errors="surrogatepass")).hexdigest()
-        return self.home / "distinct-ids" / name
 
     def _read(self) -> Iterator[pa.ChunkedArray]:
         pairs = list(zip(self.files, self.footers, strict=True))

@@ -19,6 +19,7 @@ from alertferry.core.places import absolute
 from alertferry.core.problems import shown
 from alertferry.core.receipt import Nights
 from alertferry.core.steps import Alerts, Glance, Source
+from alertferry.core.time_scales import from_utc
 from alertferry.core.working_folder import is_url, resolved
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class LakeSource(Source):
             count=found.alerts,
             root_bytes=found.root_bytes,
             stored_bytes=found.stored_bytes,
+            identity=found.identity,
             unchanged=partial(refuse_changed_files, frame.sparkSession, found),
             ids=_ids(found, self.survey.alert_id),
         )
@@ -156,13 +158,12 @@ class LakeSource(Source):
 def _ids(found: LakeNights, column: str) -> LakeIds | None:
     """Return the ids of a lake's alerts, if they are a root column."""
     from alertferry.core.lake_ids import LakeIds
-    from alertferry.core.settings import load_settings
 
     names = split_path(column)
     if len(names) > 1:
         return None
     is_local = local_path(found.location) is not None
-    return LakeIds(found.files, found.footers, names[0], load_settings().home, is_local)
+    return LakeIds(found.files, found.footers, names[0], is_local)
 
 
 def _is_another_folder(name: str, lake: str) -> bool:
@@ -178,7 +179,5 @@ def _around(text: str) -> Interval:
 
 
 def _bounds(text: str, scale: str) -> tuple[float, float]:
-    from astropy.time import Time
-
-    start, stop = (Time(part, format="isot", scale="utc") for part in text.split(".."))
-    return (start.jd, stop.jd) if scale == "jd-utc" else (start.tai.mjd, stop.tai.mjd)
+    start, stop = (from_utc(part, scale) for part in text.split(".."))
+    return start, stop

@@ -174,7 +174,7 @@ class Manifest(_Record):
     """What a topic or a folder of files contains, and where its job stands.
 
     ``alert_id`` and ``time`` name columns of the packet (dotted paths of the Avro record), or are null when the
-    packet has none. ``time_scale`` is ``jd-utc`` or ``mjd-tai``.
+    packet has none. ``time_scale`` is one of `alertferry.core.time_scales.TIME_SCALES`.
     """
 
     format: int = MANIFEST_FORMAT

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from alertferry.core.errors import UsageError, did_you_mean
 from alertferry.core.places import absolute
+from alertferry.core.private import close
 from alertferry.core.working_folder import resolved
 
 SPARK_PACKAGES = (
@@ -158,9 +159,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         _merge(merged, _read(path, required))
     _merge(merged, _from_environment(env))
     try:
-        return Settings.model_validate(merged)
+        found = Settings.model_validate(merged)
     except ValidationError as error:
         raise UsageError("\n".join(_describe(item) for item in error.errors())) from None
+    close(found.home)  # made by an earlier version, or by hand
+    return found
 
 
 _PRIVATE = (*_OPTIONS, "jobs_url")

@@ -17,7 +17,7 @@ from panel.io.state import set_curdoc
 from panel.util import edit_readonly
 
 from alertferry import service
-from alertferry.core.errors import AlertferryError
+from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.ui.components import Nav, Notice
 from alertferry.ui.draft import Draft
 from alertferry.ui.jobs_page import JobsPage
@@ -108,15 +108,23 @@ class App:
 
     def _open_job(self, identifier: str) -> None:
         self._show_wizard()
-        try:
-            record = service.show_job(identifier, owner=self.session.owner)
-        except (AlertferryError, NotImplementedError) as error:
+        owner = self.session.owner
+
+        def work() -> Any:
+            record = service.show_job(identifier, owner=owner)
+            return record, _draft_of(record)
+
+        self.session.later("open", work, self._job_found)
+
+    def _job_found(self, found: Any, error: AlertferryError | None) -> None:
+        if error is not None:
             self._show_request()
             self.wizard.notice.param.update(
                 visible=True, tone="error", title="This job cannot be shown", lines=[str(error)]
             )
             return
-        self.session.draft = _draft_of(record) or self.session.draft
+        record, draft = found
+        self.session.draft = draft or self.session.draft
         self.wizard.draft_changed()
         self.wizard.open_job(record)
 
@@ -190,11 +198,14 @@ def _owner(site: Site) -> str | None:
 
 
 def _failed(page_of: weakref.ref[App], error: Exception) -> None:
-    """Say that something went wrong, without its inner details."""
-    LOG.error("a callback failed", exc_info=error)
+    """Say that something went wrong: what a user can mend in its own words, the rest without its inner details."""
+    mine = isinstance(error, UsageError)
+    if not mine:
+        LOG.error("a callback failed", exc_info=error)
     app = page_of()
     if app is not None:
-        app.wizard.notice.param.update(visible=True, tone="error", title="That did not work", lines=[SORRY])
+        lines = [str(error) if mine else SORRY]
+        app.wizard.notice.param.update(visible=True, tone="error", title="That did not work", lines=lines)
 
 
 def _in_page(document: Any, function: Callable[[], None]) -> None:

@@ -103,7 +103,12 @@ def with_sql(draft: Draft, text: str) -> Draft:
     """Take over the editor's text; the same text again leaves the draft exactly as it is."""
     if text == sql_text(draft):
         return draft
-    where = [piece.text for piece in pieces(text)]
+    return with_pieces(draft, pieces(text))
+
+
+def with_pieces(draft: Draft, found: Sequence[Piece]) -> Draft:
+    """Take over the conditions of the editor's text."""
+    where = [piece.text for piece in found]
     return with_filter(draft, "sql", {"where": where} if where else None)
 
 

@@ -1,6 +1,5 @@
-"""The ids of a lake without Spark: as pyarrow reads them, whoever wrote the files; and remembered."""
+"""The ids of a lake without Spark: as pyarrow reads them, whoever wrote the files."""
 
-import os
 import random
 from datetime import date
 from pathlib import Path
@@ -11,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alertferry.core import lake_ids
-from alertferry.core.footers import SETTLED_SECONDS, read_local
+from alertferry.core.footers import read_local
 from alertferry.core.lake_files import list_files
 from alertferry.core.lake_ids import LakeIds
 from alertferry.core.parquet_schema import first_fields, only_chunk, root_leaf
@@ -35,9 +33,9 @@ def write(folder: Path, *ids, column="id", kind=None, **options):
         pq.write_table(table, path / f"{len(list(path.iterdir())):04}-{number}.parquet", **options)
 
 
-def ids_of(folder, column="id", home=None):
+def ids_of(folder, column="id"):
     files = list_files(str(folder), [NIGHT])
-    return LakeIds(tuple(files), tuple(read_local(files)), column, home or folder / "home", True)
+    return LakeIds(tuple(files), tuple(read_local(files)), column, True)
 
 
 def read(ids):
@@ -107,32 +105,6 @@ def test_repeats_are_those_of_a_list(tmp_path_factory, lists):
     write(folder, *lists)
     every = [value for some in lists for value in some]
     assert ids_of(folder).all_differ() is (len(every) == len(set(every)))
-
-
-def test_what_was_found_is_remembered_while_files_stay(tmp_path, monkeypatch):
-    write(tmp_path / "lake", [1, 2], [3])
-    ids = ids_of(tmp_path / "lake", home=tmp_path / "home")
-    ids.remember()
-    assert not (tmp_path / "home").exists(), "files that were just written may be written again unseen"
-    for file in (tmp_path / "lake").rglob("*.parquet"):
-        os.utime(file, (1e9, 1e9))
-    ids = ids_of(tmp_path / "lake", home=tmp_path / "home")
-    ids.remember()
-    monkeypatch.setattr(LakeIds, "_read", lambda _: pytest.fail("read again"))
-    assert ids_of(tmp_path / "lake", home=tmp_path / "home").all_differ()
-    monkeypatch.undo()
-    write(tmp_path / "lake", [3])
-    assert ids_of(tmp_path / "lake", home=tmp_path / "home").all_differ() is False
-
-
-def test_the_memory_does_not_grow_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(lake_ids, "REMEMBERED", 2)
-    monkeypatch.setattr(lake_ids, "SETTLED_SECONDS", -SETTLED_SECONDS)
-    for number in range(5):
-        write(tmp_path / str(number), [number])
-        ids_of(tmp_path / str(number), home=tmp_path / "home").remember()
-        assert ids_of(tmp_path / str(number), home=tmp_path / "home")._note.exists()
-    assert len(list((tmp_path / "home" / "distinct-ids").iterdir())) == 2
 
 
 def test_broken_footers_are_never_taken_for_good_ones(tmp_path):
