@@ -85,11 +85,13 @@ def _look_at_steps(job: Job, schema: Struct, found: Findings) -> None:
 
 
 def _look_at_step(step: Filter | Output, place: str, found: Findings, *about: Any) -> None:
-    """Add what a step says of itself: its problems, or else its warnings."""
+    """Add what a step says of itself: its problems, or else its warnings and what only Spark can check."""
     problems = list(below(place, _said(step.problems, *about)))
     found.problems.extend(problems)
     if not problems:
         found.warnings.extend(below(place, step.warnings(*about)))
+        if isinstance(step, Filter):
+            found.warnings.extend(below(place, step.unchecked(*about)))
 
 
 def _said(problems: Callable[..., Iterable[Problem]], *about: Any) -> list[Problem]:
