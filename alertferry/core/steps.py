@@ -181,6 +181,10 @@ class Filter(Step, ABC):
         """Yield what may be asked for but is surely not meant; needs no Spark, and is asked only without `problems`."""
         return ()
 
+    def unchecked(self, survey: Survey, schema: Struct) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
+        """Yield what `problems` cannot tell without Spark; `check` shows it among the warnings."""
+        return ()
+
     @abstractmethod
     def apply(self, alerts: Alerts) -> Alerts:
         """Return the selected alerts, with columns added where the filter says so."""
