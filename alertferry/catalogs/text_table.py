@@ -112,9 +112,7 @@ class TextTable:
         except pa.ArrowInvalid as error:
             misfits.raise_error()
             if "straddl" in str(error):
-                raise UsageError(
-                    'a value in quotation marks (") runs over more than 4 MB; one may not be closed'
-                ) from None
+                raise UsageError('has a value in quotation marks (") of over 4 MB; one may not be closed') from None
             raise UsageError(f"cannot be read as a text table: {shown(error, 300)}") from None
 
 
@@ -192,8 +190,8 @@ class _Body(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Fill ``buffer``, which only the end leaves unfilled.
 
-        pyarrow takes whatever one reading gives as a block, and a row with line ends in quotes may touch two blocks only:
-        with a short block between long ones it would be refused, or cut.
+        pyarrow takes whatever one reading gives as a block, and a row with line ends in quotes may touch two blocks
+        only: with a short block between long ones it would be refused.
         """
         filled = 0
         while filled < len(buffer):

