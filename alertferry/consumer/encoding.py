@@ -13,7 +13,7 @@ from alertferry.consumer.fastpath import SLICE_BYTES
 from alertferry.consumer.framing import blocks, header, new_sync, slices
 from alertferry.consumer.selection import Selection
 from alertferry.consumer.sizes import Sizes
-from alertferry.core.pandas_types import with_pandas_types
+from alertferry.core.pandas_types import pandas_metadata
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,6 +71,8 @@ class Encoded:
 
 class Encoder(Generic[Piece]):
     """Turns messages into the content of files, a piece at a time. Without rows there is one part: the schema."""
+
+    sizes: Sizes
 
     def __init__(self, partitioning: Partitioning | None) -> None:
         self._partitioning = partitioning
@@ -155,10 +157,11 @@ class ParquetEncoder(Encoder["pa.Table"]):
 
         super().__init__(recipe.partitioning)
         self._decoder = Decoder(recipe.schema_json)
+        self.sizes = self._decoder.sizes
         self._selection = Selection(recipe.select, self._decoder.schema)
         # of no rows: a table that Arrow makes empty would import pandas
         leaves = list(_leaves((column.name, pa.nulls(0, column.type)) for column in self._selection.schema))
-        self._schema = with_pandas_types(self._selection.schema)
+        self._said = pandas_metadata(self._selection.schema)
         self._repetitive: list[str] | None = None
         self._ordered = [path for path, kind, _ in leaves if kind == "other"]
         # images gain most from zstd; hundreds of columns of numbers gain little, and each page would pay for its start
@@ -167,7 +170,7 @@ class ParquetEncoder(Encoder["pa.Table"]):
 
     def _pieces(self, messages: Messages, encoded: Encoded) -> Iterator[pa.Table]:
         """Return the alerts as tables of one row group each."""
-        for start, own, weights in _taken(messages, ROW_GROUP_BYTES, self._decoder.sizes):
+        for start, own, weights in _taken(messages, ROW_GROUP_BYTES, self.sizes):
             decoded = self._decoder.decode(own, weights)
             encoded.set_aside(decoded.bad, own, start)
             del own
@@ -203,7 +206,8 @@ class ParquetEncoder(Encoder["pa.Table"]):
             pa.BufferedOutputStream(pa.PythonFile(written, "w"), GATHERED_BYTES) as sink,
             pq.ParquetWriter(
                 sink,
-                self._schema,
+                self._selection.schema,
+                store_schema=False,
                 compression=self._compression or "none",
                 compression_level=self._levels,
                 write_batch_size=WRITTEN_ROWS,
@@ -216,7 +220,7 @@ class ParquetEncoder(Encoder["pa.Table"]):
                 writer.write_table(table)
                 del table
                 yield from written.take()
-            writer.add_key_value_metadata(dict(metadata))
+            writer.add_key_value_metadata({**metadata, **self._said})
         yield from written.take()
 
 
@@ -256,6 +260,7 @@ class ContainerEncoder(Encoder[Sequence[bytes]]):
         super().__init__(recipe.partitioning)
         self._schema_json = recipe.schema_json
         self._checker = Checker(recipe.schema_json)
+        self.sizes = self._checker.sizes
 
     @cached_property
     def _decoder(self) -> Decoder:
@@ -263,7 +268,7 @@ class ContainerEncoder(Encoder[Sequence[bytes]]):
         return Decoder(self._schema_json)
 
     def _pieces(self, messages: Messages, encoded: Encoded) -> Iterator[Sequence[bytes]]:
-        for start, own, weights in _taken(messages, SLICE_BYTES, self._checker.sizes):
+        for start, own, weights in _taken(messages, SLICE_BYTES, self.sizes):
             bad = self._checker.bad(own, weights)
             encoded.set_aside(bad, own, start)
             if len(bad) < len(own):

@@ -17,6 +17,7 @@ import xxhash
 from alertferry.consumer.schemas import field_at
 from alertferry.core.columns import name_columns
 from alertferry.core.errors import UsageError, did_you_mean
+from alertferry.core.time_scales import TIME_SCALES, utc_days
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
 NULL = "__null__"
 """Folder of alerts without a value. Hive's own word makes pyarrow fail: it cannot unite dictionaries with nulls."""
 
+_SPECIAL = {NULL: "%5F_null__", "": "__empty__", "__empty__": "%5F_empty__"}
+"""What would be taken for the folder of nulls, and a text of no length, for which readers have different rules."""
+
 LONGEST_BYTES = 180
 """Longer values are cut and end with their hash: names of folders have 255 bytes at most."""
 
-CLASS_COLUMN = "finkclass"
+CLASS_COLUMNS = ("finkclass", "tnsclass", "tns_type_recomputed", "classId")
+"""What packets may have as the class of an alert, the first of which divides: Fink's, the TNS's, that of ELASTiCC."""
 
 _TIMES = {"jd": "jd-utc", "candidate.jd": "jd-utc", "midpointMjdTai": "mjd-tai", "diaSource.midpointMjdTai": "mjd-tai"}
 """Where the peer's packets have the time of observation: its topics do not say."""
@@ -37,7 +42,7 @@ _TIMES = {"jd": "jd-utc", "candidate.jd": "jd-utc", "midpointMjdTai": "mjd-tai",
 _MOST_DAYS = 1_000_000
 """Some 2,700 years: no alert lies further from 1970."""
 
-_EPOCH_DAYS = {"jd-utc": 2440587.5, "mjd-tai": 40587 + 37 / 86400}  # 1970 in either scale; 37 leap seconds since 2017
+_MJD_1970 = 40587
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,9 @@ def encoded(value: Any) -> str:
     if value is None:
         return NULL
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    name = quote(text, safe="")
+    name = quote(text.encode(errors="surrogatepass"), safe="")
+    if text in _SPECIAL:
+        name = _SPECIAL[text]
     if len(name) <= LONGEST_BYTES:
         return name
     cut = re.sub("%[0-9A-F]?$", "", name[: LONGEST_BYTES - 20])
@@ -101,7 +108,7 @@ def plan(by: str, schema: pa.Schema, manifest: Manifest | None, select: Sequence
     if by == "time":
         path, scale = _time(schema, manifest)
         return Partitioning(by, path, tuple(_key(key, taken) for key in ("year", "month", "day")), scale)
-    path = CLASS_COLUMN if by == "class" else by
+    path = _class(schema) if by == "class" else by
     field = field_at(schema, path)
     if field is None:
         near = did_you_mean(path, list(_leaves(schema)))
@@ -114,10 +121,27 @@ def plan(by: str, schema: pa.Schema, manifest: Manifest | None, select: Sequence
     return Partitioning(by, path, (_key("class" if by == "class" else path.replace(".", "_"), taken),))
 
 
+def _class(schema: pa.Schema) -> str:
+    found = next((path for path in CLASS_COLUMNS if field_at(schema, path) is not None), None)
+    if found is None:
+        raise UsageError(
+            "--partition-by class: the packets have no class; full, medium and light packets of ZTF have one, others "
+            "when the job's fields name finkclass (ZTF), or, where the site has a catalogue of the TNS, tnsclass (ZTF) "
+            "or tns_type_recomputed (LSST); or divide by another column"
+        )
+    return found
+
+
 def _time(schema: pa.Schema, manifest: Manifest | None) -> tuple[str, str]:
-    if manifest is not None and manifest.time and manifest.time_scale and field_at(schema, manifest.time):
-        return manifest.time, manifest.time_scale
-    found = next((path for path in _TIMES if field_at(schema, path) is not None), None)
+    if manifest is not None and manifest.time_scale and _is_number(schema, manifest.time):
+        if manifest.time_scale not in TIME_SCALES:
+            known = ", ".join(TIME_SCALES)
+            raise UsageError(
+                f"--partition-by time: the topic's times are {manifest.time_scale!r}, and known are {known}; divide by "
+                "another column"
+            )
+        return str(manifest.time), manifest.time_scale
+    found = next((path for path in _TIMES if _is_number(schema, path)), None)
     if found is None:
         raise UsageError(
             "--partition-by time: the packets hold no time of observation; add it to the job's fields, or divide by "
@@ -136,9 +160,16 @@ def _days(column: pa.Array, scale: str) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    days = pc.floor(pc.subtract(column.cast(pa.float64()), _EPOCH_DAYS[scale]))
+    days = pc.subtract(utc_days(column, scale), _MJD_1970)
     usable = pc.less(pc.abs(days), _MOST_DAYS)  # false for infinities and for what is no number
     return pc.if_else(usable, days, None).cast(pa.int32()).cast(pa.date32())
+
+
+def _is_number(schema: pa.Schema, path: str | None) -> bool:
+    import pyarrow as pa
+
+    field = field_at(schema, path) if path else None
+    return field is not None and (pa.types.is_floating(field.type) or pa.types.is_integer(field.type))
 
 
 def _divides(kind: pa.DataType) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -44,6 +44,30 @@ class PacketOutput(Output):
     def mentions(self, name: str) -> bool:
         """Tell whether a derivable column is one of the fields asked for."""
         return self.fields is not None and name in self.fields
+
+    def derives(self, survey: Survey) -> Callable[[str], bool]:
+        """Return what tells whether a derivable column belongs to the packet, or is one of the fields asked for."""
+        packet = survey.packets.get(self.packet or "")
+        return lambda name: self.mentions(name) or (packet is not None and name in packet.derived)
+
+    def warnings(self, survey: Survey, schema: Struct, added: Sequence[str]) -> Iterator[Problem]:
+        """Yield that the packet has no class, where it could have one, and how to add it."""
+        there = {content.path for content in self.content(survey, schema, added)}
+        if any(item.name in there for item in survey.derived):
+            return
+        obstacles = {item.name: item.obstacle(schema) for item in survey.derived}
+        possible = [name for name, obstacle in obstacles.items() if not obstacle]
+        if possible and self.fields is not None:
+            yield Problem(
+                "fields",
+                "the packet has no class, so `alertferry consume --partition-by class` cannot divide it; to add one, "
+                f"name {' or '.join(possible)} in fields",
+            )
+        # a class that depends on the site's own catalogues is nobody's mistake
+        lost = [item.name for item in survey.derived if item.lacking(schema) and not item.unavailable]
+        if self.packet is not None and set(lost) & set(survey.packets[self.packet].derived):
+            said = "; ".join(f"{name}: {obstacles[name]}" for name in lost)
+            yield Problem("packet", f"the packet has no class, as it cannot be derived ({said})")
 
     def content(self, survey: Survey, schema: Struct, added: Sequence[str]) -> tuple[Content, ...]:
         """Return the columns of the packet in a lake of this schema; columns that filters added come last."""

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_KEY = b"pandas"
 _NULLABLE = {
     "bool": "boolean",
     **{f"{sign}int{bits}": f"{sign.upper()}Int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
@@ -22,11 +21,12 @@ _FLOATS = {"float": "float32", "double": "float64"}
 _WORDS = {"string": "unicode", "binary": "bytes"}
 
 
-def with_pandas_types(schema: pa.Schema) -> pa.Schema:
-    """Return a schema whose metadata says how pandas keeps its columns exact; other metadata stays.
+def pandas_metadata(schema: pa.Schema) -> dict[str, str]:
+    """Return the metadata of a parquet file that says how pandas keeps columns of this schema exact.
 
     Whole numbers and booleans that may be null become pandas' nullable types (``Int64``, ``boolean``); everything else
-    is what pandas makes of it anyway.
+    is what pandas makes of it anyway. Write such files without Arrow's own schema (``store_schema=False``): parquet
+    says as much, and the first polars fails over the maps of that schema.
     """
     said = {
         "index_columns": [],
@@ -34,7 +34,7 @@ def with_pandas_types(schema: pa.Schema) -> pa.Schema:
         "columns": [_column(field) for field in schema],
         "creator": {"library": "alertferry"},
     }
-    return schema.with_metadata({**(schema.metadata or {}), _KEY: json.dumps(said, separators=(",", ":")).encode()})
+    return {"pandas": json.dumps(said, separators=(",", ":"))}
 
 
 def _column(field: pa.Field) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import xxhash
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,6 +30,10 @@ MANIFEST_FORMAT = 1
 class _Record(BaseModel):
     # made ready when first used: parts of a manifest are never used alone
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
+"""A number of things; whoever publishes a topic writes its receipt."""
 
 
 class StepCount(_Record):
@@ -127,16 +131,16 @@ class Receipt(_Record):
     ``timings`` are seconds by part of the job.
     """
 
-    alerts: int
-    bytes: int
-    digest: str
+    alerts: Count
+    bytes: Count
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
     schema_fingerprint: str
     job_hash: str
-    partitions: dict[int, int] = Field(default_factory=dict)
-    acknowledged: dict[int, int] = Field(default_factory=dict)
-    distinct: int | None = None
-    repeats: int = 0
-    null_ids: int = 0
+    partitions: dict[Count, Count] = Field(default_factory=dict)
+    acknowledged: dict[Count, Count] = Field(default_factory=dict)
+    distinct: Count | None = None
+    repeats: Count = 0
+    null_ids: Count = 0
     oversize: Oversize | None = None
     steps: tuple[StepCount, ...] = ()
     nights: Nights = Nights()
@@ -156,13 +160,14 @@ class Receipt(_Record):
         return None if self.distinct is None else self.alerts - self.null_ids - self.distinct
 
     @property
-    def remarks(self) -> str:
+    def remarks(self) -> tuple[str, ...]:
         """What is unusual of the alerts, in words; nothing usually."""
         said = [f"{self.repeats:,} equal packet{_s(self.repeats)} left out"] if self.repeats else []
         if self.differing:
-            said += [f"{self.differing:,} packet{_s(self.differing)} with the id of another, but not equal to it"]
-        said += [f"{self.null_ids:,} alert{_s(self.null_ids)} without an id"] if self.null_ids else []
-        return "; ".join([*said, *([str(self.oversize)] if self.oversize else [])])
+            said.append(f"{self.differing:,} packet{_s(self.differing)} with the id of another, but not equal to it")
+        if self.null_ids:
+            said.append(f"{self.null_ids:,} alert{_s(self.null_ids)} without an id")
+        return (*said, *([str(self.oversize)] if self.oversize else []))
 
 
 def _s(count: int) -> str:
@@ -173,7 +178,7 @@ class Manifest(_Record):
     """What a topic or a folder of files contains, and where its job stands.
 
     ``alert_id`` and ``time`` name columns of the packet (dotted paths of the Avro record), or are null when the
-    packet has none. ``time_scale`` is ``jd-utc`` or ``mjd-tai``.
+    packet has none. ``time_scale`` is one of `alertferry.core.time_scales.TIME_SCALES`.
     """
 
     format: int = MANIFEST_FORMAT

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
+from alertferry.core.errors import did_you_mean
 from alertferry.core.paths import as_part
 from alertferry.core.schema import Field, Primitive, Struct, find
+from alertferry.core.time_scales import TIME_SCALES, TimeScale
 
 PARTITION_COLUMNS = ("year", "month", "day")
 """Columns that come from the folder names; in a packet only when asked for by name."""
-
-TimeScale = Literal["jd-utc", "mjd-tai"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,13 +21,15 @@ class Packet:
     """A predefined content: dotted ``fields`` in order, and/or all root columns but some.
 
     ``roots`` adds every root column of the lake except those named in ``without`` (an entry ending with ``*``
-    excludes all that start with it), after ``fields``. Fields that the lake lacks are left out.
+    excludes all that start with it), after ``fields``. Fields that the lake lacks are left out. ``derived`` names
+    columns of `Survey.derived` that belong to it, where they can be derived.
     """
 
     description: str
     fields: tuple[str, ...] = ()
     roots: bool = False
     without: tuple[str, ...] = ()
+    derived: tuple[str, ...] = ()
 
     def paths(self, schema: Struct) -> tuple[str, ...]:
         """Return the dotted paths of this packet in a lake of this schema."""
@@ -43,7 +45,7 @@ class Packet:
 
 @dataclass(frozen=True, kw_only=True)
 class Derived:
-    """A root column of text that the lake has not: a job adds it when one of its steps mentions it.
+    """A root column of text, a class, that the lake has not: a job adds it when one of its steps or its packet has it.
 
     ``needs`` are the columns it is derived from; ``build`` names the function that adds it, ``module:function``,
     which takes the alerts and returns them all, with the column. ``unavailable``, where given, names a function that
@@ -95,7 +97,9 @@ class Survey:
     name
         As in ``kind:`` of the source, in topic names and in ``ALERTFERRY_LAKE_<NAME>``.
     alert_id, object_id, ra, dec, time
-        Dotted columns. Positions are ICRS degrees; ``time`` is the time of observation in ``time_scale``.
+        Dotted columns. Positions are ICRS degrees; ``time`` is the time of observation.
+    time_scale
+        Form and scale of ``time``: ``jd`` or ``mjd``, of ``utc``, ``tai``, ``tt`` or ``tcb``, as ``mjd-tai``.
     packets
         Predefined contents by name.
     history
@@ -106,6 +110,8 @@ class Survey:
         Package and file name of the field documentation (see `alertferry.core.field_table`).
     derived
         Columns that are added on demand.
+    values
+        The values that a field can have, by its dotted path, where these are few and documented (bands).
     """
 
     name: str
@@ -121,6 +127,12 @@ class Survey:
     cutouts: tuple[str, ...] = ()
     field_table: tuple[str, str] | None = None
     derived: tuple[Derived, ...] = ()
+    values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.time_scale not in TIME_SCALES:
+            near = did_you_mean(str(self.time_scale), TIME_SCALES) or f"; there are: {', '.join(TIME_SCALES)}"
+            raise ValueError(f"survey {self.name!r}: no time scale {self.time_scale!r}{near}")
 
     def __hash__(self) -> int:
         return hash(self.name)

@@ -149,7 +149,7 @@ def plan(spark: SparkSession, job: Job, alerts: Alerts, nights: Mapping[date, in
     selected = run.read(cast(Source, _Loaded(job.source, alerts)))
     for step in job.filters:
         selected = run.filter(selected, step)
-    final = run.selection.derive(job.output.mentions)
+    final = run.selection.derive(job.output.derives(selected.survey))
     problems = list(below("output", job.output.problems(final.survey, final.schema, final.added)))
     if problems:
         raise JobError(problems)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alertferry.core.pandas_types import pandas_metadata
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -18,10 +20,11 @@ def join_parquet(files: Sequence[Path], target: Path) -> None:
     import pyarrow.parquet as pq
 
     schema = pq.read_schema(files[0])
-    with pq.ParquetWriter(target, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(target, schema, compression="zstd", store_schema=False) as writer:
         for file in files:
             for batch in pq.ParquetFile(file).iter_batches(batch_size=_BATCH_ROWS):
                 writer.write_batch(batch)
+        writer.add_key_value_metadata(pandas_metadata(schema))
 
 
 def join_avro(files: Sequence[Path], target: Path) -> None:

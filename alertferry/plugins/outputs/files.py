@@ -12,7 +12,7 @@ from pydantic import Field
 from alertferry.core.content import PacketOutput
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.hooks import hookimpl
-from alertferry.core.pandas_types import with_pandas_types
+from alertferry.core.pandas_types import pandas_metadata
 from alertferry.core.places import absolute, for_hadoop
 from alertferry.core.receipt import RECEIPT_FILE, RECORDS_SUFFIX
 from alertferry.core.steps import Alerts, Output, Report
@@ -102,10 +102,9 @@ class _Folder:
         self._files = self._path(path).getFileSystem(conf)
         target = self._files.makeQualified(self._path(path))
         self.target = str(target.toString())
-        hidden = f".{target.getName()}.partial-{secrets.token_hex(4)}"
-        self.partial = (
-            f"{str(target.getParent().toString()).rstrip('/')}/{hidden}"  # Hadoop joins no names with a colon
-        )
+        around = str(target.getParent().toString()).rstrip("/")  # Hadoop joins no names with a colon
+        self.partial = f"{around}/.{target.getName()}.partial-{secrets.token_hex(4)}"
+        self.records = f"{around}/_{target.getName()}{RECORDS_SUFFIX}"
 
     def refuse_existing(self) -> None:
         if self._files.exists(self._path(self.target)):
@@ -157,12 +156,10 @@ class _Folder:
     def finish(self, receipt: str) -> None:
         """Put the receipt beside the target, where no reader of it finds it; then let the folder appear."""
         self.refuse_existing()
-        target = self._path(self.target)
-        records = self._path(target.getParent(), f"_{target.getName()}{RECORDS_SUFFIX}")
-        self._files.delete(records, True)  # of a folder that was removed since
-        self._write(str(self._path(records, RECEIPT_FILE).toString()), receipt.encode())
-        if not self._files.rename(self._path(self.partial), target):
-            self._files.delete(records, True)
+        self._files.delete(self._path(self.records), True)  # of a folder that was removed since
+        self._write(f"{self.records}/{RECEIPT_FILE}", receipt.encode())
+        if not self._files.rename(self._path(self.partial), self._path(self.target)):
+            self._files.delete(self._path(self.records), True)
             raise AlertferryError(f"{self.partial} cannot be renamed to {self.target}; check the rights on its parent")
 
     def drop(self) -> None:
@@ -175,11 +172,12 @@ def columns_only(footer: bytes) -> bytes:
     import pyarrow.parquet as pq
 
     known = pq.read_metadata(pa.BufferReader(_PARQUET + footer + _PARQUET))
-    schema = with_pandas_types(known.schema.to_arrow_schema().remove_metadata())
+    schema = known.schema.to_arrow_schema().remove_metadata()
     columns = (known.schema.column(index) for index in range(known.num_columns))
     sink = pa.BufferOutputStream()
     old_times = any(column.physical_type == "INT96" for column in columns)
-    pq.write_table(schema.empty_table(), sink, use_deprecated_int96_timestamps=old_times)
+    with pq.ParquetWriter(sink, schema, store_schema=False, use_deprecated_int96_timestamps=old_times) as writer:
+        writer.add_key_value_metadata(pandas_metadata(schema))
     return bytes(sink.getvalue())
 
 

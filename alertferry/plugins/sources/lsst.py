@@ -24,6 +24,9 @@ _PHOTOMETRY = (
     "dec",
     "reliability",
 )
+CLASSES = ("tns_type_recomputed",)
+"""There when the site has a catalogue of the TNS."""
+
 _SECTIONS = ("diaSource", "prvDiaSources", "prvDiaForcedSources", "diaObject", "ssSource", "mpc_orbits")
 
 
@@ -42,23 +45,27 @@ SURVEY = Survey(
     time_scale="mjd-tai",
     history=("prvDiaSources", "prvDiaForcedSources"),
     cutouts=("cutoutScience", "cutoutTemplate", "cutoutDifference"),
+    values=dict.fromkeys(
+        ("diaSource.band", "prvDiaSources.band", "prvDiaForcedSources.band"), ("u", "g", "r", "i", "z", "y")
+    ),
     derived=(
         Derived(
             name="tns_type_recomputed",
-            description="Type of the nearest TNS object within 1.5 arcsec; in a packet when used or named in fields",
+            description="Type of the nearest TNS object within 1.5 arcsec; in all packets but light-sso, or by fields",
             needs=("diaSource.ra", "diaSource.dec"),
             build="alertferry.tags.tns:derive_lsst",
             unavailable="alertferry.tags.tns:unavailable",
         ),
     ),
     packets={
-        "full": Packet(description="every column of the lake", roots=True),
-        "medium": Packet(description="every column but the cutouts", roots=True, without=("cutout*",)),
+        "full": Packet(description="every column of the lake", roots=True, derived=CLASSES),
+        "medium": Packet(description="every column but the cutouts", roots=True, without=("cutout*",), derived=CLASSES),
         "light-static": Packet(
             description="photometry and position of static sources, and every added value; no cutouts, no history",
             fields=_of("diaSource", "diaObjectId", *_PHOTOMETRY),
             roots=True,
             without=("cutout*", *_SECTIONS),
+            derived=CLASSES,
         ),
         "light-sso": Packet(
             description="photometry, position and designations of solar system objects",

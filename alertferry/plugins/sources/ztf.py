@@ -12,6 +12,8 @@ from alertferry.core.survey import Derived, Packet, Survey
 
 CUTOUTS = ("cutoutScience", "cutoutTemplate", "cutoutDifference")
 
+CLASSES = ("finkclass", "tnsclass")
+
 _LIGHT = ("magpsf", "sigmapsf", "fid", "jd", "ra", "dec", "ssnamenr")
 
 SURVEY = Survey(
@@ -25,14 +27,18 @@ SURVEY = Survey(
     time_scale="jd-utc",
     history=("prv_candidates",),
     cutouts=CUTOUTS,
+    values=dict.fromkeys(("candidate.fid", "prv_candidates.fid"), (1, 2, 3)),
     packets={
-        "full": Packet(description="every column of the lake", roots=True),
-        "medium": Packet(description="every column but the cutouts", roots=True, without=("cutout*",)),
+        "full": Packet(description="every column of the lake, and the class", roots=True, derived=CLASSES),
+        "medium": Packet(
+            description="every column but the cutouts, and the class", roots=True, without=("cutout*",), derived=CLASSES
+        ),
         "light": Packet(
             description="photometry and position, and every added value; no cutouts, no history",
             fields=tuple(f"candidate.{name}" for name in _LIGHT),
             roots=True,
             without=("cutout*", "candidate", "prv_candidates"),
+            derived=CLASSES,
         ),
         "cutouts": Packet(description="the three cutouts, with the ids", fields=("objectId", "candid", *CUTOUTS)),
     },
@@ -40,7 +46,7 @@ SURVEY = Survey(
     derived=(
         Derived(
             name="finkclass",
-            description="Class by Fink's classifiers and SIMBAD; in a packet when a filter uses it or fields name it",
+            description="Class by Fink's classifiers and SIMBAD; in all packets but cutouts, or where fields name it",
             needs=(
                 *("cdsxmatch", "roid", "mulens", "snn_snia_vs_nonia", "snn_sn_vs_all", "rf_snia_vs_nonia"),
                 *("rf_kn_vs_nonkn", "tracklet"),
@@ -50,7 +56,7 @@ SURVEY = Survey(
         ),
         Derived(
             name="tnsclass",
-            description="Type of the nearest TNS object within 1.5 arcsec; in a packet when used or named in fields",
+            description="Type of the nearest TNS object within 1.5 arcsec; in all packets but cutouts, or by fields",
             needs=("candidate.ra", "candidate.dec"),
             build="alertferry.tags.tns:derive",
             unavailable="alertferry.tags.tns:unavailable",
