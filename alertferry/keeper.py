@@ -18,6 +18,7 @@ from alertferry import service
 from alertferry.core.errors import AlertferryError
 from alertferry.core.jobs import ACTIVE
 from alertferry.core.locks import try_lock
+from alertferry.core.private import made
 from alertferry.current import current_settings
 
 PERIOD_SECONDS = 1.0
@@ -32,7 +33,7 @@ LOG_FILE = "keeper.txt"
 def begin(home: Path) -> None:
     """Start a keeper in the background, unless one is at work."""
     folder = home / "jobs"
-    folder.mkdir(parents=True, exist_ok=True)
+    made(folder)
     with _turn(folder) as free:
         pass
     if free:

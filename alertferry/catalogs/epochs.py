@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
+from alertferry.core.time_scales import days_to_tt
+
 if TYPE_CHECKING:
     from pyspark.sql import Column
 
 _J2000 = 2451545.0
-_MJD = 2400000.5
 _YEAR_DAYS = 365.25
-_SECONDS_TO_TT = {"jd-utc": 37 + 32.184, "mjd-tai": 32.184}  # the 37 leap seconds of every year since 2017
 
 _MARGIN_DAYS = 2.0
 """A night's folder may hold observations of the day before or after."""
@@ -32,7 +32,7 @@ def julian_year(time: Column, scale: str, years: tuple[float, float]) -> Column:
     """
     from pyspark.sql import functions as F
 
-    offset = _SECONDS_TO_TT[scale] / 86400 + (_MJD if scale == "mjd-tai" else 0.0) - _J2000
+    offset = days_to_tt(scale, sum(years) / 2) - _J2000  # over some years it changes by seconds
     year = F.lit(2000.0) + (time.cast("double") + F.lit(offset)) / F.lit(_YEAR_DAYS)
     low, high = map(F.lit, years)
     return F.coalesce(F.greatest(F.least(year, high), low), low)

@@ -130,6 +130,24 @@ class Catalog:
     duplicate_ids: int
     duplicate_positions: int
 
+    def remarks(self) -> tuple[str, ...]:
+        """Return the warnings, and in words what was left out and what occurs twice."""
+        found = list(self.warnings)
+        if self.bad_row_count:
+            what = "row was" if self.bad_row_count == 1 else "rows were"
+            found.append(f"{self.bad_row_count:,} {what} left out (first {self.bad_rows[0]})")
+        return (*found, *repeats_text(self.duplicate_ids, self.duplicate_positions))
+
+
+def repeats_text(ids: int, positions: int) -> tuple[str, ...]:
+    """Return in words how many rows repeat an identifier or a position."""
+    counts = ((ids, "identifier"), (positions, "position"))
+    return tuple(
+        f"{count:,} {'row has' if count == 1 else 'rows have'} the {what} of an earlier row"
+        for count, what in counts
+        if count
+    )
+
 
 @dataclass(frozen=True, eq=False)
 class Preview:

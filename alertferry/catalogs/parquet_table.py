@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
@@ -21,6 +22,7 @@ class ParquetTable:
 
     format = "parquet"
     is_text = False
+    one_by_one = True
 
     def __init__(self, file: BinaryIO, max_rows: int, max_bytes: int) -> None:
         _check_ends(file)
@@ -102,7 +104,12 @@ def _unreadable(error: Exception) -> UsageError:
         return UsageError("is encrypted; save it without encryption")
     if isinstance(error, pa.ArrowMemoryError):
         raise MemoryError
-    return UsageError(f"cannot be read as Parquet: {shown(text, 300)}")
+    codec = re.search(r"codec '?(\w+)", text)
+    if codec and "support" in text.lower():
+        return UsageError(f"is compressed with {shown(codec[1])}, which is not read here; save it with zstd or snappy")
+    if isinstance(error, pa.ArrowNotImplementedError):
+        return UsageError(f"holds a kind of column that is not read ({shown(text, 200)}); carry fewer columns")
+    return UsageError("cannot be read as Parquet: its footer or its pages cannot be decoded; it may be cut short")
 
 
 def _column(field: pa.Field) -> Column:

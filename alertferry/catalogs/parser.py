@@ -42,8 +42,9 @@ def main(arguments: list[str]) -> None:
     limits = order["limits"]
     confine(limits["memory_bytes"], limits["file_bytes"], limits["seconds"])
     warnings.simplefilter("ignore")
+    sys.meta_path.insert(0, _NoPandas())
     outcome = outcome_of(
-        lambda: _TASKS[order["task"]](_plain(file, scratch, order["max_bytes"]), result, order["order"])
+        lambda: _TASKS[order["task"]](plain(file, scratch, order["max_bytes"]), result, order["order"])
     )
     report.write(json.dumps(outcome).encode())
     report.close()
@@ -64,7 +65,8 @@ def outcome_of(task: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     except Exception as error:  # a damaged file can make a library raise anything
         if _is_ours(error):
             raise
-        return {"error": f"cannot be read: {type(error).__name__}: {shown(error, 300)}"}
+        said = f" ({shown(error, 200)})" if str(error) else ""
+        return {"error": f"breaks the rules of its format, or breaks off; save it anew with TOPCAT or astropy{said}"}
 
 
 def _is_ours(error: Exception) -> bool:
@@ -77,7 +79,7 @@ def _is_ours(error: Exception) -> bool:
     return frame is not None and frame.tb_frame.f_globals.get("__name__", "").startswith("alertferry.")
 
 
-def _plain(file: BinaryIO, scratch: BinaryIO, max_bytes: int) -> Plain:
+def plain(file: BinaryIO, scratch: BinaryIO, max_bytes: int) -> Plain:
     """Return the file, decompressed where it is gzipped."""
     from alertferry.catalogs.opening import expand, is_gzip
 
@@ -88,17 +90,16 @@ def _plain(file: BinaryIO, scratch: BinaryIO, max_bytes: int) -> Plain:
     return Plain(os.fdopen(os.dup(scratch.fileno()), "rb"), gzipped=True)
 
 
-def read_catalogue(plain: Plain, result: BinaryIO, order: dict[str, Any]) -> dict[str, Any]:
+def read_catalogue(opened: Plain, result: BinaryIO, order: dict[str, Any]) -> dict[str, Any]:
     """Read a catalogue: its usable rows go to ``result`` unless only a preview is asked for."""
-    sys.meta_path.insert(0, _NoPandas())
     from alertferry.catalogs import assemble
     from alertferry.catalogs.opening import open_source
     from alertferry.catalogs.statistics import statistics
 
     request = Request.from_fields(order)
-    source = open_source(plain.file, request)
+    source = open_source(opened.file, request)
     report = assemble.describe(source)
-    report.format += "+gzip" if plain.gzipped else ""
+    report.format += "+gzip" if opened.gzipped else ""
     if request.preview_rows:
         report.first_rows = source.head(max(1, min(request.preview_rows, _MAX_CELLS // len(source.columns))))
     try:
@@ -114,14 +115,14 @@ def read_catalogue(plain: Plain, result: BinaryIO, order: dict[str, Any]) -> dic
     return report.to_fields()
 
 
-def read_map(plain: Plain, result: BinaryIO, order: dict[str, Any]) -> dict[str, Any]:
+def read_map(opened: Plain, result: BinaryIO, order: dict[str, Any]) -> dict[str, Any]:
     """Read a coverage map, or the credible region of a sky map: its bounds go to ``result``."""
     import pyarrow as pa
 
     from alertferry.catalogs import map_files
 
     level = order.get("credible_level")
-    found = map_files.parse_moc(plain.file) if level is None else map_files.parse_skymap(plain.file, level)
+    found = map_files.parse_moc(opened.file) if level is None else map_files.parse_skymap(opened.file, level)
     _write(result, pa.table({"bounds": pa.array(found.bounds)}))
     return {"order": found.order}
 

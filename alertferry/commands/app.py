@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import logging
+import os
+import signal
 import sys
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from alertferry import __version__
-from alertferry.commands.output import fail
+from alertferry.commands.output import fail, note
+from alertferry.core.blame import LOG, failure
 from alertferry.core.errors import AlertferryError
 
 COMMANDS = {
@@ -30,6 +36,9 @@ COMMANDS = {
     "ui": "dashboard",
 }
 """The module of each command, in the order of the help."""
+
+MOST_KEPT = 100_000
+"""Characters of earlier tracebacks that stay."""
 
 GROUPS = {"jobs": "stored", "broker": "machine", "lake": "machine"}
 
@@ -72,8 +81,59 @@ def _root(version: Annotated[bool, typer.Option("--version", callback=_version, 
 
 
 def run(app: typer.Typer) -> None:
-    """Run the command line: users' mistakes end in a sentence and an exit code, never in a traceback."""
+    """Run the command line: whatever goes wrong ends in a sentence and an exit code, never in a traceback."""
     try:
         app()
     except AlertferryError as error:
-        sys.exit(fail(error))
+        _end(fail(error))
+    except Exception as error:
+        _end(fail(failure(error)))
+    except SystemExit as ended:
+        _end(ended.code)
+
+
+def own_process() -> None:
+    """Prepare the process of a command: streams that may be closed, SIGTERM, a file for tracebacks."""
+    _open_streams()
+    signal.signal(signal.SIGTERM, _interrupt)
+    LOG.addHandler(_ErrorsFile())
+    LOG.propagate = False
+
+
+def _open_streams() -> None:
+    """Let a command run that was started with a closed stream: Python has none then, and everything would fail."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - as long as the process lives
+
+
+def _end(code: Any) -> NoReturn:
+    """End with an exit code; when the answer cannot be written, because the disk is full, say so."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python tries again, and shows a traceback
+        if error.errno != errno.EPIPE and not code:
+            code = fail(failure(error))
+    sys.exit(code)
+
+
+def _interrupt(*_: object) -> None:
+    """Take SIGTERM for Ctrl-C: what was begun is cancelled, and says so."""
+    raise KeyboardInterrupt
+
+
+class _ErrorsFile(logging.Handler):
+    """Keeps tracebacks in a file of the home: they are for authors, and no command shows any."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from alertferry.core.settings import load_settings
+
+        with contextlib.suppress(AlertferryError, OSError):
+            settings = load_settings()
+            settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = settings.home / "errors.log"
+            text = settings.redact(logging.Formatter("%(asctime)s %(message)s").format(record))
+            before = file.read_text(errors="replace")[-MOST_KEPT:] if file.exists() else ""
+            file.write_text(before + text + "\n")
+            note(f"the whole story is in {file}")

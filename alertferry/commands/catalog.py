@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from alertferry.catalogs.angle_units import spoken
+from alertferry.catalogs.model import repeats_text
 from alertferry.commands.output import MODE, Json, answer, note, out, say
 from alertferry.commands.ranges import read_nights
 from alertferry.core.errors import UsageError
@@ -140,9 +141,8 @@ def _print_sky(seen: Preview, overlaps: dict[str, float]) -> None:
 
 
 def _print_faults(seen: Preview) -> None:
-    for what, count in (("identifier", seen.duplicate_ids), ("position", seen.duplicate_positions)):
-        if count:
-            note(f"{count:,} rows have the {what} of an earlier row")
+    for repeated in repeats_text(seen.duplicate_ids, seen.duplicate_positions):
+        note(repeated)
     for row in seen.bad_rows[:BAD_ROWS_SHOWN]:
         note(f"cannot be used: {row}")
     if seen.bad_row_count > BAD_ROWS_SHOWN:

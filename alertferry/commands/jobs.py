@@ -24,14 +24,14 @@ def check(job: JobFile, json: Json = False) -> None:  # noqa: ARG001 - read by i
         found = service.examine(service.read_job(job))
     except JobError as error:
         found = Findings(list(error.problems))
-    lists = {name: [vars(item) for item in getattr(found, name)] for name in ("problems", "warnings")}
+    lists = {name: [item.as_json for item in getattr(found, name)] for name in ("problems", "warnings")}
     answer({"ok": not found.problems, **lists})
     for problem in found.problems:
         note(str(problem))
     for warning in found.warnings:
         note(f"note: {warning}")
     if found.problems:
-        raise typer.Exit(2)
+        raise typer.Exit(JobError(found.problems).exit_code)
     file = "standard input" if str(job) == "-" else job
     say(f"{file}: no problem found{_but(len(found.warnings))}")
 
@@ -91,8 +91,8 @@ def _tell(outcome: Any) -> None:
     say(f"{outcome.alerts:,} alerts ({size}) {verb} {outcome.destination} in {seconds:.1f} s")
     for step in outcome.steps:
         say(f"  {step['name']:<20} {step['alerts']:>12,} alerts left")
-    if outcome.receipt.oversize:
-        say(f"  {outcome.receipt.oversize}")
+    for remark in outcome.receipt.remarks:
+        say(f"  {remark}")
     _tell_nights(outcome.receipt.nights)
     if parts := [f"{name} {seconds:.1f} s" for name, seconds in outcome.receipt.timings.items() if seconds >= 0.05]:
         say(f"  time: {', '.join(parts)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,10 +102,11 @@ def simulate(
 
 
 def plugins(json: Json = False) -> None:  # noqa: ARG001 - read by its callback
-    """List every plugin and what it offers."""
-    from alertferry.core.registry import default_registry
+    """List every plugin: what it offers, where it comes from, and which of them fail."""
+    from alertferry.core.registry import Registry
 
-    registry = default_registry()
+    registry, broken = Registry.load_what_works()
+    files = {plugin.name: _file(plugin.module) for plugin in registry.plugins}
     found = [entry for steps in registry.steps.values() for entry in steps.values()]
     answer(
         {
@@ -115,15 +117,29 @@ def plugins(json: Json = False) -> None:  # noqa: ARG001 - read by its callback
                     "plugin": entry.plugin,
                     "distribution": entry.distribution,
                     "version": entry.version,
+                    "file": files[entry.plugin],
                     "summary": _summary(entry.step),
                 }
                 for entry in found
-            ]
+            ],
+            "failed": [vars(item) for item in broken],
         }
     )
     for entry in found:
         say(f"{entry.role:<9} {entry.kind:<12} {entry.distribution} {entry.version:<8} {_summary(entry.step)}")
+    others = [plugin for plugin in registry.plugins if plugin.distribution != "alertferry"]
+    for plugin in others:
+        say(f"{plugin.distribution} {plugin.version}: plugin {plugin.name!r}, {files[plugin.name]}")
+    for item in broken:
+        note(f"failed: {item.message}")
     note(f"{len(found)} steps of {len(registry.plugins)} plugins")
+    if broken:
+        raise typer.Exit(1)
+
+
+def _file(plugin: Any) -> str:
+    """Return the file of a plugin, which is a module or an instance of a class."""
+    return str(getattr(plugin, "__file__", None) or getattr(import_module(type(plugin).__module__), "__file__", ""))
 
 
 def _summary(step: type) -> str:

@@ -18,3 +18,5 @@ def read_nights(text: str) -> tuple[date, ...]:
         return expand(TypeAdapter(list[NightRange]).validate_python(parts))
     except ValidationError as error:
         raise UsageError("\n".join(f"--nights {item['ctx']['error']}" for item in error.errors())) from None
+    except ValueError as error:
+        raise UsageError(f"--nights {error}") from None

@@ -149,6 +149,7 @@ def _facts(record: JobRecord) -> list[tuple[str, str]]:
         "result": record.destination,
         "topic": record.topic if record.topic != record.destination else None,
         "alerts": None if record.alerts is None else f"{record.alerts:,}{size}",
+        "of these": "; ".join(record.receipt.remarks) if record.receipt else "",
         "expires" if not record.expired else "expired": _when(record.expires),
     }
     return [(name, value) for name, value in facts.items() if value]

@@ -100,7 +100,7 @@ def _dropped(folder: Folder) -> str:
 def _remarks(folder: Folder) -> str:
     """Return what the job says of alerts that are unusual."""
     receipt = folder.label.manifest.receipt if folder.label.manifest else None
-    return f"; {receipt.remarks}" if receipt and receipt.remarks else ""
+    return "".join(f"; {remark}" for remark in receipt.remarks) if receipt else ""
 
 
 def _bad(folder: Folder) -> str:

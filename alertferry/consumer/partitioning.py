@@ -17,6 +17,7 @@ import xxhash
 from alertferry.consumer.schemas import field_at
 from alertferry.core.columns import name_columns
 from alertferry.core.errors import UsageError, did_you_mean
+from alertferry.core.time_scales import TIME_SCALES, utc_days
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,7 +42,7 @@ _TIMES = {"jd": "jd-utc", "candidate.jd": "jd-utc", "midpointMjdTai": "mjd-tai",
 _MOST_DAYS = 1_000_000
 """Some 2,700 years: no alert lies further from 1970."""
 
-_EPOCH_DAYS = {"jd-utc": 2440587.5, "mjd-tai": 40587 + 37 / 86400}  # 1970 in either scale; 37 leap seconds since 2017
+_MJD_1970 = 40587
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,13 @@ def _class(schema: pa.Schema) -> str:
 
 
 def _time(schema: pa.Schema, manifest: Manifest | None) -> tuple[str, str]:
-    if manifest is not None and manifest.time_scale in _EPOCH_DAYS and _is_number(schema, manifest.time):
+    if manifest is not None and manifest.time_scale and _is_number(schema, manifest.time):
+        if manifest.time_scale not in TIME_SCALES:
+            known = ", ".join(TIME_SCALES)
+            raise UsageError(
+                f"--partition-by time: the topic's times are {manifest.time_scale!r}, and known are {known}; divide by "
+                "another column"
+            )
         return str(manifest.time), manifest.time_scale
     found = next((path for path in _TIMES if _is_number(schema, path)), None)
     if found is None:
@@ -153,7 +160,7 @@ def _days(column: pa.Array, scale: str) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    days = pc.floor(pc.subtract(column.cast(pa.float64()), _EPOCH_DAYS[scale]))
+    days = pc.subtract(utc_days(column, scale), _MJD_1970)
     usable = pc.less(pc.abs(days), _MOST_DAYS)  # false for infinities and for what is no number
     return pc.if_else(usable, days, None).cast(pa.int32()).cast(pa.date32())
 

@@ -48,13 +48,13 @@ class Verification:
     shard: str | None = None
     distinct: int | None = None
     repeats: int = 0
-    remarks: str = ""
+    remarks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         part = f" (shard {self.shard})" if self.shard else ""
         head = f"{self.alerts:,} {'alert' if self.alerts == 1 else 'alerts'} in {self.folder}{part}: "
         if self.ok:
-            return head + "; ".join(filter(None, [self.note or _GOOD, self.remarks]))
+            return head + "; ".join([self.note or _GOOD, *self.remarks])
         wrong = [f"{self.missing:,} missing"] if self.missing else []
         wrong += [f"{self.duplicates:,} repeated"] if self.duplicates else []
         wrong += ["ids are not those of the receipt"] if self.digest_ok is False else []
@@ -124,7 +124,7 @@ class _Findings:
         rows, receipt = sum(facts.rows for facts in self.files), self.receipt
         twice = self._packets_twice()
         if twice and not self.problems:
-            self.problems.append(f"{twice:,} packets are there twice, the same in everything")
+            self.problems.append(f"packets that are there twice, the same in everything: {twice:,}")
         digest_ok = self._digest_ok()
         wrong = bool(self.problems) or digest_ok is False
         wrong = wrong or (receipt is not None and rows + self.bad != receipt.alerts)
@@ -154,12 +154,12 @@ class _Findings:
         files = [self.folder / facts.name for facts in self.files if facts.has_ids and not facts.trouble]
         return packets_twice(files, self.id_of_whole, self.ids)
 
-    def _remarks(self, found: Verification) -> str:
+    def _remarks(self, found: Verification) -> tuple[str, ...]:
         """Return what is unusual; a receipt of 0.1.0 does not know that rows share an id."""
-        if self.receipt is None or self.receipt.distinct is not None or found.distinct is None:
-            return self.receipt.remarks if self.receipt else ""
-        sharing = found.alerts - found.distinct
-        return f"{sharing:,} with the id of another, or without one" if sharing else self.receipt.remarks
+        told = self.receipt.remarks if self.receipt else ()
+        if self.receipt is None or self.receipt.distinct is not None or found.distinct in (None, found.alerts):
+            return told
+        return (f"{found.alerts - (found.distinct or 0):,} with the id of another, or without one", *told)
 
     def _digest_ok(self) -> bool | None:
         if self.receipt is None:

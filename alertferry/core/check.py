@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alertferry.core.access import COMMAND_LINE, Access
-from alertferry.core.errors import DamagedError, JobError, Problem, UsageError, below
+from alertferry.core.blame import problem_of
+from alertferry.core.errors import AlertferryError, DamagedError, JobError, Problem, UsageError, below
 from alertferry.core.job import Job
 from alertferry.core.registry import Registry
 from alertferry.core.safe_yaml import MAX_BYTES
@@ -38,15 +39,23 @@ def examine_job(job: Job, registry: Registry, settings: Settings, access: Access
 
     Fields are looked up in the lake where it is on this machine, else in the survey's documentation.
     """
-    excess = list(_excess(job, settings))
-    if excess:
-        return Findings(excess)  # nothing that costs time for each night, or for each step, is looked at
+    try:
+        excess = list(_excess(job, settings))
+        # else nothing that costs time for each night, or for each step, is looked at
+        return Findings(excess) if excess else _examined(job, registry, settings, access)
+    except Exception as error:  # a plugin may fail in any way
+        if isinstance(error, AlertferryError):
+            raise
+        return Findings([problem_of(error)])
+
+
+def _examined(job: Job, registry: Registry, settings: Settings, access: Access) -> Findings:
     found, glance = Findings(), None
     try:
         glance = job.source.glance(settings)
         found.warnings.extend(below("source", job.source.warnings(glance)))
     except (UsageError, DamagedError) as error:
-        found.problems.append(Problem("source", str(error)))
+        found.problems.append(Problem("source", str(error), error.exit_code))
     schema = glance.schema if glance and glance.schema else job.source.survey.documented
     _look_at_steps(job, with_partitions(schema), found)
     found.problems.extend(registry.check_job(job, access))
@@ -91,3 +100,5 @@ def _said(problems: Callable[..., Iterable[Problem]], *about: Any) -> list[Probl
         return list(error.problems)
     except (UsageError, DamagedError) as error:
         return [Problem("", str(error))]
+    except Exception as error:  # a plugin's filter may fail in any way
+        return [problem_of(error)]

@@ -30,6 +30,9 @@ SETTLED_SECONDS = 3.0
 """Who writes a file twice within the resolution of its clock leaves no trace: younger files are not remembered."""
 
 REMEMBERED_FILES = 500_000
+REMEMBERED_SCHEMAS = 2_000
+REMEMBERED_FACTS = 10_000
+_AT_HAND = 100_000
 _THREADS = 8
 _SUFFIXES = (".parquet", ".parq", ".pq")
 
@@ -47,7 +50,7 @@ class Footer:
         return _schema(self.described)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _schema(described: bytes) -> Struct:
     return stored_schema(described)
 
@@ -121,6 +124,11 @@ _Version = tuple[str, int, str]
 """A file as it is now: path, size, version."""
 
 
+def is_settled(file: ListedFile) -> bool:
+    """Tell whether a file is old enough that whoever writes it again gives it another time."""
+    return time.time() - file.changed_ms / 1000 > SETTLED_SECONDS
+
+
 @dataclass
 class FooterMemory:
     """Remembers footers in ``home``, and as long as it lives itself where that cannot be written."""
@@ -137,7 +145,7 @@ class FooterMemory:
             unread = [file for file in unknown if _version(file) not in known]
             found = dict(zip(map(_version, unread), read(unread), strict=True))
             known |= found
-            if len(self._known) + len(unknown) > REMEMBERED_FILES:
+            if len(self._known) + len(unknown) > _AT_HAND:
                 self._known.clear()
             self._known |= {_version(file): known[_version(file)] for file in unknown}
             self._store(lambda store: _remember(store, unread, found))
@@ -147,6 +155,23 @@ class FooterMemory:
         """Return those files whose footers need not be read."""
         recalled = self._store(lambda store: _recalled(store, files)) or {}
         return [file for file in files if _version(file) in self._known or _version(file) in recalled]
+
+    def noted(self, fact: str) -> bool:
+        """Tell whether a fact was noted."""
+        asked = "SELECT count(*) FROM facts WHERE fact = ?"
+        return bool(self._store(lambda store: store.execute(asked, [fact]).fetchone()[0]))
+
+    def note(self, fact: str) -> None:
+        """Remember a fact about files that stay as they are; of very many, the oldest are forgotten."""
+
+        def write(store: sqlite3.Connection) -> None:
+            store.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", [fact, time.time()])
+            store.execute(
+                "DELETE FROM facts WHERE noted < (SELECT noted FROM facts ORDER BY noted DESC LIMIT 1 OFFSET ?)",
+                [REMEMBERED_FACTS],
+            )
+
+        self._store(write)
 
     def _store(self, use: Callable[[sqlite3.Connection], _Found]) -> _Found | None:
         """Use the store; None when it cannot be. A damaged one is removed."""
@@ -172,6 +197,7 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS schemas (number INTEGER PRIMARY KEY, described BLOB UNIQUE NOT NULL)",
     "CREATE TABLE IF NOT EXISTS files (folder TEXT, name TEXT, size INTEGER, version TEXT, alerts INTEGER, "
     "schema INTEGER, read REAL, PRIMARY KEY (folder, name)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS facts (fact TEXT PRIMARY KEY, noted REAL)",
 )
 
 
@@ -181,14 +207,19 @@ def _version(file: ListedFile) -> _Version:
 
 def _recalled(store: sqlite3.Connection, files: Sequence[ListedFile]) -> dict[_Version, Footer]:
     """Return the footers that are stored, of these files and others in their folders."""
-    schemas: dict[int, bytes] = dict(store.execute("SELECT number, described FROM schemas"))
-    for described in schemas.values():
-        _schema(described)
     rows = store.execute(
         "SELECT folder || '/' || name, size, version, alerts, schema FROM files "
         "WHERE folder IN (SELECT value FROM json_each(?))",
         [json.dumps(list({os.path.dirname(file.path) for file in files}))],
+    ).fetchall()
+    numbers = json.dumps(list({row[-1] for row in rows}))
+    schemas: dict[int, bytes] = dict(
+        store.execute(
+            "SELECT number, described FROM schemas WHERE number IN (SELECT value FROM json_each(?))", [numbers]
+        )
     )
+    for described in schemas.values():
+        _schema(described)
     return {
         (path, size, version): Footer(int(alerts), schemas[number])
         for path, size, version, alerts, number in rows
@@ -198,7 +229,7 @@ def _recalled(store: sqlite3.Connection, files: Sequence[ListedFile]) -> dict[_V
 
 def _remember(store: sqlite3.Connection, files: Iterable[ListedFile], found: Mapping[_Version, Footer]) -> None:
     now = time.time()
-    footers = [(file, found[_version(file)]) for file in files if now - file.changed_ms / 1000 > SETTLED_SECONDS]
+    footers = [(file, found[_version(file)]) for file in files if is_settled(file)]
     store.executemany(
         "INSERT OR IGNORE INTO schemas(described) VALUES (?)", {(footer.described,) for _, footer in footers}
     )
@@ -216,3 +247,7 @@ def _remember(store: sqlite3.Connection, files: Iterable[ListedFile], found: Map
             "DELETE FROM files WHERE read < (SELECT read FROM files ORDER BY read LIMIT 1 OFFSET ?)", (count // 2,)
         )
         store.execute("DELETE FROM schemas WHERE number NOT IN (SELECT schema FROM files)")
+    (count,) = store.execute("SELECT count(*) FROM schemas").fetchone()
+    if count > REMEMBERED_SCHEMAS:  # as where every file has its own: it is not worth the room
+        store.execute("DELETE FROM files")
+        store.execute("DELETE FROM schemas")

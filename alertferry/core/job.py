@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny, StringConstraints, ValidationError
 
+from alertferry.core.blame import problem_of
 from alertferry.core.errors import JobError, Problem, did_you_mean
 from alertferry.core.problems import explain, shown
 from alertferry.core.receipt import job_hash
@@ -147,6 +148,9 @@ class _Reader:
 
     def _build(self, step: type[Step], data: dict[str, Any], path: str) -> Step | None:
         options = {key: value for key, value in data.items() if key != "kind"}
+        if not all(isinstance(key, str) for key in options):
+            self._report(path, "options must be named by text")
+            return None
         before = len(self.problems)
         for name in step.nested:
             if isinstance(options.get(name), list | tuple):
@@ -159,8 +163,8 @@ class _Reader:
             return step(**options)
         except ValidationError as error:
             self.problems.extend(explain(error, step, path))
-        except TypeError as error:
-            self._report(path, f"options must be named by text: {error}")
+        except Exception as error:  # a plugin's model may fail in any way
+            self.problems.append(problem_of(error, path))
         return None
 
     def _kinds(self, role: str) -> str:

@@ -14,15 +14,18 @@ from alertferry.core.errors import Problem, UsageError
 from alertferry.core.file_option import LakeOption
 from alertferry.core.local_lake import glance, local_path
 from alertferry.core.nights import Interval, NightRange, as_list, bounds, check_count, expand, summarise
+from alertferry.core.paths import split_path
 from alertferry.core.places import absolute
 from alertferry.core.problems import shown
 from alertferry.core.receipt import Nights
 from alertferry.core.steps import Alerts, Glance, Source
+from alertferry.core.time_scales import from_utc
 from alertferry.core.working_folder import is_url, resolved
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from alertferry.core.lake_ids import LakeIds
     from alertferry.core.lake_nights import LakeNights
     from alertferry.core.settings import Settings
 
@@ -119,6 +122,7 @@ class LakeSource(Source):
             root_bytes=found.root_bytes,
             stored_bytes=found.stored_bytes,
             unchanged=partial(refuse_changed_files, frame.sparkSession, found),
+            ids=_ids(found, self.survey.alert_id),
         )
         return alerts.where(self._within()) if self.times else alerts
 
@@ -150,6 +154,18 @@ class LakeSource(Source):
         return Glance(str(root), seen.found, seen.absent if self.nights else (), seen.schema())
 
 
+def _ids(found: LakeNights, column: str) -> LakeIds | None:
+    """Return the ids of a lake's alerts, if they are a root column."""
+    from alertferry.core.lake_ids import LakeIds
+    from alertferry.core.lake_nights import footer_memory
+    from alertferry.core.settings import load_settings
+
+    names = split_path(column)
+    if len(names) > 1:
+        return None
+    return LakeIds(found, names[0], footer_memory(load_settings().home), local_path(found.location) is not None)
+
+
 def _is_another_folder(name: str, lake: str) -> bool:
     here = resolved(name)
     return os.path.isdir(here) and (is_url(lake) or os.path.realpath(here) != os.path.realpath(resolved(lake)))
@@ -163,7 +179,5 @@ def _around(text: str) -> Interval:
 
 
 def _bounds(text: str, scale: str) -> tuple[float, float]:
-    from astropy.time import Time
-
-    start, stop = (Time(part, format="isot", scale="utc") for part in text.split(".."))
-    return (start.jd, stop.jd) if scale == "jd-utc" else (start.tai.mjd, stop.tai.mjd)
+    start, stop = (from_utc(part, scale) for part in text.split(".."))
+    return start, stop

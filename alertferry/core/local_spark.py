@@ -72,9 +72,13 @@ def local_conf(
 
 
 def python_environment() -> dict[str, str]:
-    """Return the environment variables by which Spark, and the Python that it starts, are those that run this."""
+    """Return the environment variables by which Spark, and the Python that it starts, are those that run this.
+
+    Java opens files with names outside of ASCII in a UTF-8 locale only.
+    """
     python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
-    return {"SPARK_HOME": str(pyspark_folder()), **python}
+    locale = {"LC_ALL": "C.UTF-8"} if sys.platform == "linux" else {}
+    return {"SPARK_HOME": str(pyspark_folder()), **python, **locale}
 
 
 def merged(conf: dict[str, str], given: dict[str, str]) -> dict[str, str]:

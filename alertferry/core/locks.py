@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from alertferry.core.errors import UsageError
+from alertferry.core.private import made
 
 
 def try_lock(file: int | IO[Any]) -> bool:
@@ -31,7 +32,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
     cannot be written to.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        made(folder)
         lock = (folder / ".lock").open("w")
     except OSError as error:
         raise UsageError(

@@ -11,15 +11,20 @@ from alertferry.core.errors import UsageError
 _SHARED = stat.S_IRWXG | stat.S_IRWXO
 
 
+def made(folder: Path) -> Path:
+    """Make a folder and what it stands in, each for its user only; what is there stays as it is. Raises `OSError`."""
+    for place in (*reversed(folder.parents), folder):
+        if not place.exists():
+            place.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
 def private_folder(folder: Path) -> Path:
     """Make a folder that only its user can enter, or make it so if it is theirs; return it.
 
     A folder of somebody else's, or one that everybody may write to (``/tmp``), stays as it is. Raises `OSError`.
     """
-    try:
-        folder.mkdir(parents=True, mode=0o700)
-    except FileExistsError:
-        close(folder)
+    close(made(folder))
     return folder
 
 
@@ -30,7 +35,7 @@ def close(folder: Path) -> None:
         if facts.st_mode & _SHARED and facts.st_uid == os.getuid() and not facts.st_mode & stat.S_ISVTX:
             folder.chmod(stat.S_IMODE(facts.st_mode) & ~_SHARED)
     except OSError:
-        return  # it is not there yet, or belongs to a filesystem without modes: `demand_private` tells
+        return  # it is not there yet, or its filesystem has no modes: `demand_private` tells
 
 
 def demand_private(folder: Path) -> None:

@@ -160,13 +160,14 @@ class Receipt(_Record):
         return None if self.distinct is None else self.alerts - self.null_ids - self.distinct
 
     @property
-    def remarks(self) -> str:
+    def remarks(self) -> tuple[str, ...]:
         """What is unusual of the alerts, in words; nothing usually."""
         said = [f"{self.repeats:,} equal packet{_s(self.repeats)} left out"] if self.repeats else []
         if self.differing:
-            said += [f"{self.differing:,} packet{_s(self.differing)} with the id of another, but not equal to it"]
-        said += [f"{self.null_ids:,} alert{_s(self.null_ids)} without an id"] if self.null_ids else []
-        return "; ".join([*said, *([str(self.oversize)] if self.oversize else [])])
+            said.append(f"{self.differing:,} packet{_s(self.differing)} with the id of another, but not equal to it")
+        if self.null_ids:
+            said.append(f"{self.null_ids:,} alert{_s(self.null_ids)} without an id")
+        return (*said, *([str(self.oversize)] if self.oversize else []))
 
 
 def _s(count: int) -> str:
@@ -177,7 +178,7 @@ class Manifest(_Record):
     """What a topic or a folder of files contains, and where its job stands.
 
     ``alert_id`` and ``time`` name columns of the packet (dotted paths of the Avro record), or are null when the
-    packet has none. ``time_scale`` is ``jd-utc`` or ``mjd-tai``.
+    packet has none. ``time_scale`` is one of `alertferry.core.time_scales.TIME_SCALES`.
     """
 
     format: int = MANIFEST_FORMAT

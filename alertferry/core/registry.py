@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -15,7 +15,8 @@ import pluggy
 
 from alertferry.core import hooks
 from alertferry.core.access import COMMAND_LINE, Access
-from alertferry.core.errors import AlertferryError, Problem, UsageError, did_you_mean
+from alertferry.core.blame import PluginError, problem_of, said
+from alertferry.core.errors import Problem, UsageError, did_you_mean
 from alertferry.core.steps import Filter, Launcher, Output, Source, Step
 
 GROUP = "alertferry"
@@ -26,10 +27,6 @@ KINDS: dict[str, tuple[str, type[Step]]] = {
     "output": ("register_outputs", Output),
     "launcher": ("register_launchers", Launcher),
 }
-
-
-class PluginError(AlertferryError):
-    """A plugin cannot be used; the message names it and the distribution it comes from."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +49,16 @@ class Plugin:
     module: Any
     distribution: str
     version: str
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A plugin that cannot be loaded, and why."""
+
+    name: str
+    distribution: str
+    version: str
+    message: str
 
 
 @dataclass
@@ -77,6 +84,22 @@ class Registry:
             registry.steps[role] = _collect(plugins, role, hook, parent)
         return registry
 
+    @classmethod
+    def load_what_works(cls) -> tuple[Registry, tuple[Broken, ...]]:
+        """Load plugins one after the other, and leave out those that cannot be: for looking at them, not for jobs."""
+        points = sorted(entry_points(group=GROUP), key=_order)
+        working = [point for point in points if _order(point)[0] is False]
+        broken: list[Broken] = []
+        for point in points[len(working) :]:
+            try:
+                cls.load(found=[*working, point], environ={})
+            except PluginError as error:
+                version = point.dist.version if point.dist else "?"
+                broken.append(Broken(point.name, _order(point)[1] or "unknown", version, str(error)))
+            else:
+                working.append(point)
+        return cls.load(found=working, environ={}), tuple(broken)
+
     def get(self, role: str, kind: str) -> type[Any]:
         """Return the class of a kind; raises `UsageError` with the nearest names."""
         known = self.steps[role]
@@ -96,8 +119,17 @@ class Registry:
 
     def check_job(self, job: Any, context: Access = COMMAND_LINE) -> list[Problem]:
         """Return what the sites' policies object to."""
-        answers = self.manager.hook.check_job(job=job, context=context)
-        return [problem for answer in answers for problem in answer or ()]
+        given: dict[str, Any] = {"job": job, "context": context}
+        found: list[Problem] = []
+        for policy in self.manager.hook.check_job.get_hookimpls():  # by ourselves: pluggy does not say whose failed
+            try:
+                answer: Any = policy.function(**{name: given[name] for name in policy.argnames})
+                found += answer or ()
+            except Exception as error:  # a policy that cannot be asked lets nothing pass
+                found.append(problem_of(error))
+        if any(not isinstance(problem, Problem) for problem in found):
+            raise PluginError("a check_job hook returned something else than problems (alertferry.Problem)")
+        return found
 
 
 @cache
@@ -128,9 +160,8 @@ def _load(point: EntryPoint) -> Plugin:
     try:
         module = point.load()
     except Exception as error:  # a plugin may fail in any way while it is imported
-        cause = f"{type(error).__name__}: {error}"
         raise PluginError(
-            f"plugin {point.name!r} of {distribution} {version} cannot be loaded ({cause}); "
+            f"plugin {point.name!r} of {distribution} {version} cannot be loaded ({said(error)}); "
             f"mend or uninstall it, or leave it out with ALERTFERRY_PLUGINS"
         ) from error
     if inspect.isclass(module):
@@ -149,10 +180,10 @@ def _manager(plugins: Iterable[Plugin]) -> pluggy.PluginManager:
             manager.register(plugin.module, plugin.name)
             manager.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
-            known = [hook for hook, _ in KINDS.values()] + ["check_job"]
+            hooks_are = ", ".join([*(f"{hook}()" for hook, _ in KINDS.values()), "check_job(job, context)"])
+            cause = " ".join(str(error).split())
             raise PluginError(
-                f"plugin {plugin.name!r} of {plugin.distribution} {plugin.version}: {error}; "
-                f"the hooks are {', '.join(known)}"
+                f"plugin {plugin.name!r} of {plugin.distribution} {plugin.version}: {cause}; the hooks are {hooks_are}"
             ) from None
     return manager
 
@@ -163,16 +194,29 @@ def _collect(plugins: Iterable[Plugin], role: str, hook: str, parent: type[Step]
         implementation = getattr(plugin.module, hook, None)
         if implementation is None or not hasattr(implementation, f"{hooks.PROJECT}_impl"):
             continue
-        for step in implementation():
+        for step in _registered(plugin, hook, implementation):
             entry = _entry(plugin, role, parent, step)
-            other = known.get(entry.kind)
+            other = next((one for kind, one in known.items() if kind.lower() == entry.kind.lower()), None)
             if other:
+                offered = f"the {role} {_either(entry.kind, other.kind)}"
                 raise PluginError(
-                    f"two plugins offer the {role} {entry.kind!r}: {other.plugin!r} of {other.distribution} "
+                    f"two plugins offer {offered}: {other.plugin!r} of {other.distribution} "
                     f"and {plugin.name!r} of {plugin.distribution}; uninstall one, or narrow with ALERTFERRY_PLUGINS"
                 )
             known[entry.kind] = entry
     return known
+
+
+def _either(kind: str, other: str) -> str:
+    return repr(kind) if kind == other else f"{kind!r}, which is {other!r} but for its letters' case"
+
+
+def _registered(plugin: Plugin, hook: str, implementation: Callable[[], Any]) -> list[Any]:
+    try:
+        return list(implementation())
+    except Exception as error:  # a plugin may fail in any way
+        where = f"plugin {plugin.name!r} of {plugin.distribution} {plugin.version}"
+        raise PluginError(f"{where}: {hook}() must return a list of classes, and failed ({said(error)})") from error
 
 
 def _entry(plugin: Plugin, role: str, parent: type[Step], step: Any) -> Registered:

@@ -8,13 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from alertferry.core.errors import AlertferryError, JobError, Problem, below
+from alertferry.core.errors import JobError, Problem, below
 from alertferry.core.gateway import acknowledge_at_once
 from alertferry.core.job import Job
-from alertferry.core.nights import summarise
+from alertferry.core.lake_files import FileChangedError
 from alertferry.core.progress import Progress
 from alertferry.core.receipt import StepCount
 from alertferry.core.selection import Selection
@@ -74,6 +73,7 @@ class Run:
             self.timings["start"] = time.time() - float(began)
         self._source: Source | None = None
         self._selection: Selection | None = None
+        self._proved = False
         self.warnings: list[Problem] = []
         for key, value in SESSION.items():
             spark.conf.set(key, value)
@@ -106,8 +106,10 @@ class Run:
         _refuse(output.problems(alerts.survey, alerts.schema, alerts.added), "output")
         self.warn("output", output.warnings(alerts.survey, alerts.schema, alerts.added))
         self._output = output
-        with self.progress.watching(self.spark):
+        with self.progress.watching(self.spark), self._blaming_changes():
             report = output.write(alerts, self)
+        if not self._proved:  # an output that makes its receipt by itself
+            self.prove(report.receipt.steps)
         self.progress.result(report, self.seconds)
         return report
 
@@ -121,13 +123,19 @@ class Run:
         if start.unchanged:
             with self.timed("lake_again"):
                 start.unchanged()
-        if start.count is not None and steps and steps[0].alerts != start.count:
-            nights = ", ".join(summarise(map(date.fromisoformat, start.nights.found)))
-            raise AlertferryError(
-                f"the files of {nights} hold {start.count:,} "
-                f"alerts by their footers, but Spark read {steps[0].alerts:,}; run the job again, and if it happens "
-                "again tell the lake's operator"
-            )
+        if steps:
+            start.refuse_other_count(steps[0].alerts)
+        self._proved = True
+
+    @contextmanager
+    def _blaming_changes(self) -> Iterator[None]:
+        """Say of whatever fails because files of the lake changed that they did."""
+        try:
+            yield
+        except Exception as error:
+            if self.selection.start.unchanged and not isinstance(error, FileChangedError):
+                self.selection.start.unchanged()
+            raise
 
     def _derive(self, alerts: Alerts, mentions: Callable[[str], bool]) -> Alerts:
         """Add the columns that a step mentions."""

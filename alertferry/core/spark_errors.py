@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
+from alertferry.core.blame import named
 from alertferry.core.errors import AlertferryError, DamagedError, UsageError
 
 OVERSIZE = "alertferry: oversize packet"
@@ -20,6 +21,7 @@ REORDERED = "alertferry: a task that was tried again did not get the rows of its
 NOT_EXACT = "alertferry: not exact: "
 """Start of the message a task raises for a value that cannot be read exactly; then the file, in angle brackets."""
 
+_READING = re.compile(r"while reading file (\w+:.+?)\. +(?:SQLSTATE|Data type|File does not|Could not)")
 _FILE = re.compile(r"(?:file|hdfs|s3a?|abfss?|gs|wasbs?|viewfs|oss|cosn):[^\s,;\"'\]\)]+?\.parquet")
 
 
@@ -34,6 +36,9 @@ def from_spark_error(error: BaseException) -> AlertferryError:
         match = re.search(pattern, text, re.S)
         if match:
             return build(match, text)
+    plugins = named(error)
+    if plugins is not None:
+        return plugins
     return AlertferryError(f"the job failed: {_first_line(error)}; the log has the whole story")
 
 
@@ -68,10 +73,26 @@ def _says(sentence: str, kind: type[AlertferryError] = AlertferryError) -> Build
     return build
 
 
-def _damaged(_: re.Match[str], text: str) -> AlertferryError:
+def _file(text: str) -> str:
+    """Return the file of the lake that a message names."""
+    named = _READING.search(text)
+    if named:
+        return unquote(named[1])
     named = _FILE.search(text)
-    where = named[0] if named else "a file of the lake"
-    return DamagedError(f"{where} cannot be read: it is damaged or incomplete; write it again or remove it")
+    return named[0] if named else "a file of the lake"
+
+
+def _damaged(_: re.Match[str], text: str) -> AlertferryError:
+    return DamagedError(f"{_file(text)} cannot be read: it is damaged or incomplete; write it again or remove it")
+
+
+def _of_file(sentence: str, kind: type[AlertferryError] = AlertferryError) -> Builder:
+    """Return a builder of errors about a file; ``{name}`` in the sentence is a group of the pattern."""
+
+    def build(match: re.Match[str], text: str) -> AlertferryError:
+        return kind(f"{_file(text)} {sentence.format_map(match.groupdict())}")
+
+    return build
 
 
 def _not_exact(match: re.Match[str], _: str) -> AlertferryError:
@@ -102,6 +123,35 @@ _KNOWN: tuple[tuple[str, Builder], ...] = (
         _says(
             "the broker refused a packet as too large; choose a smaller packet (without cutouts or history), or raise "
             "the broker's message.max.bytes"
+        ),
+    ),
+    (
+        r"FILE_NOT_EXIST|FileNotFoundException: File",
+        _of_file("was removed while the job read the lake; run the job again when nobody writes to these nights"),
+    ),
+    (
+        r"FAILED_READ_FILE.*(?:Permission denied|AccessControlException)",
+        _of_file("may not be read by this user; ask the lake's operator for the right to read it", UsageError),
+    ),
+    (
+        r"ChecksumException",
+        _of_file(
+            "does not match the checksum in the hidden .crc file beside it: it was changed by a program that left the "
+            "old one there. If the file is right, remove its .crc file, else write it again",
+            DamagedError,
+        ),
+    ),
+    (
+        r"ParquetCryptoRuntimeException|KeyAccessDeniedException|[Ee]ncrypted (?:column|footer)",
+        _of_file("has encrypted columns, and cannot be read without their keys; ask for other nights", UsageError),
+    ),
+    (
+        r"reading Parquet column <?(?P<column>[^>\n]+?)>?\. Expected Spark type <?(?P<wanted>[^>\n]+?)>?, "
+        r"actual Parquet type <?(?P<stored>[^>\n.]+)",
+        _of_file(
+            "stores the column {column} as {stored}, which Spark cannot read as {wanted}; ask for this night in a job "
+            "of its own, or leave the column out",
+            UsageError,
         ),
     ),
     (

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from alertferry.core.errors import Problem
+from alertferry.core.errors import AlertferryError, Problem
 from alertferry.core.frames import root_names, schema_of
+from alertferry.core.nights import summarise
 from alertferry.core.receipt import Nights, Receipt
 from alertferry.core.schema import Field, Struct
 from alertferry.core.survey import Survey, called
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
     from alertferry.core.job import Job
+    from alertferry.core.lake_ids import LakeIds
     from alertferry.core.run import Run
     from alertferry.core.settings import Settings
 
@@ -71,6 +73,7 @@ class Alerts:
     ``count`` is the number of alerts where it is known without reading them. ``root_bytes`` maps a root column to
     its uncompressed bytes an alert in the lake, ``stored_bytes`` to those that it takes there when compressed.
     ``unchanged`` raises `AlertferryError` when what they are read from is no longer what it was when they were found.
+    ``ids`` are those of all alerts that the source found, where they can be had without Spark.
     """
 
     frame: DataFrame
@@ -81,11 +84,21 @@ class Alerts:
     added: tuple[str, ...] = ()
     stored_bytes: Mapping[str, float] = field(default_factory=dict)
     unchanged: Callable[[], None] | None = None
+    ids: LakeIds | None = None
 
     @cached_property
     def schema(self) -> Struct:
         """Schema of the frame."""
         return schema_of(self.frame)
+
+    def refuse_other_count(self, read: int) -> None:
+        """Raise `AlertferryError` when other than all these alerts were read, where their number is known."""
+        if self.count is not None and read != self.count:
+            nights = ", ".join(summarise(map(date.fromisoformat, self.nights.found)))
+            raise AlertferryError(
+                f"the files of {nights} hold {self.count:,} alerts by their footers, but Spark read {read:,}; run the "
+                "job again, and if it happens again tell the lake's operator"
+            )
 
     def where(self, condition: Column) -> Alerts:
         """Keep the alerts for which ``condition`` is true; null counts as false."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
+from alertferry.core.errors import did_you_mean
 from alertferry.core.paths import as_part
 from alertferry.core.schema import Field, Primitive, Struct, find
+from alertferry.core.time_scales import TIME_SCALES, TimeScale
 
 PARTITION_COLUMNS = ("year", "month", "day")
 """Columns that come from the folder names; in a packet only when asked for by name."""
-
-TimeScale = Literal["jd-utc", "mjd-tai"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,9 @@ class Survey:
     name
         As in ``kind:`` of the source, in topic names and in ``ALERTFERRY_LAKE_<NAME>``.
     alert_id, object_id, ra, dec, time
-        Dotted columns. Positions are ICRS degrees; ``time`` is the time of observation in ``time_scale``.
+        Dotted columns. Positions are ICRS degrees; ``time`` is the time of observation.
+    time_scale
+        Form and scale of ``time``: ``jd`` or ``mjd``, of ``utc``, ``tai``, ``tt`` or ``tcb``, as ``mjd-tai``.
     packets
         Predefined contents by name.
     history
@@ -108,6 +110,8 @@ class Survey:
         Package and file name of the field documentation (see `alertferry.core.field_table`).
     derived
         Columns that are added on demand.
+    values
+        The values that a field can have, by its dotted path, where these are few and documented (bands).
     """
 
     name: str
@@ -123,6 +127,12 @@ class Survey:
     cutouts: tuple[str, ...] = ()
     field_table: tuple[str, str] | None = None
     derived: tuple[Derived, ...] = ()
+    values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.time_scale not in TIME_SCALES:
+            near = did_you_mean(str(self.time_scale), TIME_SCALES) or f"; there are: {', '.join(TIME_SCALES)}"
+            raise ValueError(f"survey {self.name!r}: no time scale {self.time_scale!r}{near}")
 
     def __hash__(self) -> int:
         return hash(self.name)

@@ -8,8 +8,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+from alertferry.core.blame import PluginError
 from alertferry.core.errors import UsageError, did_you_mean
-from alertferry.core.registry import PluginError
 from alertferry.core.schema import Struct
 
 if TYPE_CHECKING:

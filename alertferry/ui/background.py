@@ -68,6 +68,7 @@ class Crew:
             try:
                 task()
             finally:
+                del task, found  # else a thread that waits would hold the page of its last task
                 with self._changed:
                     self._running[owner] -= 1
                     if not self._running[owner]:

@@ -77,9 +77,18 @@ class JobsPage:
         if action == OPEN:
             self._open_job(record.id)
         elif action == EDIT:
-            self._open_draft(Draft.of(Job.from_yaml(record.job)))
+            self._edit(record)
         elif action in (AGAIN, NEWER):
             self._resubmit(record, action == NEWER)
+
+    def _edit(self, record: Any) -> None:
+        def done(draft: Any, error: AlertferryError | None) -> None:
+            if error is None:
+                self._open_draft(draft)
+            else:
+                self.notice.param.update(visible=True, tone="error", title="It cannot be edited", lines=[str(error)])
+
+        self.session.later("open", lambda: Draft.of(Job.from_yaml(record.job)), done)
 
     def _resubmit(self, record: Any, newer: bool) -> None:
         access = self.session.access

@@ -79,11 +79,17 @@ class Cache:
         with lock:
             found = self._values.get(key)
             if found is None or time.monotonic() - found[0] > self._seconds:
-                found = (time.monotonic(), make())
+                made = make()
+                found = (time.monotonic(), made)
                 self._forget_old()
                 self._values[key] = found
         value: _Value = found[1]
         return value
+
+    def at_hand(self, key: Any) -> tuple[Any, bool]:
+        """Return what is known of a key without making anything, and whether it is fresh; None when nothing is."""
+        found = self._values.get(key)
+        return (None, False) if found is None else (found[1], time.monotonic() - found[0] <= self._seconds)
 
     def _forget_old(self) -> None:
         if len(self._values) >= _MOST_VALUES:
@@ -121,6 +127,12 @@ def look(kind: str, lake: str | None = None) -> Lake:
     return _LAKES.get((kind, lake), lambda: _look(kind, lake))
 
 
+def look_at_hand(kind: str, lake: str | None = None) -> tuple[Lake, bool]:
+    """Return what is known of a lake without looking, and whether that is fresh."""
+    found, fresh = _LAKES.at_hand((kind, lake))
+    return found or Lake(reason="looking at the lake …"), fresh
+
+
 def _look(kind: str, lake: str | None) -> Lake:
     location = lake or load_settings().lakes.get(surveys()[kind].name)
     if not location:
@@ -139,6 +151,15 @@ def _look(kind: str, lake: str | None) -> Lake:
 def schema_of(kind: str, asked: Sequence[str], lake: str | None = None) -> Struct:
     """Return the union of the schemas of some nights, or the documented one where there is nothing to look at."""
     return _SCHEMAS.get((kind, lake, tuple(asked)), lambda: _schema(kind, asked, lake))
+
+
+def schema_at_hand(kind: str, asked: Sequence[str], lake: str | None = None) -> tuple[Struct, bool]:
+    """Return the fields of some nights as far as they are known without looking, and whether they are just those.
+
+    Until somebody has looked, they are those of the newest night, or the documented ones.
+    """
+    found, fresh = _SCHEMAS.at_hand((kind, lake, tuple(asked)))
+    return found or _SCHEMAS.at_hand((kind, lake, ()))[0] or surveys()[kind].documented, fresh
 
 
 def _schema(kind: str, asked: Sequence[str], lake: str | None) -> Struct:

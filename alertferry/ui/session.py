@@ -12,6 +12,7 @@ from typing import Any
 from alertferry import service
 from alertferry.core.access import Access
 from alertferry.core.access import Site as SiteRules
+from alertferry.core.blame import named
 from alertferry.core.errors import AlertferryError, Problem, UsageError
 from alertferry.core.job import Job
 from alertferry.core.schema import Struct
@@ -71,7 +72,11 @@ class Session:
         self.problems: tuple[Placed, ...] = ()
         self.visited: set[str] = set()
         self.job_id: str | None = None
+        self.job: Job | None = None
+        """The job that the draft makes, once that is known."""
         self.watchers: list[Callable[[], None]] = []
+        self.showing: list[Callable[[], None]] = []
+        self._looking: dict[str, Any] = {}
         self.closing: list[Callable[[], None]] = []
         self.closed = False
         self.ticket = uploads.TICKETS.issue(owner)
@@ -129,13 +134,53 @@ class Session:
             return None
 
     def schema(self) -> Struct:
-        """Return the fields of the chosen nights."""
-        return lakes.schema_of(self.draft.survey, self.draft.nights, self.lake)
+        """Return the fields of the chosen nights; those known so far, while they are looked up."""
+        asked = self.draft.survey, self.draft.nights, self.lake
+        found, fresh = lakes.schema_at_hand(*asked)
+        if not fresh:
+            self._look_up("schema", asked, found, lambda: lakes.schema_of(*asked))
+        return found
+
+    def look(self) -> lakes.Lake:
+        """Return what is in the lake; what was there before, while it is looked at."""
+        asked = self.draft.survey, self.lake
+        found, fresh = lakes.look_at_hand(*asked)
+        if not fresh:
+            self._look_up("lake", asked, found, lambda: lakes.look(*asked))
+        return found
+
+    def _look_up(self, what: str, asked: Any, shown: Any, work: Callable[[], Any]) -> None:
+        """Look something up elsewhere, once at a time, and show it if it is another than is shown."""
+        if self._looking.get(what) == asked:
+            return
+        self._looking[what] = asked
+
+        def done(found: Any, error: AlertferryError | None) -> None:
+            self._looking.pop(what, None)
+            if error is None and found != shown:
+                self.show_again()
+
+        self.later(what, work, done)
+
+    def show_again(self) -> None:
+        """Let every view show the same draft again: something about it has become known."""
+        for show in list(self.showing):
+            show()
+
+    def examine(self, draft: Draft) -> tuple[tuple[Placed, ...], Job | None]:
+        """Return every problem of a draft, also those of the site, and the job that it makes. Slow."""
+        made: list[Job] = []
+
+        def check(job: Job) -> list[Problem]:
+            made.append(job)
+            return service.problems_of(job, self.access)
+
+        problems = problems_of(draft, check)
+        return problems, made[0] if made else None
 
     def check(self) -> tuple[Placed, ...]:
-        """Return every problem of the draft, also those of the site."""
-        access = self.access
-        return problems_of(self.draft, lambda job: service.problems_of(job, access))
+        """Return every problem of the draft, also those of the site. Slow."""
+        return self.examine(self.draft)[0]
 
     def later(self, key: str, work: Callable[[], Any], done: Callable[[Any, AlertferryError | None], None]) -> None:
         """Do something slow elsewhere; ``done`` gets its result, unless the same key was asked for again meanwhile."""
@@ -189,6 +234,7 @@ class Session:
         for function in self.closing:
             function()
         self.watchers.clear()
+        self.showing.clear()
         self.closing.clear()
 
 
@@ -200,17 +246,23 @@ def attempt(work: Callable[[], Any]) -> tuple[Any, AlertferryError | None]:
         return None, error
     except NotImplementedError:
         return None, AlertferryError("this is not available in this installation")
-    except Exception:  # a page must answer; what it was stands in the log
+    except Exception as error:  # a page must answer; what it was stands in the log
         LOG.exception("unexpected failure")
-        return None, AlertferryError("something went wrong in the dashboard; the server's log says more")
+        other = AlertferryError("something went wrong in the dashboard; the server's log says more")
+        return None, named(error) or other
 
 
 def start_draft() -> Draft:
     """Return the draft of a fresh page: the first survey that has a lake, its lightest packet."""
     kinds = lakes.surveys()
     preferred = [kind for kind in ("lsst", "ztf") if kind in kinds] + sorted(kinds)
-    kind = next((kind for kind in preferred if lakes.look(kind).nights), preferred[0])
+    kind = next((kind for kind in preferred if _has_nights(kind)), preferred[0])
     return new_draft(kind, light_packet(kind))
+
+
+def _has_nights(kind: str) -> bool:
+    known, fresh = lakes.look_at_hand(kind)
+    return bool((known if fresh or known.nights else lakes.look(kind)).nights)
 
 
 def light_packet(kind: str) -> str | None:

@@ -17,7 +17,7 @@ from alertferry.ui.components import ActionBar, Notice, Stepper
 from alertferry.ui.draft import Draft
 from alertferry.ui.gauges import Gauge
 from alertferry.ui.problems import STEPS
-from alertferry.ui.session import Session, attempt, general, job_or_none
+from alertferry.ui.session import Session, attempt, general
 from alertferry.ui.steps.content import ContentStep
 from alertferry.ui.steps.data import DataStep
 from alertferry.ui.steps.filters import FiltersStep
@@ -102,6 +102,7 @@ class Wizard:
         self._estimate: Any = None
         self._asked: str | None = None
         session.watchers.append(self.draft_changed)
+        session.showing.append(self._show_again)
         if session.site.estimates:
             warm_up()
 
@@ -143,27 +144,31 @@ class Wizard:
 
     def draft_changed(self) -> None:
         """Show the draft again, and ask for what takes longer."""
-        self.session.problems = ()
+        session, draft = self.session, self.session.draft
+        session.problems, session.job = (), None
         self._estimate = None
         self._show_bar()
-        self.session.forget("estimate")
-        self.session.later("check", self.session.check, self._checked)
+        session.forget("estimate")
+        session.later("check", lambda: session.examine(draft), self._checked)
         self._refresh()
+
+    def _show_again(self) -> None:
+        self._refresh()
+        self._show_bar()
 
     def _refresh(self) -> None:
         if self.session.step in STEPS:
             self.step(self.session.step).refresh()
         self._show_steps()
 
-    def _checked(self, problems: Any, error: AlertferryError | None) -> None:
+    def _checked(self, found: Any, error: AlertferryError | None) -> None:
         if error is not None:
             self.notice.param.update(
                 visible=True, tone="error", title="The request cannot be checked", lines=[str(error)]
             )
             return
-        self.session.problems = problems
+        problems, job = self.session.problems, self.session.job = found
         self._refresh()
-        job = job_or_none(self.session.draft)
         if job is not None and not problems and self.session.site.estimates:
             self._ask_estimate(job)
         self._show_bar()
@@ -193,7 +198,7 @@ class Wizard:
             return _of_record(self.record)
         if self._estimate is not None:
             return gauges.measured(self._estimate, packet)
-        found = gauges.at_once(draft, lakes.look(draft.survey, session.lake), packet, self._asked is not None)
+        found = gauges.at_once(draft, session.look(), packet, self._asked is not None)
         return (
             found
             if not fault or not draft.filters
@@ -202,7 +207,7 @@ class Wizard:
 
     def _show_bar(self, fault: str = "") -> None:
         found, step = self.gauge(fault), self.session.step
-        ready = not self.session.problems and job_or_none(self.session.draft) is not None
+        ready = not self.session.problems and self.session.job is not None
         back = NAMES[NAMES.index(step) - 1].capitalize() if step not in ("nights", "run", "data") else ""
         back = "Request" if step == "run" else "Run" if step == "data" else back
         blocked = (step == "review" and not ready) or (step == "run" and not self._has_data())
@@ -238,7 +243,7 @@ class Wizard:
 
     def _submit(self) -> None:
         """Submit the very job that is shown: the service checks what it is given, whatever the page shows by then."""
-        job, access, session = job_or_none(self.session.draft), self.session.access, self.session
+        job, access, session = self.session.job, self.session.access, self.session
         if job is None or session.problems:
             return
         self.bar.param.update(next_disabled=True, next="Submitting …")

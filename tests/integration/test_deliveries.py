@@ -25,14 +25,24 @@ from tests.publishing import Publisher, keyed, light_alerts
 pytestmark = pytest.mark.kafka
 
 ALERTS = 1500
+AGAIN = 120
+ALTERED = 30
 PARTITIONS = 3
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory):
+    """Two nights; some alerts of each are there again, as they are or altered."""
     folder = tmp_path_factory.mktemp("retried") / "lake"
     nights = [date(2026, 3, 1), date(2026, 3, 2)]
     simulate("ztf", folder, nights, ALERTS, cutouts=False, history=False, files_per_night=1)
+    for file in folder.rglob("*.parquet"):
+        table = pq.ParquetFile(file).read()
+        rows = table.slice(200, AGAIN).to_pylist()
+        for row in rows[:ALTERED]:
+            row["candidate"]["magpsf"] = 12.5
+        again = pa.Table.from_pylist(rows, table.schema)
+        pq.write_table(pa.concat_tables([table, again]), file, use_deprecated_int96_timestamps=True)
     return folder
 
 
@@ -56,13 +66,25 @@ def ids_of(folder) -> list[int]:
 
 
 def assert_each_once(broker, lake, folder, topic, receipt):
-    """Consume, and compare ids with the lake's."""
+    """Consume, and compare ids with the lake's: an altered alert is there twice, all others once."""
     delivery = consume(topic, folder, settings=Settings(bootstrap_servers=broker.bootstrap_servers))
-    assert (delivery.state, delivery.alerts) == ("complete", 2 * ALERTS), delivery.message
-    assert ids_of(folder) == ids_of(lake)
-    assert receipt.alerts == 2 * ALERTS
+    assert (delivery.state, delivery.alerts) == ("complete", 2 * (ALERTS + ALTERED)), delivery.message
+    magnitudes = pq.read_table(folder)["magpsf"].to_pylist()
+    altered = [
+        alert
+        for alert, found in zip(pq.read_table(folder)["candid"].to_pylist(), magnitudes, strict=True)
+        if found == 12.5
+    ]
+    assert len(altered) == len(set(altered)) == 2 * ALTERED
+    assert ids_of(folder) == sorted([*set(ids_of(lake)), *altered])
+    assert (receipt.alerts, receipt.distinct, receipt.repeats) == (
+        2 * (ALERTS + ALTERED),
+        2 * ALERTS,
+        2 * (AGAIN - ALTERED),
+    )
     assert delivery.duplicates_dropped == receipt.records - receipt.alerts
-    assert verify(folder).ok
+    found = verify(folder)
+    assert (found.ok, found.distinct, found.duplicates) == (True, 2 * ALERTS, 0), found.problems
 
 
 @pytest.mark.spark

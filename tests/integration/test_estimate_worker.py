@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -12,11 +13,11 @@ import pytest
 
 import alertferry as af
 from alertferry import service
-from alertferry.core.errors import AlertferryError, JobError
+from alertferry.core.errors import AlertferryError, CancelledError, JobError
 from alertferry.core.job import Job
 from alertferry.core.settings import load_settings
 from alertferry.estimates import ask_estimate, stop_worker, warm_up
-from alertferry.estimates.client import _question
+from alertferry.estimates.client import _ask, _question
 from alertferry.estimates.place import Place, connect
 from alertferry.testing.contracts import NIGHTS
 from alertferry.ui import lakes as ui_lakes
@@ -213,6 +214,106 @@ def test_a_worker_ends_when_nobody_asks(tmp_path, lakes, monkeypatch):
     assert not place.scratch.exists()
     without_spark(load_settings())  # and another starts when it is asked again
     assert stop_worker(load_settings()) or not workers(tmp_path)
+
+
+EDITION = """
+from typing import ClassVar
+from alertferry import Predicate, Problem, hookimpl
+from editions_text import EDITION
+
+class Sieve(Predicate):
+    "Say which edition this is."
+    kind: ClassVar[str] = "sieve"
+    def problems(self, survey, schema):
+        yield Problem("", EDITION)
+    def condition(self, survey):
+        raise NotImplementedError
+
+@hookimpl
+def register_filters():
+    return [Sieve]
+"""
+
+
+def installed_sieve(folder, edition):
+    """Install a plugin of two modules as pip would: the second holds what it says."""
+    info = folder / "sieve-1.0.dist-info"
+    info.mkdir(parents=True, exist_ok=True)
+    (folder / "sieve_of_editions.py").write_text(EDITION)
+    (folder / "editions_text.py").write_text(f"EDITION = {edition!r}")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sieve\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[alertferry]\nsieve = sieve_of_editions\n")
+    (info / "RECORD").write_text("sieve_of_editions.py,,\neditions_text.py,,\n")
+
+
+def edition_that_answers(settings):
+    """Ask the worker about a job with the plugin's filter, which this process does not know."""
+    request = job().to_dict() | {"filters": [{"kind": "sieve"}]}
+    with pytest.raises(JobError) as error:
+        _ask(_question("estimate", settings, job=request), settings, None)
+    return error.value.problems[0].message
+
+
+def test_a_plugin_that_is_edited_or_installed_is_asked_by_a_new_process(tmp_path, lakes, monkeypatch):
+    home, site = tmp_path / "home", tmp_path / "site"
+    monkeypatch.setenv("ALERTFERRY_LAKE_LSST", str(lakes["lsst"]))
+    monkeypatch.setenv("ALERTFERRY_HOME", str(home))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
+    settings = load_settings()
+    site.mkdir()
+    assert "no filter 'sieve'" in edition_that_answers(settings)
+    (first,) = workers(home)
+    installed_sieve(site, "the first edition")
+    assert edition_that_answers(settings) == "the first edition"
+    installed_sieve(site, "the second edition")
+    assert edition_that_answers(settings) == "the second edition"
+    assert edition_that_answers(settings) == "the second edition"
+    assert until(lambda: len(workers(home)) == 1), "a process with yesterday's code goes on"
+    assert workers(home) != [first]
+    assert stop_worker(settings)
+
+
+def test_other_settings_have_a_process_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALERTFERRY_HOME", str(tmp_path))
+    before = Place.of(load_settings())
+    monkeypatch.setenv("AN_UNRELATED_VARIABLE", "1")
+    monkeypatch.setenv("ALERTFERRY_LAKE_LSST", "/another/lake")  # each question tells it
+    assert Place.of(load_settings()) == before
+    for variable, value in (("ALERTFERRY_TNS_TABLE", "/x"), ("AWS_PROFILE", "me"), ("ALERTFERRY_SPARK_CONF", "a=b")):
+        with monkeypatch.context() as more:
+            more.setenv(variable, value)
+            assert Place.of(load_settings()) != before, variable
+
+
+SLOW = (
+    "aggregate(sequence(1, 3000), 0D, (a, x) -> a + "
+    "aggregate(sequence(1, 300), diaSource.snr, (b, y) -> b + x * y)) > {}"
+)
+"""A condition within the limits, that takes a good part of a second for each alert and hears of no cancellation."""
+
+
+def test_tasks_that_do_not_stop_end_their_process_and_the_next_question_is_answered(here, monkeypatch):
+    settings = load_settings()
+    assert service.estimate(job("diaSource.snr > 8")).alerts > 0
+    (process,) = workers(here)
+    javas = [child for child in process.children(recursive=True) if "java" in child.name()]
+    assert javas
+    hasty = settings.model_copy(update={"estimate_seconds": 3.0})
+    with pytest.raises(AlertferryError, match="no answer after 3 s, so the query was stopped"):
+        ask_estimate(job(SLOW.format(1)), hasty)
+    still = [java for java in javas if java.is_running() and java.status() != psutil.STATUS_ZOMBIE]
+    if still:  # it could be stopped after all: then nothing of it runs
+        assert until(lambda: all(java.cpu_percent(0.5) < 50 for java in still))
+    assert service.estimate(job("diaSource.snr > 8")).alerts > 0
+    assert len(workers(here)) == 1
+
+
+def test_a_question_that_nobody_wants_any_more_is_given_up(here):
+    settings = load_settings()
+    asked = time.monotonic()
+    with pytest.raises(CancelledError), service.while_wanted(lambda: time.monotonic() < asked + 2):
+        ask_estimate(job(SLOW.format(2)), settings)  # ends much later by itself
+    assert service.estimate(job("diaSource.snr > 8")).alerts > 0
 
 
 def test_a_worker_ends_with_its_home(tmp_path, lakes, monkeypatch):

@@ -28,7 +28,7 @@ def test_it_previews_a_catalogue(alertferry, sources):
     assert "mine.csv: csv, 3 rows, 2 usable" in called.out
     assert "000123" in called.out
     assert "[b]mag[/b]" in called.out
-    assert "1 rows have the identifier of an earlier row" in called.err
+    assert "1 row has the identifier of an earlier row" in called.err
     assert "cannot be used: row 3: 'DEC': '95.0'" in called.err
     assert "on_bad_rows: drop" in called.err
 

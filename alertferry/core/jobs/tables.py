@@ -36,6 +36,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, Pro
 
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.locks import folder_lock
+from alertferry.core.private import made
 
 if TYPE_CHECKING:
     from alertferry.core.settings import Settings
@@ -156,7 +157,11 @@ def _create(url: str) -> Engine:
         if parsed.database and parsed.database != ":memory:":
             _make_private(Path(parsed.database))
         engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
-    except (ArgumentError, NoSuchModuleError, ImportError, OSError) as error:
+    except OSError as error:
+        raise UsageError(
+            f"cannot write the job store {parsed.database}: {error.strerror}; set ALERTFERRY_HOME to a folder of yours"
+        ) from None
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
         said = str(error) if not isinstance(error, ArgumentError) else "it is not a database URL"
         raise UsageError(
             f"the job store of ALERTFERRY_JOBS_URL cannot be used: {said}; give an SQLAlchemy URL as "
@@ -168,7 +173,7 @@ def _create(url: str) -> Engine:
 
 def _make_private(path: Path) -> None:
     """Make the file before SQLite does, readable for its user only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made(path.parent)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 

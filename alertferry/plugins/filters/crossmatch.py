@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -151,6 +152,17 @@ class Crossmatch(Filter):
         except JobError as error:
             yield from error.problems
 
+    def warnings(self, survey: Survey, schema: Struct) -> Iterator[Problem]:  # noqa: ARG002 - roles always exist
+        """Yield what is remarkable in the catalogue; the rows of a large one are looked at where Spark runs."""
+        try:
+            if Path(resolved(self.catalog)).stat().st_size > SMALL_BYTES and not _spark_is_here():
+                return
+            catalog = self._catalog()
+        except (OSError, JobError):  # `problems` tells, or the job when it reads the rows
+            return
+        for warning in catalog.remarks():
+            yield Problem("catalog", warning)
+
     def adds(self) -> tuple[SchemaField, ...]:
         """Return the column of counterparts; carried columns of a catalogue not read yet count as text."""
         if self.keep == "none":
@@ -251,6 +263,12 @@ _READING = (
     *("table", "format", "unit", "ra_unit", "dec_unit"),
 )
 """Options that a catalogue is read with; the others say what is done with its sources."""
+
+
+def _spark_is_here() -> bool:
+    """Tell whether this process runs Spark, and will read every row of the catalogue anyway."""
+    sql = sys.modules.get("pyspark.sql")
+    return sql is not None and sql.SparkSession.getActiveSession() is not None
 
 
 @lru_cache(maxsize=2)

@@ -54,12 +54,15 @@ def _repeated_codes(alerts: Alerts, code: Column) -> Any | None:
     count = alerts.frame.count() if alerts.count is None else alerts.count
     passes = -(-count // IDS_AT_ONCE)
     codes, found = alerts.frame.select(code.alias("code")), [np.empty(0, np.int64)]
+    read = 0
     for number in range(passes):
         part = codes if passes == 1 else codes.where(F.pmod("code", F.lit(passes)) == number)
         held = np.sort(part.toArrow()["code"].to_numpy())
         found.append(np.unique(held[1:][held[1:] == held[:-1]]))
+        read += len(held)
         if sum(map(len, found)) > MOST_REPEATED:
             return None
+    alerts.refuse_other_count(read)  # a scan without a filter: it has seen every alert there is
     return np.concatenate(found)
 
 

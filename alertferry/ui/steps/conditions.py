@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from alertferry.core.errors import UsageError
 from alertferry.ui import lakes
 from alertferry.ui.components import FieldTree, SqlEditor
-from alertferry.ui.conditions import mark_data, marks, pieces, sql_text, with_sql
-from alertferry.ui.session import Session
+from alertferry.ui.conditions import mark_data, marks, pieces, sql_text, with_pieces
+from alertferry.ui.drafts import MAX_BYTES
+from alertferry.ui.session import Session, attempt
 from alertferry.ui.theme import card, stack
 
 _EXAMPLES = {
     "lsst": "diaSource.snr > 10\ndiaSource.band IN ('g', 'r')",
     "ztf": "candidate.magpsf < 19\ncandidate.drb > 0.7",
 }
+
+
+AT_ONCE = 1000
+"""Characters that are read while the page waits; more take longer than anybody should wait for another's page."""
 
 
 class ConditionsPanel:
@@ -31,6 +38,7 @@ class ConditionsPanel:
             card(self.finder, title="Field finder", hint="Choose a field to put it where the cursor is."),
         )
         self._shown: Any = None
+        self._means = ""
 
     def refresh(self) -> None:
         """Show the draft; the text stays as it is typed while it means the same."""
@@ -41,19 +49,42 @@ class ConditionsPanel:
             fields = lakes.fields_of(session.draft.survey, schema, session.lake)
             self.editor.fields = [[field.path, field.type, field.unit] for field in fields]
             self.finder.fields = [vars(field) for field in fields]
-        if with_sql(session.draft, self.editor.text) != session.draft:
-            self.editor.text = sql_text(session.draft)
+        if sql_text(session.draft) != self._means:
+            self._means = self.editor.text = sql_text(session.draft)
         self._mark(self.editor.text)
 
     def _mark(self, text: str) -> None:
-        types = lakes.types_of(self.session.draft.survey, self.session.schema())
-        self.editor.param.update(marks=mark_data(marks(text, types)), count=len(pieces(text)))
+        survey = self.session.draft.survey
+        types, values = lakes.types_of(survey, self.session.schema()), lakes.surveys()[survey].values
+
+        def show(found: Any, error: Any) -> None:
+            if error is None and text == self.editor.text:
+                self.editor.param.update(marks=found[0], count=found[1])
+
+        self._read("marks", text, lambda: (mark_data(marks(text, types, values)), len(pieces(text))), show)
+
+    def _read(self, key: str, text: str, work: Callable[[], Any], done: Callable[[Any, Any], None]) -> None:
+        """Read a text at once where it is short, elsewhere where that takes long."""
+        if len(text) <= AT_ONCE:
+            self.session.forget(key)
+            done(*attempt(work))
+        else:
+            self.session.later(key, work, done)
 
     def _typed(self, message: dict[str, Any]) -> None:
         text = str(message.get("text", ""))
+        if len(text) > MAX_BYTES:
+            raise UsageError(f"these conditions have {len(text):,} characters; a job file has room for {MAX_BYTES:,}")
         self.editor.text = text
+
+        def take(found: Any, error: Any) -> None:
+            if error is None and text == self.editor.text:
+                draft = with_pieces(self.session.draft, found)
+                self._means = sql_text(draft)
+                self.session.update(draft)
+
         self._mark(text)
-        self.session.update(with_sql(self.session.draft, text))
+        self._read("sql", text, lambda: pieces(text), take)
 
     def _picked(self, message: dict[str, Any]) -> None:
         path = str(message.get("pick", ""))

@@ -91,6 +91,7 @@ class DataStep:
             ["Size", size_text(record.bytes or 0)],
             ["Time", duration_text(record.seconds or 0)],
             ["Topic", record.topic or "–"],
+            *(["Note", remark] for remark in (record.receipt.remarks if record.receipt else ())),
         ]
         name = f": {record.name}" if record.name else ""
         self.meter.param.update(state="complete", title=f"{record.alerts or 0:,} alerts{name}", share=1.0, facts=facts)

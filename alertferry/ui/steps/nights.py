@@ -62,7 +62,7 @@ class NightsStep:
 
     def refresh(self) -> None:
         """Show the draft."""
-        draft, lake = self.session.draft, lakes.look(self.session.draft.survey, self.session.lake)
+        draft, lake = self.session.draft, self.session.look()
         counts, chosen = lake.counts, chosen_nights(draft)
         self.survey.value = draft.survey
         self.notice.param.update(visible=bool(lake.reason), tone="warning", title=_sentence(lake.reason))

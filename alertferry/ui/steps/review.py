@@ -59,6 +59,17 @@ def as_python(job: Job) -> str:
     )
 
 
+def written(draft: Draft, form: str) -> tuple[str, str]:
+    """Return a request in one of its forms: the name of a file, and what is in it."""
+    name = file_name(draft)
+    if form == "python":
+        job = job_or_none(draft)
+        return name.replace(".yml", ".py"), as_python(job) if job else ""
+    if form == "cli":
+        return name.replace(".yml", ".sh"), as_commands(draft)
+    return name, as_yaml(draft)
+
+
 def _literal(value: Any) -> str:
     from pprint import pformat
 
@@ -126,7 +137,7 @@ class ReviewStep:
         self._show_form()
         lines = [str(item.problem) for item in self.session.problems]
         self.problems.param.update(visible=bool(lines), title="This cannot be submitted yet", lines=lines)
-        job = job_or_none(self.session.draft)
+        job = self.session.job
         self.funnel.empty = (
             "There is no estimate until the request is complete." if lines or job is None else "Estimating …"
         )
@@ -142,15 +153,14 @@ class ReviewStep:
             self.preview_notice.visible = False
 
     def _show_form(self) -> None:
-        draft, job = self.session.draft, job_or_none(self.session.draft)
-        name = file_name(draft)
-        if self.form.value == "python":
-            text, name = (as_python(job) if job else ""), name.replace(".yml", ".py")
-        elif self.form.value == "cli":
-            text, name = as_commands(draft), name.replace(".yml", ".sh")
-        else:
-            text = as_yaml(draft)
-        self.code.param.update(title=name, filename=name, text=text, empty="The request is not complete yet.")
+        draft, form = self.session.draft, str(self.form.value)
+
+        def done(found: Any, error: AlertferryError | None) -> None:
+            if error is None:
+                name, text = found
+                self.code.param.update(title=name, filename=name, text=text, empty="The request is not complete yet.")
+
+        self.session.later("form", lambda: written(draft, form), done)  # YAML takes long for its size
 
     def show_estimate(self, estimate: Any) -> None:
         """Show an estimate; None while there is none."""

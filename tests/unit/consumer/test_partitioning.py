@@ -1,5 +1,6 @@
 """Folders by value: every value finds one, none finds its way out, readers take them as they are."""
 
+import math
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from alertferry.consumer.partitioning import NULL, encoded, plan
 from alertferry.core.errors import UsageError
 from alertferry.core.receipt import Manifest
+from alertferry.core.time_scales import TIME_SCALES
 
 NESTED = pa.struct([("fid", pa.int32()), ("jd", pa.float64()), ("note", pa.string())])
 SCHEMA = pa.schema(
@@ -45,6 +47,24 @@ def test_nothing_is_taken_for_another_value():
 
 def test_different_long_values_have_different_folders():
     assert len({encoded("é" * 300 + end) for end in ("a", "b", "")}) == 3
+
+
+def test_times_of_every_scale_divide_and_others_are_refused():
+    schema = pa.schema([("when", pa.float64())])
+    about = {"topic": "t", "survey": "x", "job": {}, "job_hash": "", "schema_fingerprint": "", "created": ""}
+    moment = Time("2026-03-01T00:00:05", scale="utc")
+    for scale in TIME_SCALES:
+        form, _, of = scale.partition("-")
+        value = float(getattr(getattr(moment, of), form))
+        manifest = Manifest(**about, time="when", time_scale=scale)
+        batch = [[value, value - 10 / 86400, math.nan]]
+        assert folders("time", schema, batch, manifest) == [
+            "year=2026/month=03/day=01",
+            "year=2026/month=02/day=28",
+            f"year={NULL}/month={NULL}/day={NULL}",
+        ]
+    with pytest.raises(UsageError, match="the topic's times are 'jd', and known are jd-utc"):
+        plan("time", schema, Manifest(**about, time="when", time_scale="jd"))
 
 
 @pytest.mark.parametrize("scale", ["jd-utc", "mjd-tai"])

@@ -1,11 +1,14 @@
 """Plugins as other people ship them: real distributions in a folder on the path."""
 
+import os
+import subprocess
 import sys
 
 import pytest
 
+from alertferry.core.blame import PluginError
 from alertferry.core.errors import Problem, UsageError
-from alertferry.core.registry import PluginError, Registry
+from alertferry.core.registry import Registry
 
 FILTER = """
 from typing import ClassVar
@@ -107,3 +110,43 @@ def test_a_site_can_object(install):
 def test_unknown_kinds_get_suggestions():
     with pytest.raises(UsageError, match="no source 'ztff'; did you mean 'ztf'"):
         Registry.load({}).get("source", "ztff")
+
+
+def test_all_that_work_are_listed_with_their_files_and_those_that_fail(install, tmp_path):
+    install("sieve", FILTER.format(kind="sieve"))
+    install("broken", "import no_such_module")
+    install("shouting", FILTER.format(kind="SQL"))
+    registry, broken = Registry.load_what_works()
+    assert "sieve" in registry.steps["filter"]
+    assert {item.distribution: item.version for item in broken} == {"broken": "1.5", "shouting": "1.5"}
+    told = {item.distribution: item.message for item in broken}
+    assert "cannot be loaded (ModuleNotFoundError: No module named 'no_such_module')" in told["broken"]
+    assert "two plugins offer the filter 'SQL', which is 'sql' but for its letters' case" in told["shouting"]
+    env = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "alertferry.cli", "plugins"]
+    called = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert called.returncode == 1
+    assert f"sieve 1.5: plugin 'sieve', {tmp_path}/plugin_sieve.py" in called.stdout
+    assert "failed: plugin 'broken' of broken 1.5 cannot be loaded" in called.stderr
+    assert "Traceback" not in called.stderr
+
+
+@pytest.mark.parametrize(
+    ("hook", "message"),
+    [
+        ("def register_filters(): return 5", "register_filters() must return a list of classes, and failed (TypeError"),
+        (
+            "def register_filters(): return {}[0]",
+            "register_filters() must return a list of classes, and failed (KeyError",
+        ),
+        ("def register_filters(job): return []", "the hooks are register_sources(), register_filters()"),
+        ("def check_job(user): return []", "check_job(job, context)"),
+    ],
+)
+def test_hooks_that_are_wrong_are_sentences(install, hook, message):
+    install("bad", f"from alertferry.core.hooks import hookimpl\n@hookimpl\n{hook}")
+    with pytest.raises(PluginError) as caught:
+        Registry.load({})
+    assert "plugin 'bad' of bad 1.5" in str(caught.value)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from alertferry.core.blame import PluginError
 from alertferry.core.check import check_job
 from alertferry.core.errors import JobError
 from alertferry.core.job import Job
-from alertferry.core.registry import PluginError, default_registry
+from alertferry.core.registry import default_registry
 from alertferry.core.settings import Settings
 from alertferry.core.survey import Survey
 from alertferry.tags import provider
