@@ -10,7 +10,6 @@ import alertferry
 from alertferry.core.columns import Content, bytes_of, role_column
 from alertferry.core.content import PacketOutput
 from alertferry.core.encoder.column import avro_packets
-from alertferry.core.lake_nights import footer_memory
 from alertferry.core.naming import renamed, with_originals
 from alertferry.core.projection import project, quote
 from alertferry.core.receipt import Manifest, Receipt, StepCount, format_digest, schema_fingerprint
@@ -78,19 +77,14 @@ def pack(output: PacketOutput, alerts: Alerts, run: Run) -> Packing:
 
 
 def look_for_repeats(packing: Packing, run: Run) -> Packing:
-    """Read the ids of the alerts, and return the packing with what they say.
-
-    That none repeats is remembered, for these very files.
-    """
-    alerts, memory = run.selection.rows, footer_memory(run.settings.home)
-    whole = alerts is run.selection.start and alerts.count is not None
-    known = f"no {alerts.survey.alert_id} twice in {alerts.identity}" if alerts.identity and whole else ""
+    """Read the ids of the alerts, and return the packing with what they say."""
+    rows, ids = run.selection.rows, run.selection.start.ids
     with run.timed("ids"):
-        if known and memory.noted(known):
-            return replace(packing, repeated=None)
-        found = repeated(alerts)
-        if known and found is None:
-            memory.note(known)
+        if rows is not run.selection.start or ids is None:
+            return replace(packing, repeated=repeated(rows))
+        found = None if ids.all_differ() else repeated(rows)
+        if found is None:
+            ids.remember()
         return replace(packing, repeated=found)
 
 
