@@ -24,14 +24,14 @@ def check(job: JobFile, json: Json = False) -> None:  # noqa: ARG001 - read by i
         found = service.examine(service.read_job(job))
     except JobError as error:
         found = Findings(list(error.problems))
-    lists = {name: [vars(item) for item in getattr(found, name)] for name in ("problems", "warnings")}
+    lists = {name: [item.as_json for item in getattr(found, name)] for name in ("problems", "warnings")}
     answer({"ok": not found.problems, **lists})
     for problem in found.problems:
         note(str(problem))
     for warning in found.warnings:
         note(f"note: {warning}")
     if found.problems:
-        raise typer.Exit(2)
+        raise typer.Exit(JobError(found.problems).exit_code)
     file = "standard input" if str(job) == "-" else job
     say(f"{file}: no problem found{_but(len(found.warnings))}")
 

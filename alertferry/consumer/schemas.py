@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alertferry.consumer.schema_check import judge
 from alertferry.core.errors import DamagedError, UsageError
+from alertferry.core.paths import split_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -234,7 +235,7 @@ def fields_to(schema: pa.Schema, path: str) -> list[pa.Field]:
 
     fields: list[pa.Field] = []
     kind: Any = pa.struct(list(schema))
-    for name in path.split("."):
+    for name in split_path(path):
         if not pa.types.is_struct(kind) or kind.get_field_index(name) < 0:
             return []
         fields.append(kind.field(name))

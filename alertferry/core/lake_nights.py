@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from alertferry.core.errors import UsageError
-from alertferry.core.footers import Footer, FooterMemory
+from alertferry.core.footers import Footer, FooterMemory, is_settled
 from alertferry.core.lake_files import ListedFile
 from alertferry.core.nights import summarise
 from alertferry.core.receipt import Conversion
@@ -44,6 +45,14 @@ class LakeNights:
     def alerts(self) -> int:
         """Number of alerts, from the footers."""
         return sum(footer.alerts for footer in self.footers)
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash of names, sizes and versions of the files; empty when one may still change unseen."""
+        if not all(map(is_settled, self.files)):
+            return ""
+        facts = "\n".join(f"{file.path} {file.size} {file.version}" for file in self.files)
+        return hashlib.sha256(facts.encode()).hexdigest()
 
     @property
     def by_night(self) -> Mapping[date, int]:

@@ -268,6 +268,10 @@ class Small(LakeSource):
     )
 
 
+def alerts(*ids):
+    return {"id": list(ids)} | {name: [1.0] * len(ids) for name in ("ra", "dec", "mjd")}
+
+
 def carry(spark, lake, out, between):
     """Run a job over a lake in which something happens when Spark has planned to read."""
     run = Run(spark)
@@ -279,13 +283,12 @@ def carry(spark, lake, out, between):
 @pytest.mark.parametrize("what", ["vanished", "appeared", "changed"])
 def test_files_that_change_during_a_job_fail_it_by_name(spark, tmp_path, what):
     lake, out = tmp_path / "lake", tmp_path / "out"
-    columns = {"id": [1], "ra": [1.0], "dec": [1.0], "mjd": [1.0]}
-    path = put(lake, 1, **columns)
-    put(lake, 2, **columns)
+    path = put(lake, 1, **alerts(1))
+    put(lake, 2, **alerts(2))
     steps = {
         "vanished": path.unlink,
-        "appeared": lambda: put(lake, 2, "new.parquet", **columns),
-        "changed": lambda: put(lake, 1, **{name: value * 2 for name, value in columns.items()}),
+        "appeared": lambda: put(lake, 2, "new.parquet", **alerts(3)),
+        "changed": lambda: put(lake, 1, **alerts(1, 4)),
     }
     with pytest.raises(AlertferryError) as caught:
         carry(spark, lake, out, steps[what])
@@ -305,7 +308,7 @@ def test_a_lake_that_is_moved_away_during_a_job_is_said(spark, tmp_path):
 
 def test_other_rows_than_the_footers_have_fail_the_job(spark, tmp_path, monkeypatch):
     """As if Spark had left some out: here what is remembered of a footer is wrong."""
-    path = put(tmp_path / "lake", 1, id=[1, 2, 3], ra=[1.0] * 3, dec=[1.0] * 3, mjd=[1.0] * 3)
+    path = put(tmp_path / "lake", 1, **alerts(1, 2, 3))
     os.utime(path, (1_000_000_000, 1_000_000_000))
     from dataclasses import replace
 

@@ -78,8 +78,14 @@ def pack(output: PacketOutput, alerts: Alerts, run: Run) -> Packing:
 
 def look_for_repeats(packing: Packing, run: Run) -> Packing:
     """Read the ids of the alerts, and return the packing with what they say."""
+    rows, ids = run.selection.rows, run.selection.start.ids
     with run.timed("ids"):
-        return replace(packing, repeated=repeated(run.selection.rows))
+        if rows is not run.selection.start or ids is None:
+            return replace(packing, repeated=repeated(rows))
+        found = None if ids.all_differ() else repeated(rows)
+        if found is None:
+            ids.remember()
+        return replace(packing, repeated=found)
 
 
 def _avro_schema(run: Run, schema: StructType) -> str:
