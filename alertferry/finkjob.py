@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alertferry.core.check import check_job
+from alertferry.core.conditions import split_lines
 from alertferry.core.errors import JobError, Problem, UsageError, did_you_mean
 from alertferry.core.job import Job
 from alertferry.core.problems import shown
@@ -164,7 +165,7 @@ class _Import:
     def _conditions(self, items: Any) -> list[dict[str, Any]]:
         where = []
         for path, text in self._texts("extra_cond", items):
-            for part in _split(text):
+            for part in split_lines(text):
                 said = self._fault(filters=[{"kind": "sql", "where": [part]}])
                 if said:
                     self._remark(path, f"{part!r} is left out: {said}{_advice(part)}")
@@ -249,9 +250,3 @@ class _Import:
 
 def _advice(text: str) -> str:
     return next((advice for word, advice in ADVICE.items() if word in text), "")
-
-
-def _split(text: str) -> list[str]:
-    """Return the conditions of a text: the portal divides it at semicolons, here not those inside quotes."""
-    parts = re.findall(r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^;])+""", text)
-    return [part.strip() for part in parts if part.strip()]

@@ -259,22 +259,21 @@ def quantified() -> st.SearchStrategy[Drawn]:
     def build(kind: str, array: str, body: Drawn) -> Drawn:
         text, meaning = body
 
-        def value(row: Row) -> Any:
+        def value(row: Row) -> bool | None:
             if row[array] is None:
-                return None
+                return False if kind == "filter" else None  # the size of null is -1
             found = [meaning({**row, "x": element}) for element in row[array]]
-            if kind == "size(filter":
-                return sum(one is True for one in found)
+            if kind == "filter":
+                return any(one is True for one in found)
             result: bool | None = kind == "forall"
             for one in found:
                 result = either(result, one) if kind == "exists" else both(result, one)
             return result
 
-        return f"{kind}({array}, x -> {text})" + (") >= 1" if kind == "size(filter" else ""), (
-            (lambda row: None if value(row) is None else value(row) >= 1) if kind == "size(filter" else value
-        )
+        loop = f"{kind}({array}, x -> {text})"
+        return (f"size({loop}) >= 1" if kind == "filter" else loop), value
 
-    kinds = st.sampled_from(["exists", "forall", "size(filter"])
+    kinds = st.sampled_from(["exists", "forall", "filter"])
     return st.one_of(
         st.builds(build, kinds, st.just("nums"), compared(numbers(("x", "d")))),
         st.builds(build, kinds, st.just("hist"), compared(numbers(("x.v", "f")))),

@@ -24,6 +24,7 @@ class FitsTable:
 
     format = "fits"
     is_text = False
+    one_by_one = False
 
     def __init__(self, file: BinaryIO, request: Request) -> None:
         part, self.notes = _choose(read_parts(file), request)

@@ -19,6 +19,9 @@ from alertferry.catalogs.source import Rows, cell_text, check_columns, rows_of, 
 from alertferry.catalogs.text_layout import BLANKS, BLOCK_BYTES, Layout, Writing, read_layout
 from alertferry.core.errors import UsageError
 
+LARGE_BYTES = 64 * 1024 * 1024
+"""Above this, a column at a time is read: texts of several columns would take more memory than reading takes time."""
+
 _MAX_MISFITS = 100_000
 _EMPTY = re.compile(rb"(?m)^\r?\n")
 _COMMENT = re.compile(rb"(?m)^[ \t]*#.*\n?")
@@ -35,6 +38,7 @@ class TextTable:
         self._layout = read_layout(file, self._writing)
         self.columns: tuple[Column, ...] = self._layout.columns
         self.format = "ecsv" if self._layout.ecsv else "tsv" if self._layout.delimiter == "\t" else "csv"
+        self.one_by_one = file.seek(0, 2) > LARGE_BYTES
         check_columns(self.columns)
 
     def frame(self, column: str) -> str:  # noqa: ARG002

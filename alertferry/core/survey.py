@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -110,6 +110,8 @@ class Survey:
         Package and file name of the field documentation (see `alertferry.core.field_table`).
     derived
         Columns that are added on demand.
+    values
+        The values that a field can have, by its dotted path, where these are few and documented (bands).
     """
 
     name: str
@@ -125,6 +127,7 @@ class Survey:
     cutouts: tuple[str, ...] = ()
     field_table: tuple[str, str] | None = None
     derived: tuple[Derived, ...] = ()
+    values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.time_scale not in TIME_SCALES:

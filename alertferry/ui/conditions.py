@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
-from alertferry.core.conditions import lint
+from alertferry.core.conditions.fields import Fields
+from alertferry.core.conditions.lint import opinion
+from alertferry.core.conditions.scan import MAX_CONDITIONS, MAX_TEXT, Token, lex
 from alertferry.ui.draft import Draft, first_of, with_filter
 
 _WORDS = "and or not in like ilike rlike between is case when then else as distinct from escape regexp interval"
@@ -25,20 +26,6 @@ _GOES_ON = _OPEN - _STARTS | frozenset(("end", ")", "]"))
 
 _DEPTH = {"(": 1, "[": 1, "case": 1, ")": -1, "]": -1, "end": -1}
 
-_LEXEMES = re.compile(
-    r"""
-    (?P<skip>\s+ | --[^\r\n]*)
-  | (?P<word>'(?:[^'\\]|\\.)*(?:'|$) | "(?:[^"\\]|\\.)*(?:"|$) | `[^`]*(?:`|$) | [\w.]+ | [<>=!|&-]+ | .)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-
-
-class _Word(NamedTuple):
-    text: str
-    start: int
-    end: int
-
 
 @dataclass(frozen=True)
 class Piece:
@@ -50,16 +37,19 @@ class Piece:
 
 @dataclass(frozen=True)
 class Mark:
-    """A fault in the editor: offset and length in characters of the whole text, and what is wrong."""
+    """A fault in the editor, or a note: offset and length in characters of the whole text, and what is wrong."""
 
     start: int
     length: int
     message: str
+    note: bool = False
 
 
 def pieces(text: str) -> tuple[Piece, ...]:
     """Split the editor's text: a condition a line, unless a line or the next says that it goes on; or by ``;``."""
-    words = list(_words(text))
+    if len(text) > MAX_TEXT:  # it is refused anyway
+        return (Piece(text, 0),)
+    words = list(lex(text))
     found, start = [], 0
     for cut, length in (*_cuts(text, words), (len(text), 0)):
         raw = text[start:cut]
@@ -69,20 +59,13 @@ def pieces(text: str) -> tuple[Piece, ...]:
     return tuple(found)
 
 
-def _words(text: str) -> Iterator[_Word]:
-    """Yield the words of a text; comments and white space are none, what never closes is one long word."""
-    for match in _LEXEMES.finditer(text):
-        if match.lastgroup == "word":
-            yield _Word(match[0].lower(), match.start(), match.end())
-
-
-def _cuts(text: str, words: Sequence[_Word]) -> Iterator[tuple[int, int]]:
+def _cuts(text: str, words: Sequence[Token]) -> Iterator[tuple[int, int]]:
     """Yield where a condition ends, and the number of characters that separate it from the next."""
     depth = 0
     for word, following in pairwise(words):
-        depth += _DEPTH.get(word.text, 0)
+        depth += _DEPTH.get(word.word, 0)
         line_end = text.find("\n", word.end, following.start)
-        ends = line_end >= 0 and word.text not in _OPEN and following.text not in _GOES_ON
+        ends = line_end >= 0 and word.word not in _OPEN and following.word not in _GOES_ON
         if word.text == ";":
             depth = 0
             yield word.start, 1
@@ -112,18 +95,26 @@ def with_pieces(draft: Draft, found: Sequence[Piece]) -> Draft:
     return with_filter(draft, "sql", {"where": where} if where else None)
 
 
-def marks(text: str, types: Mapping[str, str]) -> tuple[Mark, ...]:
-    """Return the faults of the editor's text, given the type of each field by its dotted path."""
-    found = []
-    for piece in pieces(text):
-        problems = lint(piece.text, types)
-        found += [Mark(piece.start + item.position, item.length, item.message) for item in problems]
-        last = list(_words(piece.text))[-1:]
-        if last and not problems and last[0].text in _OPEN:
-            found.append(Mark(piece.start + last[0].start, len(last[0].text), "the condition is not finished here"))
+def marks(text: str, types: Mapping[str, str], values: Mapping[str, Collection[Any]] | None = None) -> tuple[Mark, ...]:
+    """Return the faults of the editor's text, and notes, given the type of each field by its dotted path.
+
+    ``values`` are those that fields can have, where these are few.
+    """
+    if len(text) > MAX_TEXT:
+        message = f"the conditions have {len(text):,} characters, more than {MAX_TEXT:,}"
+        return (Mark(MAX_TEXT, 1, message),)
+    found, fields = list[Mark](), Fields(types)
+    known = {path.lower(): items for path, items in (values or {}).items()}
+    for number, piece in enumerate(pieces(text)):
+        if number == MAX_CONDITIONS:
+            found.append(Mark(piece.start, len(piece.text), f"these are more than {MAX_CONDITIONS} conditions"))
+            break
+        said = opinion(piece.text, fields, values=known)
+        for items, note in ((said.problems, False), (said.warnings, True)):
+            found += [Mark(piece.start + item.position, item.length, item.message, note) for item in items]
     return tuple(found)
 
 
 def mark_data(found: Sequence[Mark]) -> list[dict[str, Any]]:
     """Return marks as the editor in the browser takes them."""
-    return [{"start": mark.start, "length": mark.length, "message": mark.message} for mark in found]
+    return [asdict(mark) for mark in found]

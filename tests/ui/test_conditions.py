@@ -42,7 +42,7 @@ def test_faults_are_marked_at_their_place_in_the_whole_text():
     found = marks(text, TYPES)
     assert [text[mark.start : mark.start + mark.length] for mark in found] == ["d", ">"]
     assert "did you mean 'd.flux'" in found[0].message
-    assert found[1].message == "the condition is not finished here"
+    assert found[1].message == "the condition is not finished: a value is missing after '>'"
 
 
 def test_hints_of_the_gate_reach_the_editor():

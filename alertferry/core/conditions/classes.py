@@ -15,6 +15,7 @@ def _full(names: str, package: str = _EXPRESSIONS) -> frozenset[str]:
     return frozenset(package + name for name in names.split())
 
 
+ALIAS = _EXPRESSIONS + "Alias"
 ATTRIBUTE = _ANALYSIS + "UnresolvedAttribute"
 EXTRACT = _ANALYSIS + "UnresolvedExtractValue"
 FUNCTION = _ANALYSIS + "UnresolvedFunction"
@@ -102,7 +103,7 @@ _REASONS = {
     _EXPRESSIONS + "ScalarSubquery": "queries are not allowed in a condition; it sees one alert at a time",
     _EXPRESSIONS + "WindowExpression": "windows (OVER) are not allowed: a condition sees one alert at a time",
     _EXPRESSIONS + "aggregate.AggregateExpression": "aggregates are not allowed: a condition sees one alert at a time",
-    _EXPRESSIONS + "Alias": "a condition has no name; remove 'AS name'",
+    ALIAS: "a condition has no name; remove 'AS name'",
     _ANALYSIS + "MultiAlias": "a condition has no name; remove 'AS name'",
     _EXPRESSIONS + "Collate": "COLLATE is not allowed in a condition",
     _EXPRESSIONS + "ScalaUDF": "user functions are not allowed in a condition",

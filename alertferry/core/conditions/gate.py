@@ -19,6 +19,7 @@ from alertferry.core.catalyst import column_of, java
 from alertferry.core.conditions import classes
 from alertferry.core.conditions.errors import refuse
 from alertferry.core.conditions.explain import explain
+from alertferry.core.conditions.grammar import parse
 from alertferry.core.conditions.rules import check_parsed
 from alertferry.core.conditions.scan import scan
 from alertferry.core.conditions.sizes import check_size
@@ -73,8 +74,15 @@ def _checked(frame: DataFrame, text: str) -> Node:
 
 
 def _parse(spark: SparkSession, text: str) -> Column:
-    expression = java(spark, _PARSER)().parseExpression(text)
-    check_parsed(read_parsed(expression), text, lambda pattern: _regex_problem(spark, pattern))
+    from pyspark.errors import ParseException
+
+    try:
+        expression = java(spark, _PARSER)().parseExpression(text)
+        check_parsed(read_parsed(expression), text, lambda pattern: _regex_problem(spark, pattern))
+    except (ParseException, RefusedError) as error:
+        if not isinstance(error, RefusedError) or error.message == classes.why_not_class(classes.ALIAS):
+            parse(text, scan(text))  # a mistake of grammar (a word too many is read as a name): this says it better
+        raise
     return column_of(spark, expression)
 
 

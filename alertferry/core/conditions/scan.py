@@ -12,14 +12,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from alertferry.core.conditions.errors import ConditionError, refuse
+from alertferry.core.conditions.errors import refuse
 
+MAX_TEXT = 10_000
+"""Characters of one text, which may hold several conditions."""
+
+MAX_CONDITIONS = 100
 MAX_CHARACTERS = 2_000
 MAX_TOKENS = 600
 MAX_DEPTH = 50
 MAX_NUMBER_CHARACTERS = 60
 
-Kind = Literal["name", "quoted", "string", "number", "operator"]
+Kind = Literal["name", "quoted", "string", "number", "operator", "unclosed"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,17 @@ _SYNTAX_HINTS = {
     "{": "braces are not allowed in a condition",
     "}": "braces are not allowed in a condition",
     "\\": "a backslash is only allowed in a string",
-}
+    "≥": "write >= instead of ≥",
+    "≤": "write <= instead of ≤",
+    "≠": "write != instead of ≠",
+    "×": "write * instead of ×",
+    "÷": "write / instead of ÷",
+    "−": "this is a dash; write the minus of the keyboard, -",
+    "–": "this is a dash; write the minus of the keyboard, -",
+    "—": "this is a dash; write the minus of the keyboard, -",
+} | dict.fromkeys("‘’‚“”„«»´", "this is a quote for printing; write the straight ' of the keyboard")
+_OPERATOR_SIGNS = "( ) [ ] , . + - * / % = == <=> <> != < <= !> > >= !< || | & ^ ~ << >> >>> -> :: !"
+_OPERATORS = frozenset(_OPERATOR_SIGNS.split())
 
 
 def tokenize(text: str) -> Iterator[Token]:
@@ -83,10 +97,27 @@ def tokenize(text: str) -> Iterator[Token]:
 
     Raises `ConditionError` at a string, a back-quoted name or a comment that is not closed.
     """
+    for token in lex(text):
+        if token.kind == "unclosed":
+            what = _UNCLOSED.get(token.text[0])
+            message = f"the {what or 'comment'} that starts here is not closed{'' if what else '; end it with */'}"
+            raise refuse(text, token.start, 1 if what else 2, message)
+        yield token
+
+
+def lex(text: str) -> Iterator[Token]:
+    """Yield the tokens of any text, comments left out; what is never closed is one token to the end.
+
+    The work grows as the text does: nothing is looked at twice, as the first thing that is not closed is the last.
+    """
     position = 0
     while position < len(text):
         if text.startswith("/*", position) and not text.startswith("/*+", position):
-            position = _comment_end(text, position)
+            end = _comment_end(text, position)
+            if end is None:
+                yield Token("unclosed", text[position:], position, len(text))
+                return
+            position = end
             continue
         match = _LEXEMES.match(text, position)
         assert match is not None  # the last alternative takes any character
@@ -95,18 +126,19 @@ def tokenize(text: str) -> Iterator[Token]:
         if kind in ("space", "comment"):
             continue
         if kind == "operator" and match[0] in _UNCLOSED:
-            raise refuse(text, match.start(), 1, f"the {_UNCLOSED[match[0]]} that starts here is not closed")
+            yield Token("unclosed", text[match.start() :], match.start(), len(text))
+            return
         yield Token(kind, match[0], match.start(), match.end())  # type: ignore[arg-type]
 
 
-def _comment_end(text: str, start: int) -> int:
-    """Return the offset after a bracketed comment; these nest."""
+def _comment_end(text: str, start: int) -> int | None:
+    """Return the offset after a bracketed comment, which may hold others; None when it is not closed."""
     depth = 0
     for edge in _COMMENT_EDGE.finditer(text, start):
         depth += 1 if edge[0] == "/*" else -1
         if depth == 0:
             return edge.end()
-    raise refuse(text, start, 2, "the comment that starts here is not closed; end it with */")
+    return None
 
 
 def split_lines(text: str) -> list[str]:
@@ -118,15 +150,12 @@ def split_lines(text: str) -> list[str]:
     """
     parts: list[str] = []
     start, words = 0, False
-    try:
-        for token in tokenize(text):
-            if token.text == ";":
-                parts += [text[start : token.start].strip()] if words else []
-                start, words = token.end, False
-            else:
-                words = True
-    except ConditionError:
-        words = True
+    for token in lex(text):
+        if token.text == ";":
+            parts += [text[start : token.start].strip()] if words else []
+            start, words = token.end, False
+        else:
+            words = True
     return parts + ([text[start:].strip()] if words else [])
 
 
@@ -173,8 +202,8 @@ def _refuse_syntax(text: str, tokens: Sequence[Token]) -> None:
 
 
 def _syntax_problem(token: Token, following: Token | None) -> str:
-    if token.kind == "operator":
-        return _SYNTAX_HINTS.get(token.text, "")
+    if token.kind == "operator" and token.text not in _OPERATORS:
+        return _SYNTAX_HINTS.get(token.text) or f"'{token.text}' cannot stand in a condition"
     if token.kind == "number":
         exponent = re.search(r"[eE][+-]?([0-9]+)", token.text)
         if len(token.text) > MAX_NUMBER_CHARACTERS or (exponent and len(exponent[1]) > 3):

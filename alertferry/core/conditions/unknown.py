@@ -84,6 +84,18 @@ def _is_field(node: Node) -> bool:
     return node.name == "AttributeReference"
 
 
+def _is_zero(node: Node) -> bool:
+    """Return whether a value is a zero written out, of a type that has two of them."""
+    if node.type not in _FLOATS:
+        return False
+    while node.name == "Cast":
+        node = node.children[0]
+    try:
+        return node.kind == classes.LITERAL and float(node.value) == 0
+    except (TypeError, ValueError):
+        return False
+
+
 @dataclass(frozen=True)
 class _Builder:
     spark: SparkSession
@@ -108,13 +120,17 @@ class _Builder:
             name = {"And": "Or", "Or": "And"}[node.name] if negated else node.name
             return self._new(name, *(self.kept(child, negated) for child in node.children))
         comparable = [child for child in node.children if is_number_like(child)]
-        if node.name in _TRUE_OF_NAN and comparable and all(map(_is_field, comparable)):
+        equality_with_zero = node.name in ("EqualTo", "In") and any(map(_is_zero, node.children))
+        if node.name in _TRUE_OF_NAN and comparable and all(map(_is_field, comparable)) and not equality_with_zero:
             return self._guarded(node, negated)
         found = self.unknown(node)
         return self._new("Not", found) if negated else found
 
     def _guarded(self, node: Node, negated: bool) -> Any:
-        found = self._with_children(node, [self.unknown(child) for child in node.children])
+        least = (node.name in ("GreaterThanOrEqual", "LessThan")) != _is_zero(node.children[0])
+        found = self._with_children(
+            node, [self._zero(child, least) if _is_zero(child) else self.unknown(child) for child in node.children]
+        )
         found = self._new("Not", found) if negated else found
         for operand in self._suspects(node, negated):
             found = self._new("And", found, self._new("Not", self._new("IsNaN", self.unknown(operand))))
@@ -143,6 +159,12 @@ class _Builder:
         from pyspark.sql import functions as F
 
         return self._new("NaNvl", self.unknown(node), expression_of(self.spark, F.lit(math.nan)))
+
+    def _zero(self, node: Node, least: bool) -> Any:
+        """Return the zero that lets a reader of parquet, to which -0.0 is less than 0.0, find both."""
+        from pyspark.sql import functions as F
+
+        return expression_of(self.spark, F.lit(-0.0 if least else 0.0).cast(node.type.strip('"')))
 
     def _as_it_is(self, node: Node) -> Any:
         return self._with_children(node, [self._as_it_is(child) for child in node.children])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from operator import and_
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from alertferry.core.conditions import ConditionError, lint, split_lines
+from alertferry.core.conditions import ConditionError, ConditionProblem, split_lines
+from alertferry.core.conditions.fields import Fields
+from alertferry.core.conditions.hints import Bound
+from alertferry.core.conditions.lint import Opinion, excluding, opinion
+from alertferry.core.conditions.scan import MAX_CONDITIONS, MAX_TEXT
 from alertferry.core.errors import JobError, Problem
 from alertferry.core.hooks import hookimpl
 from alertferry.core.schema import Struct, paths, to_ddl
@@ -40,12 +44,14 @@ class Sql(Predicate):
     @field_validator("where")
     @classmethod
     def _has_conditions(cls, where: tuple[str, ...]) -> tuple[str, ...]:
+        for index, text in enumerate(where):
+            if len(text) > MAX_TEXT:
+                raise ValueError(f"[{index}] has {len(text):,} characters, more than {MAX_TEXT:,}; divide it")
+        count = sum(len(split_lines(text)) for text in where)
+        if count > MAX_CONDITIONS:
+            raise ValueError(f"holds {count:,} conditions, more than {MAX_CONDITIONS}")
         for text in where:
-            try:
-                empty = not split_lines(text)
-            except ConditionError:
-                continue  # `problems` says where the text goes wrong
-            if empty:
+            if not split_lines(text):
                 raise ValueError(f"holds no condition: {text!r}")
         return where
 
@@ -58,16 +64,29 @@ class Sql(Predicate):
         """Tell whether a derivable column stands in a condition."""
         return any(re.search(rf"\b{re.escape(name)}\b", text, re.IGNORECASE) for text in self.where)
 
-    def problems(self, survey: Survey, schema: Struct) -> Iterator[Problem]:  # noqa: ARG002
+    def problems(self, survey: Survey, schema: Struct) -> Iterator[Problem]:
         """Yield what can be seen without Spark: refused text, unknown functions and fields."""
-        known = {path: str(field.type) for path, field in paths(schema)}
-        for index, text in enumerate(self.where):
-            try:
-                found = [problem for part in split_lines(text) for problem in lint(part, known)]
-            except ConditionError as error:
-                found = [error.problem]
-            for problem in found:
-                yield Problem(f"where[{index}]", f"line {problem.line}, column {problem.column}: {problem.message}")
+        for index, _, said in self._opinions(survey, schema):
+            yield from _told(index, said.problems)
+
+    def warnings(self, survey: Survey, schema: Struct) -> Iterator[Problem]:
+        """Yield what no alert fulfils, and what has not been checked without Spark."""
+        earlier = list[tuple[Bound, str]]()
+        for index, part, said in self._opinions(survey, schema):
+            found = list(said.warnings)
+            for bound in said.bounds:
+                other = next((text for known, text in earlier if known.contradicts(bound)), None)
+                if other:
+                    found.append(excluding(part, bound, other))
+                    break
+            earlier += [(bound, part[bound.start : bound.end]) for bound in said.bounds]
+            yield from _told(index, found)
+
+    def _opinions(self, survey: Survey, schema: Struct) -> Iterator[tuple[int, str, Opinion]]:
+        fields = Fields({path: str(field.type) for path, field in paths(schema)})
+        values = {path.lower(): known for path, known in survey.values.items()}
+        for index, part in self._parts():
+            yield index, part, opinion(part, fields, values=values)
 
     def condition(self, survey: Survey) -> Column:
         """Return all conditions joined by AND, for alerts with the fields that the survey documents."""
@@ -94,6 +113,11 @@ class Sql(Predicate):
         for index, text in enumerate(self.where):
             for part in split_lines(text):
                 yield index, part
+
+
+def _told(index: int, found: Iterable[ConditionProblem]) -> Iterator[Problem]:
+    for item in found:
+        yield Problem(f"where[{index}]", f"line {item.line}, column {item.column}: {item.message}")
 
 
 @hookimpl

@@ -45,6 +45,9 @@ SURVEY = Survey(
     time_scale="mjd-tai",
     history=("prvDiaSources", "prvDiaForcedSources"),
     cutouts=("cutoutScience", "cutoutTemplate", "cutoutDifference"),
+    values=dict.fromkeys(
+        ("diaSource.band", "prvDiaSources.band", "prvDiaForcedSources.band"), ("u", "g", "r", "i", "z", "y")
+    ),
     derived=(
         Derived(
             name="tns_type_recomputed",

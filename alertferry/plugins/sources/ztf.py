@@ -27,6 +27,7 @@ SURVEY = Survey(
     time_scale="jd-utc",
     history=("prv_candidates",),
     cutouts=CUTOUTS,
+    values=dict.fromkeys(("candidate.fid", "prv_candidates.fid"), (1, 2, 3)),
     packets={
         "full": Packet(description="every column of the lake, and the class", roots=True, derived=CLASSES),
         "medium": Packet(

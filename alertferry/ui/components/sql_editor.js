@@ -1,5 +1,8 @@
 // Conditions as text: colours, faults underlined at their place, fields completed while typing.
-const LEXEMES = /(--[^\n]*)|('(?:[^'\\]|\\.)*'?|"(?:[^"\\]|\\.)*"?)|(\b\d[\w.]*)|\b(and|or|not|in|between|is|null|like|ilike|rlike|case|when|then|else|end|true|false|cast|as|exists)\b/gi
+// Each alternative takes what it begins with up to its end, closed or not, so that nothing is looked at twice.
+const LEXEMES = /(--[^\n]*)|('(?:[^'\\]|\\[^])*\\?'?|"(?:[^"\\]|\\[^])*\\?"?)|(\b\d[\w.]*)|\b(and|or|not|in|between|is|null|like|ilike|rlike|case|when|then|else|end|true|false|cast|as|exists)\b/gi
+
+const COLOURED = 20000  // characters: more than a job may hold
 
 export function render({model}) {
   const root = element("div")
@@ -17,12 +20,16 @@ export function render({model}) {
   const span = (className, words) => element("span", className, words)
   const classes = (text) => {
     const found = new Array(text.length).fill("")
+    if (text.length > COLOURED) { return found }
     for (const match of text.matchAll(LEXEMES)) {
       const kind = match[1] ? "c" : match[2] ? "s" : match[3] ? "n" : "k"
       found.fill(kind, match.index, match.index + match[0].length)
     }
     for (const mark of model.marks) {
-      for (let at = mark.start; at < mark.start + mark.length && at < text.length; at++) { found[at] += " fault" }
+      const name = mark.note ? " note" : " fault"
+      for (let at = mark.start; at < mark.start + mark.length && at < text.length; at++) {
+        if (!found[at].includes(name)) { found[at] += name }
+      }
     }
     return found
   }
@@ -46,17 +53,19 @@ export function render({model}) {
   }
   const tell = () => {
     const items = model.marks.map((mark) => {
-      const item = element("li")
+      const item = element("li", mark.note ? "note" : "")
       const go = element("button", "", place(mark))
       go.onclick = () => { area.focus(); area.setSelectionRange(mark.start, mark.start + mark.length) }
       item.append(go, document.createTextNode(mark.message))
       return item
     })
-    if (!items.length && area.value.trim()) {
-      items.push(element("li", "fine", model.count === 1 ? "1 condition, no fault found" : `${model.count} conditions, all must hold; no fault found`))
+    const wrong = model.marks.some((mark) => !mark.note)
+    if (!wrong && area.value.trim()) {
+      const found = items.length ? `no fault found, ${items.length} note${items.length === 1 ? "" : "s"}` : "no fault found"
+      items.push(element("li", "fine", model.count === 1 ? `1 condition, ${found}` : `${model.count} conditions, all must hold; ${found}`))
     }
     faults.replaceChildren(...items)
-    area.setAttribute("aria-invalid", model.marks.length > 0)
+    area.setAttribute("aria-invalid", wrong)
   }
   const close = () => {
     popup?.remove()

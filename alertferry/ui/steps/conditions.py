@@ -54,13 +54,14 @@ class ConditionsPanel:
         self._mark(self.editor.text)
 
     def _mark(self, text: str) -> None:
-        types = lakes.types_of(self.session.draft.survey, self.session.schema())
+        survey = self.session.draft.survey
+        types, values = lakes.types_of(survey, self.session.schema()), lakes.surveys()[survey].values
 
         def show(found: Any, error: Any) -> None:
             if error is None and text == self.editor.text:
                 self.editor.param.update(marks=found[0], count=found[1])
 
-        self._read("marks", text, lambda: (mark_data(marks(text, types)), len(pieces(text))), show)
+        self._read("marks", text, lambda: (mark_data(marks(text, types, values)), len(pieces(text))), show)
 
     def _read(self, key: str, text: str, work: Callable[[], Any], done: Callable[[Any, Any], None]) -> None:
         """Read a text at once where it is short, elsewhere where that takes long."""

@@ -39,7 +39,7 @@ def messages(text, fields=None):
     [
         "diaSource.psfFlux > 13500",
         "DIASOURCE.psfflux > 13500 and `diaSource`.`BAND` = 'g'",
-        "exists(prvDiaSources, x -> x.psfFlux > 10 and x.whatever = 1)",
+        "exists(prvDiaSources, x -> x.psfFlux > 10 and x.BAND = 'g')",
         "exists(prvDiaSources, `x` -> x.psfFlux > 10)",
         "aggregate(prvDiaSources, 0D, (acc, x) -> acc + x.psfFlux, acc -> acc / 2) > 1",
         "aggregate(prvDiaSources, struct(0D as s, 0 as n), (a, x) -> struct(a.s as s, a.n + 1 as n)).s > 1",
@@ -85,6 +85,7 @@ def test_good_conditions_are_left_alone(text):
         ("mangrove[zzz] > 1", "no field 'zzz'", "zzz"),
         ("abs(zzz) > 1", "no field 'zzz'", "zzz"),
         ("exists(prvDiaSources, x -> y.psfFlux > 1)", "no field 'y'", "y"),
+        ("exists(prvDiaSources, x -> x.bend = 'g')", "no field 'prvDiaSources.bend'; did you mean", "x"),
         ("sqr(diaSource.ra) > 1", "no function 'sqr' for conditions; did you mean 'sqrt'", "sqr"),
         ("`sqr`(1) > 1", "no function 'sqr'", "`sqr`"),
         ("reflect('a', 'b') = 'c'", "reflect() is not allowed in a condition: it runs Java code", "reflect"),
