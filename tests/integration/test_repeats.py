@@ -130,6 +130,22 @@ def test_a_lake_that_was_looked_at_is_not_looked_at_again(spark, tmp_path, monke
     assert run_job(spark, job(tmp_path / "lake", output)).receipt.distinct == 6
 
 
+def test_what_is_remembered_of_some_hours_is_not_said_of_the_night(spark, tmp_path, monkeypatch):
+    """A lake that Spark has to be asked about, of which a job reads only times when nothing repeats."""
+    monkeypatch.setenv("ALERTFERRY_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(LakeIds, "_read", lambda _: iter(()))
+    table = simulated(6)
+    write(tmp_path / "lake", table)
+    write(tmp_path / "lake", table, number=1)
+    for file in (tmp_path / "lake").rglob("*.parquet"):
+        os.utime(file, (1e9, 1e9))
+    source = {"kind": "lsst", "times": "2026-03-01T00:00..2026-03-01T00:01", "lake": str(tmp_path / "lake")}
+    output = {"kind": "files", "fields": FIELDS, "path": str(tmp_path / "some")}
+    assert run_job(spark, Job.from_dict({"source": source, "output": output})).receipt.alerts == 0
+    report = run_job(spark, job(tmp_path / "lake", {"kind": "files", "path": str(tmp_path / "all")}))
+    assert_proved(report, tmp_path / "all", expected(table.to_pylist() * 2))
+
+
 class Twice(Filter):
     """A step that makes two rows of each alert: equal ones, or those of another `half`."""
 
