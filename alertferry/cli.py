@@ -14,20 +14,25 @@ DONE_WHEN_ANSWERED = ("consume", "verify")
 def main() -> None:
     """Be the process of the command line."""
     try:
-        call()
+        call(own=True)
     except SystemExit as ended:
         if sys.argv[1:2] and sys.argv[1] in DONE_WHEN_ANSWERED and isinstance(ended.code, int):
             _leave(ended.code)
         raise
 
 
-def call() -> None:
-    """Call the command that is named. Ctrl-C while it is still being loaded is no traceback either."""
+def call(own: bool = False) -> None:
+    """Call the command that is named, ``own``: in a process of its own.
+
+    Ctrl-C while it is still being loaded is no traceback either.
+    """
     # pydantic would look for plugins of its own in all that is installed, to let them alter how we read jobs
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
-        from alertferry.commands.app import application, run
+        from alertferry.commands.app import application, own_process, run
 
+        if own:
+            own_process()
         app = application(*sys.argv[1:2])
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

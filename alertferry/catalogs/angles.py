@@ -18,7 +18,7 @@ import pyarrow as pa
 from alertferry.catalogs import numeric
 from alertferry.catalogs.angle_units import ASSUMED, BY_FORM, HOURS, Understood, angle_unit, arcsec_in, degrees_in
 from alertferry.catalogs.display import shown
-from alertferry.catalogs.faults import Measured
+from alertferry.catalogs.faults import Measured, in_parts
 from alertferry.catalogs.model import MAX_RADIUS_ARCSEC, Column
 from alertferry.catalogs.sexagesimal import LOOKS_SEXAGESIMAL, Axis, parse_sexagesimal, tidy
 from alertferry.core.errors import UsageError
@@ -26,15 +26,18 @@ from alertferry.core.errors import UsageError
 _OTHER_FRAMES = ("fk4", "b1950", "gal", "ecl")
 
 
-def measure_coordinate(column: Column, values: pa.Array, axis: Axis, given: str = "") -> Measured:
+def measure_coordinate(column: Column, values: pa.Array | pa.ChunkedArray, axis: Axis, given: str = "") -> Measured:
     """Return right ascension (0 <= ra < 360) or declination in degrees; ``given`` is the unit that the job says."""
     require_equatorial(column.ucd, column.name)
     unit = angle_unit(column, axis, given)
-    if numeric.is_text(values.type):
-        measured = _from_text(column, values, axis, unit)
-    else:
-        measured = _in_degrees(numeric.measure_numbers(column.name, values), unit)
-    return _wrap_ra(measured) if axis == "ra" else _limit_dec(measured)
+    limit = _wrap_ra if axis == "ra" else _limit_dec
+    chunked = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+    if not numeric.is_text(values.type):
+        return in_parts(chunked, lambda part: limit(_in_degrees(numeric.measure_numbers(column.name, part), unit)))
+    if not _is_sexagesimal(chunked):
+        return in_parts(chunked, lambda part: limit(_from_decimals(column, part, unit)))
+    read_as = _sexagesimal_unit(column, axis, unit)
+    return in_parts(chunked, lambda part: limit(_from_sexagesimal(column, part, axis, read_as)))
 
 
 def require_equatorial(frame: str, column: str) -> None:
@@ -55,10 +58,10 @@ def measure_radius(column: Column, values: pa.Array) -> Measured:
     return measured.refuse(measured.values > MAX_RADIUS_ARCSEC, f"a radius must be <= {MAX_RADIUS_ARCSEC:g} arcsec")
 
 
-def single_precision(column: Column, values: pa.Array) -> str:
+def single_precision(column: str, kind: pa.DataType) -> str:
     """Return a warning when positions are stored in 32 bits or less, else an empty string."""
-    if pa.types.is_float32(values.type) or pa.types.is_float16(values.type):
-        return f"{shown(column.name)!r} is stored in single precision: positions are good to about 0.1 arcsec only"
+    if pa.types.is_float32(kind) or pa.types.is_float16(kind):
+        return f"{shown(column)!r} is stored in single precision: positions are good to about 0.1 arcsec only"
     return ""
 
 
@@ -67,21 +70,39 @@ def _in_degrees(measured: Measured, unit: Understood) -> Measured:
     return replace(measured.scaled(degrees_in(unit.unit)), read_as=unit)
 
 
-def _from_text(column: Column, values: pa.Array, axis: Axis, unit: Understood) -> Measured:
+def _is_sexagesimal(values: pa.ChunkedArray) -> bool:
+    """Tell how most of a column of texts is written."""
+    balance = 0
+    for chunk in values.chunks:
+        text = tidy(chunk)
+        decimals = int(numeric.decimal_texts(text).sum())
+        balance -= decimals
+        if decimals < len(text):
+            balance += int(numeric.matching(text, LOOKS_SEXAGESIMAL).sum())
+    return balance > 0
+
+
+def _from_decimals(column: Column, values: pa.Array, unit: Understood) -> Measured:
     text = tidy(values)
     decimal = numeric.decimal_texts(text)
-    if decimal.all() or numeric.matching(text, LOOKS_SEXAGESIMAL).sum() <= decimal.sum():
-        measured = _in_degrees(Measured(column.name, numeric.to_floats(text, decimal), values), unit)
-        return _refuse_unread(measured, text, "is not a number, but most of the column is decimal degrees")
-    if unit.unit not in ("", "deg", HOURS):
-        raise UsageError(
-            f"column {shown(column.name)!r} is sexagesimal text with the unit {unit.unit!r}, as {unit.why}; only deg "
-            f"and hourangle make sense: say {axis}_unit: {'hour' if axis == 'ra' else 'deg'}"
-        )
-    read_as = unit if unit.unit else Understood(HOURS if axis == "ra" else "deg", BY_FORM)
+    measured = _in_degrees(Measured(column.name, numeric.to_floats(text, decimal), values), unit)
+    return _refuse_unread(measured, text, "is not a number, but most of the column is decimal degrees")
+
+
+def _sexagesimal_unit(column: Column, axis: Axis, unit: Understood) -> Understood:
+    if unit.unit in ("", "deg", HOURS):
+        return unit if unit.unit else Understood(HOURS if axis == "ra" else "deg", BY_FORM)
+    raise UsageError(
+        f"column {shown(column.name)!r} is sexagesimal text with the unit {unit.unit!r}, as {unit.why}; only deg "
+        f"and hourangle make sense: say {axis}_unit: {'hour' if axis == 'ra' else 'deg'}"
+    )
+
+
+def _from_sexagesimal(column: Column, values: pa.Array, axis: Axis, read_as: Understood) -> Measured:
+    text = tidy(values)
     angles = parse_sexagesimal(text, axis, read_as.unit)
     measured = Measured(column.name, angles.degrees, values, angles.faults, read_as)
-    measured = measured.refuse(decimal, "is a plain number in a column of sexagesimal values")
+    measured = measured.refuse(numeric.decimal_texts(text), "is a plain number in a column of sexagesimal values")
     return _refuse_unread(measured, text, "is not an angle")
 
 

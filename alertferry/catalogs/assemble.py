@@ -11,9 +11,9 @@ import pyarrow as pa
 from alertferry.catalogs import angles, carried, numeric
 from alertferry.catalogs.angle_units import Role, Understood, mas_in, motion_unit, require_years
 from alertferry.catalogs.display import listing, shown
-from alertferry.catalogs.faults import MAX_LISTED, Mask, Measured, list_bad_rows
+from alertferry.catalogs.faults import MAX_LISTED, Mask, Measured, in_parts, list_bad_rows
 from alertferry.catalogs.guess import guess_columns, require
-from alertferry.catalogs.identifiers import identifier_texts, refuse_long
+from alertferry.catalogs.identifiers import check_size, identifier_texts, refuse_long
 from alertferry.catalogs.model import ROW_NUMBER, Column, Guess
 from alertferry.catalogs.report import Report
 from alertferry.catalogs.request import FIRST_YEAR, LAST_YEAR, Request
@@ -26,21 +26,36 @@ _EXAMPLES = 5
 _NUMBERED = "no column looks like an identifier: the number of the row serves; name another column with id:"
 
 
+class _Columns:
+    """Columns of a source: read all at once, or each when it is asked for where that costs little; kept by nobody."""
+
+    def __init__(self, source: TableSource, names: Sequence[str], max_rows: int) -> None:
+        self._source, self._max_rows = source, max_rows
+        self.rows = source.read(names[:1] if source.one_by_one else names, max_rows)
+
+    def take(self, name: str) -> pa.ChunkedArray:
+        """Return a column, and let go of it."""
+        found = self.rows.columns.pop(name, None)
+        if found is None:
+            found = self._source.read([name], self._max_rows).columns[name]
+        return pa.chunked_array([carried.plain(chunk) for chunk in found.chunks], carried.plain_type(found.type))
+
+
 @dataclass(frozen=True)
 class _Use:
-    """Columns in their roles, and the values that were read for them."""
+    """Columns in their roles, and where their values come from."""
 
     source: TableSource
     request: Request
     used: Mapping[str, str]
-    values: Mapping[str, pa.Array]
+    columns: _Columns
 
     def declared(self, role: str) -> Column:
         name = self.used[role]
         return next(column for column in self.source.columns if column.name == name)
 
-    def of(self, role: str) -> pa.Array:
-        return self.values[self.used[role]]
+    def of(self, role: str) -> pa.ChunkedArray:
+        return self.columns.take(self.used[role])
 
 
 def describe(source: TableSource) -> Report:
@@ -63,12 +78,12 @@ def assemble(source: TableSource, request: Request, report: Report) -> pa.Table:
     numbered = report.used["id"] == ROW_NUMBER and request.id is None
     report.guessed = [role for role in report.used if getattr(request, role) is None]
     names = [name for role, name in report.used.items() if not (role == "id" and _is_row_number(name, source))]
-    rows = source.read(list(dict.fromkeys([*names, *request.columns])), request.max_rows)
+    columns = _Columns(source, list(dict.fromkeys([*names, *request.columns])), request.max_rows)
+    rows = columns.rows
     report.rows = rows.count + len(rows.misfit_numbers)
     if report.rows == 0:
         raise UsageError("has no rows")
-    values = {name: _whole(rows.columns.pop(name)) for name in list(rows.columns)}
-    use = _Use(source, request, report.used, values)
+    use = _Use(source, request, report.used, columns)
     measured = _measure(use)
     ids = _identifiers(use, rows)
     checked = [*measured.values(), refuse_long(report.used["id"], ids)]
@@ -108,17 +123,6 @@ def number_rows(rows: Rows) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.delete(np.arange(1, total + 1), misfits - 1)
 
 
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    array = column.combine_chunks()
-    array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
-    array = carried.plain(array)
-    return array.cast(pa.string()) if pa.types.is_large_string(array.type) or _is_view(array.type) else array
-
-
-def _is_view(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string_view(kind))
-
-
 def _is_row_number(name: str, source: TableSource) -> bool:
     return name == ROW_NUMBER and all(column.name != name for column in source.columns)
 
@@ -133,20 +137,21 @@ def _measure(use: _Use) -> dict[str, Measured]:
     measured["dec_deg"] = angles.measure_coordinate(use.declared("dec"), use.of("dec"), "dec", dec_unit)
     require_degrees(measured["ra_deg"], measured["dec_deg"])
     if "radius" in use.used:
-        measured["radius_arcsec"] = angles.measure_radius(use.declared("radius"), use.of("radius"))
+        column = use.declared("radius")
+        measured["radius_arcsec"] = in_parts(use.of("radius"), lambda part: angles.measure_radius(column, part))
     motions: tuple[Role, Role] = ("pmra", "pmdec")
     for role in motions:
         if role in use.used:
-            measured[role] = _motion(use.declared(role), use.of(role), role)
+            unit, name = motion_unit(use.declared(role), role), use.used[role]
+            measured[role] = in_parts(use.of(role), lambda part, unit=unit, name=name: _motion(name, part, unit))  # type: ignore[misc]
     if use.request.epoch is not None:
-        measured["epoch"] = _epoch(use, len(use.of("ra")))
+        measured["epoch"] = _epoch(use, len(measured["ra_deg"].values))
     return measured
 
 
-def _motion(column: Column, values: pa.Array, role: Role) -> Measured:
+def _motion(name: str, values: pa.Array, unit: Understood) -> Measured:
     """Return a proper motion in mas/yr; 0 where it has not been measured (no value, or nan)."""
-    unit = motion_unit(column, role)
-    measured = numeric.measure_numbers(column.name, values).scaled(mas_in(unit.unit))
+    measured = numeric.measure_numbers(name, values).scaled(mas_in(unit.unit))
     measured = replace(measured, read_as=Understood(f"{unit.unit}/yr", unit.why))
     missing = np.isnan(measured.values)
     if numeric.is_text(values.type):
@@ -162,21 +167,27 @@ def _epoch(use: _Use, rows: int) -> Measured:
     if not isinstance(use.request.epoch, str):
         return Measured("epoch", np.full(rows, use.request.epoch, dtype=float), pa.nulls(rows))
     require_years(use.declared("epoch"))
-    measured = numeric.measure_numbers(use.used["epoch"], use.of("epoch"))
+    return in_parts(use.of("epoch"), lambda part: _years(use.used["epoch"], part))
+
+
+def _years(name: str, values: pa.Array) -> Measured:
+    measured = numeric.measure_numbers(name, values)
     inside = (measured.values >= FIRST_YEAR) & (measured.values <= LAST_YEAR)
     return measured.refuse(~inside, "an epoch must be a Julian year from 1800 to 2200")
 
 
 def _identifiers(use: _Use, rows: Rows) -> pa.Array:
     name = use.used["id"]
-    if name in use.values:
-        return identifier_texts(name, use.values[name])
-    return pa.array(number_rows(rows)).cast(pa.string())
+    if _is_row_number(name, use.source):
+        return pa.array(number_rows(rows)).cast(pa.string())
+    parts = [identifier_texts(name, part) for part in use.columns.take(name).chunks]
+    check_size(name, parts)
+    return pa.chunked_array(parts, pa.string()).combine_chunks()
 
 
 def _warnings(use: _Use, measured: Mapping[str, Measured]) -> list[str]:
     found = unit_warnings(measured["ra_deg"], measured["dec_deg"])
-    found += [angles.single_precision(use.declared(axis), use.of(axis)) for axis in ("ra", "dec")]
+    found += [angles.single_precision(use.used[axis], measured[f"{axis}_deg"].source.type) for axis in ("ra", "dec")]
     return [warning for warning in found if warning]
 
 
@@ -212,7 +223,7 @@ def _table(use: _Use, ids: pa.Array, measured: Mapping[str, Measured], good: Mas
     for name, column in measured.items():
         columns[name] = pa.array(column.values if keep is None else column.values[good])
     for index, name in enumerate(use.request.columns):
-        values = _kept(use.values[name], keep)
+        values = _kept(use.columns.take(name).combine_chunks(), keep)
         kind = next(column.type for column in use.source.columns if column.name == name)
         columns[f"carried_{index}"] = carried.typed(values, kind) if use.source.is_text else values
     return pa.table(columns)

@@ -39,8 +39,15 @@ def typed(text: pa.Array, declared: str = "text") -> pa.Array:
 
 
 def plain(column: pa.Array) -> pa.Array:
-    """Return a column without dictionary encoding."""
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    """Return a column without dictionary encoding, and texts as plain strings."""
+    column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    return column.cast(plain_type(column.type))
+
+
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type that `plain` gives a column of some type."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.string() if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) else kind
 
 
 def _all_match(text: pa.Array, pattern: str) -> bool:

@@ -43,7 +43,7 @@ class _Derived:
 
     def __init__(self, source: TableSource, made: dict[str, tuple[str, list[str]]]) -> None:
         self._source, self._made = source, made
-        self.format, self.is_text = source.format, source.is_text
+        self.format, self.is_text, self.one_by_one = source.format, source.is_text, source.one_by_one
         more = (Column(name, "text", ucd=f"pos.eq.{axis};meta.main") for name, (axis, _) in made.items())
         self.columns: tuple[Column, ...] = (*source.columns, *more)
 

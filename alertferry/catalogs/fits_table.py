@@ -24,6 +24,7 @@ class FitsTable:
 
     format = "fits"
     is_text = False
+    one_by_one = False
 
     def __init__(self, file: BinaryIO, request: Request) -> None:
         part, self.notes = _choose(read_parts(file), request)
@@ -100,7 +101,7 @@ def _table(file: BinaryIO, number: int) -> Any:
     from astropy.io import fits
 
     file.seek(0)
-    hdus = fits.open(file, memmap=False, lazy_load_hdus=True, character_as_bytes=False)
+    hdus = fits.open(file, memmap=True, lazy_load_hdus=True, character_as_bytes=False)
     return hdus[number]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,6 @@ def identifier_texts(name: str, column: pa.Array) -> pa.Array:
         if pa.types.is_nested(kind) or pa.types.is_null(kind):
             raise UsageError(f"column {shown(name)!r} holds {kind}, which is no identifier; choose another column")
         column = pc.cast(column, pa.string())
-    if pc.sum(pc.binary_length(column)).as_py() or 0:
-        _check_size(name, column)
     column = pc.if_else(pc.equal(column, ""), None, column)
     return pc.cast(column, pa.string())
 
@@ -71,7 +70,8 @@ def _utf8(name: str, column: pa.Array) -> pa.Array:
         raise UsageError(f"column {shown(name)!r} holds bytes that are not UTF-8 text") from None
 
 
-def _check_size(name: str, column: pa.Array) -> None:
-    size = pc.sum(pc.binary_length(column)).as_py()
+def check_size(name: str, parts: Sequence[pa.Array]) -> None:
+    """Raise `UsageError` when the texts of a column are too long together to be one array of Arrow."""
+    size = sum(pc.sum(pc.binary_length(part)).as_py() or 0 for part in parts)
     if size > _MAX_TEXT_BYTES:
         raise UsageError(f"column {shown(name)!r} holds {size:,} bytes of identifiers; at most 2 GiB can be used")

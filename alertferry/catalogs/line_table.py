@@ -20,7 +20,7 @@ from alertferry.catalogs.faults import MAX_LISTED, Mask
 from alertferry.catalogs.model import BadRow, Column
 from alertferry.catalogs.source import Rows, cell_text, check_columns, too_many_rows
 from alertferry.catalogs.text_layout import Writing
-from alertferry.catalogs.text_table import whole_lines
+from alertferry.catalogs.text_table import LARGE_BYTES, whole_lines
 from alertferry.core.errors import UsageError
 
 _MAX_MISFITS = 100_000
@@ -98,6 +98,7 @@ class LineTable:
         self._file, self._writing, self._layout = file, writing, layout
         self.format = layout.format
         self.columns = layout.columns
+        self.one_by_one = file.seek(0, 2) > LARGE_BYTES
         check_columns(self.columns)
 
     def frame(self, column: str) -> str:  # noqa: ARG002

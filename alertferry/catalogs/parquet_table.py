@@ -22,6 +22,7 @@ class ParquetTable:
 
     format = "parquet"
     is_text = False
+    one_by_one = True
 
     def __init__(self, file: BinaryIO, max_rows: int, max_bytes: int) -> None:
         _check_ends(file)

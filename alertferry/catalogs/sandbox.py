@@ -41,13 +41,18 @@ _MAX_REPORT_BYTES = 16 * _MIB
 _MAX_LOG_BYTES = _MIB
 _MAX_RESULT_BYTES = 2 * 1024 * _MIB
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONHOME", "TMPDIR", "VIRTUAL_ENV")
+# Blocks of memory that are freed go back to the system, instead of counting against the limit.
+_RETURNED = {"MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "131072"}
 _LOOK_SECONDS = 0.05
 _PATIENCE_SECONDS = 600
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one parser may take: memory of its own and size of a file that it writes in bytes, time in seconds."""
+    """What one parser may take: memory of its own and size of a file that it writes in bytes, time in seconds.
+
+    ``seconds`` are of processor time; on the clock it may take twice as long, as the machine may have other work.
+    """
 
     memory_bytes: int = 1024 * _MIB
     file_bytes: int = _MAX_RESULT_BYTES
@@ -203,7 +208,8 @@ def environment() -> dict[str, str]:
     kept = {name: value for name, value in passed_environment().items() if name in _KEPT_VARIABLES}
     packages = [*(entry for entry in sys.path if entry), str(Path(alertferry.__file__).parent.parent)]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ARROW_IO_THREADS"), "2")
-    kept |= {"HOME": "/nonexistent", "MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system", **threads}
+    memory = {"MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system", **_RETURNED}
+    kept |= {"HOME": "/nonexistent", **memory, **threads}
     return kept | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(packages)), "PYTHONUTF8": "1"}
 
 
@@ -218,7 +224,7 @@ def _converse(process: subprocess.Popen[bytes], file: int, order: Mapping[str, A
         pass  # it died at once; its exit code and log say why
     sha256 = _sha256(file)
     try:
-        process.wait(max(1.0, limits.seconds - (time.monotonic() - began)))
+        process.wait(max(1.0, 2 * limits.seconds - (time.monotonic() - began)))
     except subprocess.TimeoutExpired:
         raise UsageError(_too_slow(limits)) from None
     return sha256

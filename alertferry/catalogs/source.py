@@ -40,12 +40,13 @@ class TableSource(Protocol):
     """An opened catalogue.
 
     ``frame`` is the coordinate system that the file declares for a column, or an empty string. ``is_text`` tells
-    that the format has no types.
+    that the format has no types, ``one_by_one`` that columns should be read one after the other, to save memory.
     """
 
     format: str
     columns: tuple[Column, ...]
     is_text: bool
+    one_by_one: bool
 
     def frame(self, column: str) -> str:
         """Return the name of the coordinate system of a column."""

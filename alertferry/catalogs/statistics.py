@@ -51,8 +51,9 @@ def _repeated(ids: pa.Array) -> int:
 def _repeated_pairs(ra: Any, dec: Any) -> int:
     """Return how many pairs an earlier one equals; only those whose numbers mix to the same are compared."""
     mixed = _mixed(ra, dec)
-    falling = np.sort(mixed)
-    same = falling[1:][falling[1:] == falling[:-1]]
+    rising = np.sort(mixed)
+    same = rising[1:][rising[1:] == rising[:-1]]
+    del rising
     if not len(same):
         return 0
     some = np.flatnonzero(np.isin(mixed, np.unique(same)))
@@ -64,8 +65,12 @@ def _repeated_pairs(ra: Any, dec: Any) -> int:
 def _mixed(ra: Any, dec: Any) -> Any:
     """Return one number of 64 bits for each pair; equal pairs have equal ones, others nearly never."""
     odd = np.uint64(0x9E3779B97F4A7C15)  # 2**64 by the golden ratio spreads neighbours (Knuth, TAOCP 3, 6.4)
-    first, second = (np.ascontiguousarray(values + 0.0).view(np.uint64) for values in (ra, dec))
-    return (first * odd) ^ (second * odd >> np.uint64(7)) ^ (second << np.uint64(31))
+    mixed = np.empty(len(ra), np.uint64)
+    for start in range(0, len(ra), _MANY):
+        some = slice(start, start + _MANY)
+        first, second = ((values[some] + 0.0).view(np.uint64) for values in (ra, dec))  # -0.0 equals 0.0
+        mixed[some] = (first * odd) ^ (second * odd >> np.uint64(7)) ^ (second << np.uint64(31))
+    return mixed
 
 
 def _range(values: Any) -> tuple[float, float]:

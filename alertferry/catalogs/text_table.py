@@ -19,6 +19,9 @@ from alertferry.catalogs.source import Rows, cell_text, check_columns, rows_of, 
 from alertferry.catalogs.text_layout import BLANKS, BLOCK_BYTES, Layout, Writing, read_layout
 from alertferry.core.errors import UsageError
 
+LARGE_BYTES = 64 * 1024 * 1024
+"""Above this, a column at a time is read: texts of several columns would take more memory than reading takes time."""
+
 _MAX_MISFITS = 100_000
 _EMPTY = re.compile(rb"(?m)^\r?\n")
 _COMMENT = re.compile(rb"(?m)^[ \t]*#.*\n?")
@@ -35,6 +38,7 @@ class TextTable:
         self._layout = read_layout(file, self._writing)
         self.columns: tuple[Column, ...] = self._layout.columns
         self.format = "ecsv" if self._layout.ecsv else "tsv" if self._layout.delimiter == "\t" else "csv"
+        self.one_by_one = file.seek(0, 2) > LARGE_BYTES
         check_columns(self.columns)
 
     def frame(self, column: str) -> str:  # noqa: ARG002
@@ -107,6 +111,8 @@ class TextTable:
             yield from reader
         except pa.ArrowInvalid as error:
             misfits.raise_error()
+            if "straddl" in str(error):
+                raise UsageError('has a value in quotation marks (") of over 4 MB; one may not be closed') from None
             raise UsageError(f"cannot be read as a text table: {shown(error, 300)}") from None
 
 
@@ -182,13 +188,22 @@ class _Body(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill ``buffer`` as far as the current block goes; return 0 at the end."""
-        if not self._left:
-            self._left = memoryview(next(self._blocks, b""))
-        size = min(len(buffer), len(self._left))
-        buffer[:size] = self._left[:size]
-        self._left = self._left[size:]
-        return size
+        """Fill ``buffer``, which only the end leaves unfilled.
+
+        pyarrow takes whatever one reading gives as a block, and a row with line ends in quotes may touch two blocks
+        only: with a short block between long ones it would be refused.
+        """
+        filled = 0
+        while filled < len(buffer):
+            if not self._left:
+                self._left = memoryview(next(self._blocks, b""))
+                if not self._left:
+                    break
+            size = min(len(buffer) - filled, len(self._left))
+            buffer[filled : filled + size] = self._left[:size]
+            self._left = self._left[size:]
+            filled += size
+        return filled
 
     def _clean(self, block: bytes) -> bytes:
         if self._writing.encoding != "utf-8":

@@ -43,6 +43,7 @@ class VOTable:
 
     format = "votable"
     is_text = False
+    one_by_one = False
 
     def __init__(self, file: BinaryIO, request: Request) -> None:
         self._file = file

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import os
 import signal
 import sys
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -80,15 +82,40 @@ def _root(version: Annotated[bool, typer.Option("--version", callback=_version, 
 
 def run(app: typer.Typer) -> None:
     """Run the command line: whatever goes wrong ends in a sentence and an exit code, never in a traceback."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    LOG.addHandler(_ErrorsFile())
-    LOG.propagate = False
     try:
         app()
     except AlertferryError as error:
-        sys.exit(fail(error))
+        _end(fail(error))
     except Exception as error:
-        sys.exit(fail(failure(error)))
+        _end(fail(failure(error)))
+    except SystemExit as ended:
+        _end(ended.code)
+
+
+def own_process() -> None:
+    """Prepare the process of a command: streams that may be closed, SIGTERM, a file for tracebacks."""
+    _open_streams()
+    signal.signal(signal.SIGTERM, _interrupt)
+    LOG.addHandler(_ErrorsFile())
+    LOG.propagate = False
+
+
+def _open_streams() -> None:
+    """Let a command run that was started with a closed stream: Python has none then, and everything would fail."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - as long as the process lives
+
+
+def _end(code: Any) -> NoReturn:
+    """End with an exit code; when the answer cannot be written, because the disk is full, say so."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python tries again, and shows a traceback
+        if error.errno != errno.EPIPE and not code:
+            code = fail(failure(error))
+    sys.exit(code)
 
 
 def _interrupt(*_: object) -> None:

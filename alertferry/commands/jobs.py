@@ -26,13 +26,13 @@ def check(job: JobFile, json: Json = False) -> None:  # noqa: ARG001 - read by i
         found = Findings(list(error.problems))
     notes = [*found.warnings, *found.unchecked]
     lists = {"problems": found.problems, "warnings": notes}
-    answer({"ok": not found.problems, **{name: [vars(item) for item in items] for name, items in lists.items()}})
+    answer({"ok": not found.problems, **{name: [item.as_json for item in items] for name, items in lists.items()}})
     for problem in found.problems:
         note(str(problem))
     for warning in notes:
         note(f"note: {warning}")
     if found.problems:
-        raise typer.Exit(2)
+        raise typer.Exit(JobError(found.problems).exit_code)
     file = "standard input" if str(job) == "-" else job
     result = "nothing is wrong in what can be checked without Spark" if found.unchecked else "no problem found"
     say(f"{file}: {result}" + (f", but {len(notes)} note{'s' * (len(notes) != 1)}" if notes else ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -84,7 +85,8 @@ def fail(error: AlertferryError) -> int:
     if MODE.json:
         extra = {"problems": problems} if isinstance(error, JobError) else {}
         state = "cancelled" if isinstance(error, CancelledError) else "failed"
-        answer({"state": state, "ok": False, "error": str(error), **extra})
+        with suppress(OSError):  # it may be the very reason
+            answer({"state": state, "ok": False, "error": str(error), **extra})
     err().print("error: ", style="bold red", end="")
     note(str(error))
     return error.exit_code

@@ -10,10 +10,12 @@ from typing import Any, Literal
 
 from alertferry.consumer.commits import Commit, DataFile, write_commit
 from alertferry.consumer.durable import make_durably, storage_errors, write_durably
-from alertferry.consumer.encoding import Encoded, Part, encoder
+from alertferry.consumer.encoding import ROW_GROUP_BYTES, Encoded, Part, encoder
+from alertferry.consumer.framing import slices
 from alertferry.consumer.intake import Chunk
 from alertferry.consumer.layout import BAD_FOLDER, EMPTY_STEM, message_stem, records_folder, stem
 from alertferry.consumer.partitioning import Partitioning
+from alertferry.consumer.spans import Span
 from alertferry.core.receipt import format_digest, ids_digest
 
 FileFormat = Literal["parquet", "avro"]
@@ -93,10 +95,21 @@ class Archive:
             write_commit(self._records, commit)
         return commit
 
+    def portions(self, chunk: Chunk) -> list[Chunk]:
+        """Return a chunk as what can be decoded together; several only where its messages grow beyond the usual.
+
+        What is divided into folders is decoded as a whole, everything else a slice at a time.
+        """
+        if self._recipe.partitioning is None:
+            return [chunk]
+        messages = [message or b"" for message in chunk.values]
+        weights = self._encoder.sizes.weights(messages)
+        if sum(weights) <= 2 * sum(map(len, messages)):
+            return [chunk]
+        return [_part(chunk, first, last) for first, last in slices(messages, ROW_GROUP_BYTES, weights)]
+
     def write_empty(self) -> Commit:
         """Write one file with the schema and no rows, so that readers of the folder find the columns."""
-        from alertferry.consumer.spans import Span
-
         (part,) = self._encoder.encode([], self._recipe.metadata(Chunk(Span(0, 0, 0)))).parts
         with storage_errors(self._folder):
             files = (self._write_file(self._recipe.empty_stem, part),)
@@ -141,6 +154,14 @@ class Archive:
             bad=tuple(sorted(chunk.offsets[index] for index in bad)),
             bad_digest=format_digest(ids_digest(wrong)),
         )
+
+
+def _part(chunk: Chunk, first: int, last: int) -> Chunk:
+    """Return the messages ``first`` to ``last - 1`` of a chunk; all parts together cover its span."""
+    start = chunk.offsets[first] if first else chunk.span.start
+    end = chunk.offsets[last] if last < len(chunk.offsets) else chunk.span.end
+    span = Span(chunk.span.partition, start, end)
+    return Chunk(span, chunk.offsets[first:last], chunk.keys[first:last], chunk.values[first:last])
 
 
 def without(chunk: Chunk, offsets: Collection[int]) -> Chunk:

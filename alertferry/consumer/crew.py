@@ -86,7 +86,7 @@ class Alone:
 
     def fetch(self, spans: Sequence[Span], skips: Skips, stop: Stop, more: More | None = None) -> Iterator[Commit]:
         """Yield every commit as it is made."""
-        writing: deque[Future[Commit]] = deque()
+        writing: deque[Future[list[Commit]]] = deque()
         try:
             while spans:
                 for chunk in self._intake.fetch(spans, stop):
@@ -103,8 +103,9 @@ class Alone:
         finally:
             wait(writing)
 
-    def _write(self, chunk: Chunk, skips: Skips) -> Commit:
-        return self._archive.result().write(chunk, skips)
+    def _write(self, chunk: Chunk, skips: Skips) -> list[Commit]:
+        archive = self._archive.result()
+        return [archive.write(part, skips) for part in archive.portions(chunk)]
 
     def halve(self) -> list[Span]:
         """Give away half of what is left to fetch."""
@@ -115,11 +116,11 @@ class Alone:
         self._writers.shutdown()
         self._intake.close()
 
-    def _written(self, writing: deque[Future[Commit]], may_stay: int = 0) -> Iterator[Commit]:
+    def _written(self, writing: deque[Future[list[Commit]]], may_stay: int = 0) -> Iterator[Commit]:
         """Yield commits until no more than ``may_stay`` chunks are being written, and those that are ready."""
         while len(writing) > may_stay or (writing and writing[0].done()):
-            commit = writing.popleft().result()
-            span = commit.span
-            if span is not None:
-                self._intake.confirm(span.partition, span.end)
-            yield commit
+            for commit in writing.popleft().result():
+                span = commit.span
+                if span is not None:
+                    self._intake.confirm(span.partition, span.end)
+                yield commit

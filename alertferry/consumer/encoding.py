@@ -72,6 +72,8 @@ class Encoded:
 class Encoder(Generic[Piece]):
     """Turns messages into the content of files, a piece at a time. Without rows there is one part: the schema."""
 
+    sizes: Sizes
+
     def __init__(self, partitioning: Partitioning | None) -> None:
         self._partitioning = partitioning
 
@@ -155,6 +157,7 @@ class ParquetEncoder(Encoder["pa.Table"]):
 
         super().__init__(recipe.partitioning)
         self._decoder = Decoder(recipe.schema_json)
+        self.sizes = self._decoder.sizes
         self._selection = Selection(recipe.select, self._decoder.schema)
         # of no rows: a table that Arrow makes empty would import pandas
         leaves = list(_leaves((column.name, pa.nulls(0, column.type)) for column in self._selection.schema))
@@ -167,7 +170,7 @@ class ParquetEncoder(Encoder["pa.Table"]):
 
     def _pieces(self, messages: Messages, encoded: Encoded) -> Iterator[pa.Table]:
         """Return the alerts as tables of one row group each."""
-        for start, own, weights in _taken(messages, ROW_GROUP_BYTES, self._decoder.sizes):
+        for start, own, weights in _taken(messages, ROW_GROUP_BYTES, self.sizes):
             decoded = self._decoder.decode(own, weights)
             encoded.set_aside(decoded.bad, own, start)
             del own
@@ -257,6 +260,7 @@ class ContainerEncoder(Encoder[Sequence[bytes]]):
         super().__init__(recipe.partitioning)
         self._schema_json = recipe.schema_json
         self._checker = Checker(recipe.schema_json)
+        self.sizes = self._checker.sizes
 
     @cached_property
     def _decoder(self) -> Decoder:
@@ -264,7 +268,7 @@ class ContainerEncoder(Encoder[Sequence[bytes]]):
         return Decoder(self._schema_json)
 
     def _pieces(self, messages: Messages, encoded: Encoded) -> Iterator[Sequence[bytes]]:
-        for start, own, weights in _taken(messages, SLICE_BYTES, self._checker.sizes):
+        for start, own, weights in _taken(messages, SLICE_BYTES, self.sizes):
             bad = self._checker.bad(own, weights)
             encoded.set_aside(bad, own, start)
             if len(bad) < len(own):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from alertferry.consumer.durable import checksum
 from alertferry.consumer.framing import FramingError, scan
 from alertferry.consumer.identity import Ids
 from alertferry.consumer.schemas import field_at
+from alertferry.core.paths import split_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,7 +59,7 @@ def _inspect_parquet(path: Path, facts: Facts, alert_id: str | None, ids: Ids, *
         facts.topic = metadata[TOPIC_KEY.encode()].decode() if TOPIC_KEY.encode() in metadata else None
         facts.columns = tuple(file.schema_arrow.names)
         facts.has_ids = alert_id is not None and field_at(file.schema_arrow, alert_id) is not None
-        wanted = None if every_page else [alert_id] if facts.has_ids else []
+        wanted = None if every_page else [".".join(split_path(alert_id or ""))] if facts.has_ids else []
         if wanted == []:
             return
         for group in range(file.num_row_groups):
@@ -76,7 +78,7 @@ def read_container_ids(path: Path, facts: Facts, alert_id: str, ids: Ids) -> Non
     """Read the alert ids of an Avro container whose bytes are known to be whole."""
     from alertferry.consumer.fastpath import container_column
 
-    root, _, rest = alert_id.partition(".")
+    root, *rest = split_path(alert_id)
     arrays = container_column(path, root)
     if arrays is None:
         return
@@ -88,19 +90,19 @@ def column_at(table: pa.Table, alert_id: str) -> pa.ChunkedArray:
     """Return the column at a dotted path."""
     import pyarrow as pa
 
-    root, _, rest = alert_id.partition(".")
+    root, *rest = split_path(alert_id)
     column = table.column(root)
     return pa.chunked_array([_field(chunk, rest) for chunk in column.chunks], _type_at(column.type, rest))
 
 
-def _type_at(kind: Any, rest: str) -> Any:
-    for name in filter(None, rest.split(".")):
+def _type_at(kind: Any, rest: Sequence[str]) -> Any:
+    for name in rest:
         kind = kind.field(name).type
     return kind
 
 
-def _field(array: pa.Array, rest: str) -> pa.Array:
+def _field(array: pa.Array, rest: Sequence[str]) -> pa.Array:
     """Return a nested field of a struct array; null where any of the structs around it is."""
     import pyarrow.compute as pc
 
-    return pc.struct_field(array, rest.split(".")) if rest else array
+    return pc.struct_field(array, list(rest)) if rest else array

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alertferry.consumer.repeats import Seen
+from alertferry.core.paths import split_path
 from alertferry.core.receipt import ids_digest
 
 if TYPE_CHECKING:
@@ -79,7 +80,9 @@ def _parquet_rows(path: Path, alert_id: str, ids: Ids) -> Iterator[Any]:
 
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
-            found = column_at(file.read_row_group(group, columns=[alert_id]), alert_id).to_pylist()
+            found = column_at(
+                file.read_row_group(group, columns=[".".join(split_path(alert_id))]), alert_id
+            ).to_pylist()
             mask = [ids.has_several(text_of(value)) for value in found]
             if any(mask):
                 yield from file.read_row_group(group).filter(pa.array(mask)).to_pylist()
@@ -90,7 +93,7 @@ def _avro_rows(path: Path, alert_id: str, ids: Ids) -> Iterator[Any]:
 
     with path.open("rb") as file:
         for record in fastavro.reader(file):
-            if ids.has_several(text_of(_value_at(record, alert_id.split(".")))):
+            if ids.has_several(text_of(_value_at(record, split_path(alert_id)))):
                 yield record
 
 

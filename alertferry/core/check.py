@@ -57,7 +57,7 @@ def _examined(job: Job, registry: Registry, settings: Settings, access: Access) 
         glance = job.source.glance(settings)
         found.warnings.extend(below("source", job.source.warnings(glance)))
     except (UsageError, DamagedError) as error:
-        found.problems.append(Problem("source", str(error)))
+        found.problems.append(Problem("source", str(error), error.exit_code))
     schema = glance.schema if glance and glance.schema else job.source.survey.documented
     _look_at_steps(job, with_partitions(schema), found)
     found.problems.extend(registry.check_job(job, access))

@@ -7,7 +7,7 @@ exits with the class's ``exit_code``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 
@@ -41,10 +41,16 @@ class CancelledError(AlertferryError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a job file: where, and what to do."""
+    """One thing that is wrong with a job file, or with what it reads: where, and what to do."""
 
     path: str
     message: str
+    exit_code: int = UsageError.exit_code
+
+    @property
+    def as_json(self) -> dict[str, str]:
+        """What is told of it as JSON."""
+        return {"path": self.path, "message": self.message}
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
@@ -53,7 +59,7 @@ class Problem:
 def below(prefix: str, problems: Iterable[Problem]) -> Iterator[Problem]:
     """Yield the problems of a part with their paths as seen from the whole."""
     for problem in problems:
-        yield Problem(f"{prefix}.{problem.path}" if problem.path else prefix, problem.message)
+        yield replace(problem, path=f"{prefix}.{problem.path}" if problem.path else prefix)
 
 
 class JobError(UsageError):
@@ -61,6 +67,7 @@ class JobError(UsageError):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
+        self.exit_code = max((problem.exit_code for problem in self.problems), default=self.exit_code)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -25,12 +25,13 @@ from alertferry.core.schema import Struct
 TAIL_BYTES = 64 * 1024
 """Read at first from the end of a file: most footers fit."""
 
-MOST_FOOTER_BYTES = 512 * 1024 * 1024
+MOST_FOOTER_BYTES = 64 * 1024 * 1024
 SETTLED_SECONDS = 3.0
 """Who writes a file twice within the resolution of its clock leaves no trace: younger files are not remembered."""
 
 REMEMBERED_FILES = 500_000
 REMEMBERED_SCHEMAS = 2_000
+REMEMBERED_FACTS = 10_000
 _AT_HAND = 100_000
 _THREADS = 8
 _SUFFIXES = (".parquet", ".parq", ".pq")
@@ -123,6 +124,11 @@ _Version = tuple[str, int, str]
 """A file as it is now: path, size, version."""
 
 
+def is_settled(file: ListedFile) -> bool:
+    """Tell whether a file is old enough that whoever writes it again gives it another time."""
+    return time.time() - file.changed_ms / 1000 > SETTLED_SECONDS
+
+
 @dataclass
 class FooterMemory:
     """Remembers footers in ``home``, and as long as it lives itself where that cannot be written."""
@@ -150,6 +156,23 @@ class FooterMemory:
         recalled = self._store(lambda store: _recalled(store, files)) or {}
         return [file for file in files if _version(file) in self._known or _version(file) in recalled]
 
+    def noted(self, fact: str) -> bool:
+        """Tell whether a fact was noted."""
+        asked = "SELECT count(*) FROM facts WHERE fact = ?"
+        return bool(self._store(lambda store: store.execute(asked, [fact]).fetchone()[0]))
+
+    def note(self, fact: str) -> None:
+        """Remember a fact about files that stay as they are; of very many, the oldest are forgotten."""
+
+        def write(store: sqlite3.Connection) -> None:
+            store.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", [fact, time.time()])
+            store.execute(
+                "DELETE FROM facts WHERE noted < (SELECT noted FROM facts ORDER BY noted DESC LIMIT 1 OFFSET ?)",
+                [REMEMBERED_FACTS],
+            )
+
+        self._store(write)
+
     def _store(self, use: Callable[[sqlite3.Connection], _Found]) -> _Found | None:
         """Use the store; None when it cannot be. A damaged one is removed."""
         path = self.home / "footers-1.sqlite"
@@ -174,6 +197,7 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS schemas (number INTEGER PRIMARY KEY, described BLOB UNIQUE NOT NULL)",
     "CREATE TABLE IF NOT EXISTS files (folder TEXT, name TEXT, size INTEGER, version TEXT, alerts INTEGER, "
     "schema INTEGER, read REAL, PRIMARY KEY (folder, name)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS facts (fact TEXT PRIMARY KEY, noted REAL)",
 )
 
 
@@ -205,7 +229,7 @@ def _recalled(store: sqlite3.Connection, files: Sequence[ListedFile]) -> dict[_V
 
 def _remember(store: sqlite3.Connection, files: Iterable[ListedFile], found: Mapping[_Version, Footer]) -> None:
     now = time.time()
-    footers = [(file, found[_version(file)]) for file in files if now - file.changed_ms / 1000 > SETTLED_SECONDS]
+    footers = [(file, found[_version(file)]) for file in files if is_settled(file)]
     store.executemany(
         "INSERT OR IGNORE INTO schemas(described) VALUES (?)", {(footer.described,) for _, footer in footers}
     )

@@ -14,7 +14,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from alertferry.core.errors import AlertferryError
-from alertferry.core.lake_files import ListedFile, refuse_changes
+from alertferry.core.lake_files import FileChangedError, ListedFile, refuse_changes
 from alertferry.core.lake_nights import LakeNights, footer_memory, require_any
 from alertferry.core.schema import Struct
 from alertferry.core.settings import load_settings
@@ -83,7 +83,7 @@ def refuse_changed_files(spark: SparkSession, found: LakeNights) -> None:
     try:
         now = SparkLake(spark, found.location).files([*found.found, *found.absent])
     except AlertferryError as error:
-        raise AlertferryError(f"the lake changed while it was read: {error}") from None
+        raise FileChangedError(f"the lake changed while it was read: {error}") from None
     refuse_changes(found.files, now)
 
 

@@ -136,7 +136,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
 def _status(entry: os.DirEntry[str]) -> os.stat_result:
     """Return what a name stands for, links followed."""
     if shown(entry.path) != entry.path:
-        raise UsageError(f"the name of {shown(entry.path)} is not UTF-8, and Spark cannot open it; rename it")
+        raise UsageError(f"{shown(entry.path)} has a name that is not UTF-8, and Spark cannot open it; rename it")
     try:
         status = entry.stat()
     except FileNotFoundError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from alertferry.core.errors import UsageError
-from alertferry.core.footers import Footer, FooterMemory
+from alertferry.core.footers import Footer, FooterMemory, is_settled
 from alertferry.core.lake_files import ListedFile
 from alertferry.core.nights import summarise
 from alertferry.core.receipt import Conversion
@@ -44,6 +45,14 @@ class LakeNights:
     def alerts(self) -> int:
         """Number of alerts, from the footers."""
         return sum(footer.alerts for footer in self.footers)
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash of names, sizes and versions of the files; empty when one may still change unseen."""
+        if not all(map(is_settled, self.files)):
+            return ""
+        facts = "\n".join(f"{file.path} {file.size} {file.version}" for file in self.files)
+        return hashlib.sha256(facts.encode()).hexdigest()
 
     @property
     def by_night(self) -> Mapping[date, int]:
@@ -81,15 +90,15 @@ class LakeNights:
 
     @cached_property
     def _lacking(self) -> dict[str, tuple[str, ...]]:
-        kinds: dict[date, list[bytes]] = defaultdict(list)
-        absent: dict[bytes, frozenset[str]] = {}
-        for described, numbers in self._kinds.items():
-            absent[described] = frozenset(lacking(self._schema_of(numbers), self._union))
+        absent: dict[date, list[tuple[str, ...]]] = defaultdict(list)
+        for numbers in self._kinds.values():
+            paths = tuple(lacking(self._schema_of(numbers), self._union))
             for night in {self.files[number].night for number in numbers}:
-                kinds[night].append(described)
-        order = list(dict.fromkeys(path for paths in absent.values() for path in paths))
-        found = {night: frozenset.intersection(*(absent[one] for one in some)) for night, some in kinds.items()}
-        return {str(night): tuple(sorted(paths, key=order.index)) for night, paths in sorted(found.items()) if paths}
+                absent[night].append(paths)
+        found = {
+            night: [path for path in some[0] if all(path in other for other in some)] for night, some in absent.items()
+        }
+        return {str(night): tuple(paths) for night, paths in sorted(found.items()) if paths}
 
     def converted(self) -> tuple[Conversion, ...]:
         """Return the columns that are read as another type than some files have."""

@@ -14,6 +14,7 @@ from alertferry.core.errors import Problem, UsageError
 from alertferry.core.file_option import LakeOption
 from alertferry.core.local_lake import glance, local_path
 from alertferry.core.nights import Interval, NightRange, as_list, bounds, check_count, expand, summarise
+from alertferry.core.paths import split_path
 from alertferry.core.places import absolute
 from alertferry.core.problems import shown
 from alertferry.core.receipt import Nights
@@ -24,6 +25,7 @@ from alertferry.core.working_folder import is_url, resolved
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+    from alertferry.core.lake_ids import LakeIds
     from alertferry.core.lake_nights import LakeNights
     from alertferry.core.settings import Settings
 
@@ -119,7 +121,9 @@ class LakeSource(Source):
             count=found.alerts,
             root_bytes=found.root_bytes,
             stored_bytes=found.stored_bytes,
+            identity=found.identity,
             unchanged=partial(refuse_changed_files, frame.sparkSession, found),
+            ids=_ids(found, self.survey.alert_id),
         )
         return alerts.where(self._within()) if self.times else alerts
 
@@ -149,6 +153,17 @@ class LakeSource(Source):
             return None
         seen = glance(root, self.requested(), self.survey.documented)
         return Glance(str(root), seen.found, seen.absent if self.nights else (), seen.schema())
+
+
+def _ids(found: LakeNights, column: str) -> LakeIds | None:
+    """Return the ids of a lake's alerts, if they are a root column."""
+    from alertferry.core.lake_ids import LakeIds
+
+    names = split_path(column)
+    if len(names) > 1:
+        return None
+    is_local = local_path(found.location) is not None
+    return LakeIds(found.files, found.footers, names[0], is_local)
 
 
 def _is_another_folder(name: str, lake: str) -> bool:

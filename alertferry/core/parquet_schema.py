@@ -59,6 +59,53 @@ def first_fields(footer: bytes) -> tuple[bytes, int]:
     raise ValueError("its footer cannot be understood")
 
 
+def only_chunk(footer: bytes, leaf: int) -> Mapping[int, Any] | None:
+    """Return where a column's values are, as a footer of one row group says it: a ``ColumnMetaData`` by field number.
+
+    ``leaf`` is the number of the column. None where there are other numbers of row groups, or values are elsewhere or
+    encrypted. Raises `ValueError` for what cannot be understood.
+    """
+    known = next((item for item in tuple(_SEEN) if footer.startswith(item[0])), None)
+    reader = _Thrift(footer, len(known[0]) if known else 0)
+    try:
+        for number, kind in reader.fields(2 if known else 0):
+            if number != 4:
+                reader.value(kind, keep=False)
+                continue
+            if reader.size()[0] != 1:
+                return None
+            first, _ = next(reader.fields())
+            count, of = reader.size()
+            if first != 1 or leaf >= count:
+                return None
+            for _ in range(leaf):
+                reader.value(of, keep=False)
+            chunk = reader.value(of, keep=True)
+            if chunk.keys() & {1, 8, 9} or 3 not in chunk:
+                return None
+            found: dict[int, Any] = chunk[3]
+            if all(isinstance(found[number], int) for number in (1, 4, 5, 6, 7, 9)):
+                return found
+    except (AttributeError, LookupError, RecursionError, StopIteration, TypeError):
+        pass
+    raise ValueError("its footer cannot be understood")
+
+
+def root_leaf(schema: bytes, name: str) -> tuple[int, Element] | None:
+    """Return number and description of a root column without parts; None where there is no such column."""
+    items = iter(_Thrift(schema).value(_LIST, keep=True))
+    number = 0
+    for child in _element(next(items), items).children:
+        if child.name == name:
+            return None if child.children or child.repeated else (number, child)
+        number += _leaves(child)
+    return None
+
+
+def _leaves(node: Element) -> int:
+    return sum(map(_leaves, node.children)) if node.children else 1
+
+
 _SEEN: deque[tuple[bytes, bytes]] = deque(maxlen=64)
 """Starts of footers, and the schemas in them: those of thousands of files are few, and take long to walk through."""
 
@@ -114,9 +161,13 @@ class _Thrift:
             return found if keep else None
         raise ValueError("its footer cannot be understood")
 
-    def _list(self, keep: bool, depth: int) -> list[Any] | None:
+    def size(self) -> tuple[int, int]:
+        """Return number and type of the items of a list, which follow."""
         head = self._byte()
-        size, kind = head >> 4 if head >> 4 < 15 else self._varint(), head & 15
+        return head >> 4 if head >> 4 < 15 else self._varint(), head & 15
+
+    def _list(self, keep: bool, depth: int) -> list[Any] | None:
+        size, kind = self.size()
         if size > _MOST_NODES:
             raise ValueError(f"its schema has more than {_MOST_NODES:,} columns")
         found = []

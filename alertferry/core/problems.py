@@ -50,7 +50,7 @@ _LONGEST = 80
 def explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[Problem]:
     """Return one `Problem` for each error of ``model``, its path below ``prefix``."""
     return [
-        Problem(_path(prefix, item["loc"]), _sentence(item, model))
+        Problem(_path(prefix, item["loc"]), sentence(item, model))
         for item in error.errors(include_url=False, include_context=True)
     ]
 
@@ -65,7 +65,8 @@ def _path(prefix: str, location: tuple[Any, ...]) -> str:
     return path
 
 
-def _sentence(item: Any, model: type[BaseModel]) -> str:
+def sentence(item: Any, model: type[BaseModel]) -> str:
+    """Return one of pydantic's errors in the words of who wrote the value."""
     kind, got, context = item["type"], shown(item["input"]), item.get("ctx", {})
     if kind in _BOUNDS:
         return f"must be {_BOUNDS[kind]} {_bound(next(iter(context.values())))}, got {got}"

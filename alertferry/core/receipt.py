@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import xxhash
 from pydantic import BaseModel, ConfigDict, Field
@@ -30,6 +30,10 @@ MANIFEST_FORMAT = 1
 class _Record(BaseModel):
     # made ready when first used: parts of a manifest are never used alone
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
+"""A number of things; whoever publishes a topic writes its receipt."""
 
 
 class StepCount(_Record):
@@ -127,16 +131,16 @@ class Receipt(_Record):
     ``timings`` are seconds by part of the job.
     """
 
-    alerts: int
-    bytes: int
-    digest: str
+    alerts: Count
+    bytes: Count
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{0,16}$")]
     schema_fingerprint: str
     job_hash: str
-    partitions: dict[int, int] = Field(default_factory=dict)
-    acknowledged: dict[int, int] = Field(default_factory=dict)
-    distinct: int | None = None
-    repeats: int = 0
-    null_ids: int = 0
+    partitions: dict[Count, Count] = Field(default_factory=dict)
+    acknowledged: dict[Count, Count] = Field(default_factory=dict)
+    distinct: Count | None = None
+    repeats: Count = 0
+    null_ids: Count = 0
     oversize: Oversize | None = None
     steps: tuple[StepCount, ...] = ()
     nights: Nights = Nights()

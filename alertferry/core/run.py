@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from alertferry.core.errors import JobError, Problem, below
 from alertferry.core.gateway import acknowledge_at_once
 from alertferry.core.job import Job
+from alertferry.core.lake_files import FileChangedError
 from alertferry.core.progress import Progress
 from alertferry.core.receipt import StepCount
 from alertferry.core.selection import Selection
@@ -105,7 +106,7 @@ class Run:
         _refuse(output.problems(alerts.survey, alerts.schema, alerts.added), "output")
         self.warn("output", output.warnings(alerts.survey, alerts.schema, alerts.added))
         self._output = output
-        with self.progress.watching(self.spark):
+        with self.progress.watching(self.spark), self._blaming_changes():
             report = output.write(alerts, self)
         if not self._proved:  # an output that makes its receipt by itself
             self.prove(report.receipt.steps)
@@ -125,6 +126,16 @@ class Run:
         if steps:
             start.refuse_other_count(steps[0].alerts)
         self._proved = True
+
+    @contextmanager
+    def _blaming_changes(self) -> Iterator[None]:
+        """Say of whatever fails because files of the lake changed that they did."""
+        try:
+            yield
+        except Exception as error:
+            if self.selection.start.unchanged and not isinstance(error, FileChangedError):
+                self.selection.start.unchanged()
+            raise
 
     def _derive(self, alerts: Alerts, mentions: Callable[[str], bool]) -> Alerts:
         """Add the columns that a step mentions."""

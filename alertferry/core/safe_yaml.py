@@ -71,6 +71,8 @@ def read_file(file: Path, what: str = "job file") -> bytes:
             return sys.stdin.buffer.read(MAX_BYTES + 1) if sys.stdin else b""
         with file.open("rb") as stream:
             return stream.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise UsageError(f"cannot read the {what} {file}: it is a folder; name the file in it") from None
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or "that is no name of a file"
         raise UsageError(f"cannot read the {what} {file}: {said}") from None

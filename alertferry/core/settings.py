@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from alertferry.core.errors import UsageError, did_you_mean
 from alertferry.core.places import absolute
 from alertferry.core.private import close
+from alertferry.core.problems import sentence
 from alertferry.core.working_folder import resolved
 
 SPARK_PACKAGES = (
@@ -172,10 +173,10 @@ _PRIVATE = (*_OPTIONS, "jobs_url")
 def _describe(item: Any) -> str:
     name = ".".join(map(str, item["loc"]))
     if item["loc"][0] in _PRIVATE:
-        return f"settings: {name}: {item['msg']}"  # what stands there instead may be a password
+        item = {**item, "input": "***"}  # what stands there instead may be a password
     if item["type"] == "extra_forbidden":
         return f"settings: no setting {name!r}{did_you_mean(name, Settings.model_fields)}"
-    return f"settings: {name}: {item['msg']}, got {item['input']!r}"
+    return f"settings: {name}: {sentence(item, Settings)}"
 
 
 def _files(env: Mapping[str, str]) -> list[tuple[Path, bool]]:
@@ -195,7 +196,8 @@ def _read(path: Path, required: bool) -> dict[str, Any]:
             raise UsageError(f"ALERTFERRY_CONFIG names {path}, which does not exist") from None
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"cannot read the settings file {path}: {error}") from None
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"cannot read the settings file {path}: {said}") from None
 
 
 def _merge(into: dict[str, Any], more: Mapping[str, Any]) -> None:
@@ -218,6 +220,9 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
             "topic_replication",
             "topic_retention_days",
             "schema_copies",
+            "parser_memory_mb",
+            "parser_seconds",
+            "parsers_at_once",
             "max_message_bytes",
             "sample_alerts",
             "estimate_seconds",

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from alertferry.core.catalyst import java
 from alertferry.core.errors import UsageError
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _SOURCES = "org.apache.spark.sql.execution.datasources"
 _NIGHT = Struct(tuple(Field(name, Primitive("int")) for name in PARTITION_COLUMNS))
+_WITHOUT_CHECKSUMS = {
+    "fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+    "fs.file.impl.disable.cache": "true",
+}
+"""Options by which Hadoop looks for no hidden ``.crc`` file: beside a file with a ``:`` in its name it cannot."""
+
 LAKE_FILES = Path(__file__).parent / "encoder" / "LakeFiles.java"
 _STRICT = {"ignoreCorruptFiles": "false", "ignoreMissingFiles": "false"}
 
@@ -63,6 +70,9 @@ class SparkLake:
         if not exists:
             raise UsageError(f"the lake {self.location} is not a folder; set source.lake or ALERTFERRY_LAKE_<SURVEY>")
         self.is_local = str(self._system.getUri().getScheme()) == "file"
+        if self.is_local:
+            for name, value in _WITHOUT_CHECKSUMS.items():
+                self._conf.set(name, value)
         self._helper = _helper(self.spark)
 
     @property
@@ -158,7 +168,12 @@ def frame_of(
     facts = "\n".join(f"{file.path} {file.size} {file.version}" for file in files)
     options = jvm.java.util.HashMap()
     # Spark takes relations of the same folders for the same, and would answer one from what it keeps of another
-    for name, value in {**_STRICT, "alertferry.files": hashlib.sha256(facts.encode()).hexdigest()}.items():
+    odd = scheme and any(":" in file.path.rpartition("/")[2] for file in files)
+    for name, value in {
+        **_STRICT,
+        **(_WITHOUT_CHECKSUMS if odd else {}),
+        "alertferry.files": hashlib.sha256(facts.encode()).hexdigest(),
+    }.items():
         options.put(name, value)
     relation = getattr(jvm, f"{_SOURCES}.HadoopFsRelation")(
         index,
@@ -236,8 +251,20 @@ def _slow_index(spark: SparkSession, files: Sequence[ListedFile], scheme: str, n
     return index
 
 
+_HELPERS: WeakKeyDictionary[Any, Any | None] = WeakKeyDictionary()
+"""By Spark context: the object of our Java class, which knows the files that it has listed."""
+
+
 def _helper(spark: SparkSession) -> Any | None:
-    """Return our Java class: of the jar, else compiled here and now; None, with a warning, where it cannot be."""
+    """Return our Java class at work; None where there is none."""
+    context = spark.sparkContext
+    if context not in _HELPERS:
+        _HELPERS[context] = _new_helper(spark)
+    return _HELPERS[context]
+
+
+def _new_helper(spark: SparkSession) -> Any | None:
+    """Return an object of our Java class: of the jar, else compiled here and now; None, with a warning, without it."""
     from py4j.java_gateway import JavaClass
     from py4j.protocol import Py4JError
 

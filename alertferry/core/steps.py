@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
     from alertferry.core.job import Job
+    from alertferry.core.lake_ids import LakeIds
     from alertferry.core.run import Run
     from alertferry.core.settings import Settings
 
@@ -71,7 +72,9 @@ class Alerts:
     ``added`` names the root columns that filters added (``xmatch``); ``nights`` is what the source found;
     ``count`` is the number of alerts where it is known without reading them. ``root_bytes`` maps a root column to
     its uncompressed bytes an alert in the lake, ``stored_bytes`` to those that it takes there when compressed.
-    ``unchanged`` raises `AlertferryError` when what they are read from is no longer what it was when they were found.
+    ``unchanged`` raises `AlertferryError` when what they are read from is no longer what it was when they were found;
+    ``identity`` is another text for other files, empty where that cannot be told. ``ids`` are those of all alerts that
+    the source found, where they can be had without Spark.
     """
 
     frame: DataFrame
@@ -82,6 +85,8 @@ class Alerts:
     added: tuple[str, ...] = ()
     stored_bytes: Mapping[str, float] = field(default_factory=dict)
     unchanged: Callable[[], None] | None = None
+    identity: str = ""
+    ids: LakeIds | None = None
 
     @cached_property
     def schema(self) -> Struct:

@@ -168,7 +168,13 @@ class Worker:
             from alertferry.estimates.session import start_spark
 
             say("starting Spark for estimates: some seconds once, later answers come at once")
-            self._answerer = Answerer(start_spark(self.settings, self.place.scratch))
+            try:
+                self._answerer = Answerer(start_spark(self.settings, self.place.scratch))
+            except AlertferryError:
+                raise
+            except Exception as error:  # Java itself has said why, in the log
+                self._log(error)
+                raise AlertferryError(_no_spark(self.place)) from None
         return self._answerer
 
 
@@ -179,6 +185,17 @@ def _told(error: Exception, place: Place, settings: Settings) -> AlertferryError
         return known
     said = settings.redact(str(known)).replace("the job failed: ", "the estimate failed: ")
     return type(known)(said.replace("the log has the whole story", f"the whole story is in {place.log}"))
+
+
+def _no_spark(place: Place) -> str:
+    """Return why Spark did not start, as far as Java has told."""
+    lines = place.log.read_text(errors="replace").splitlines() if place.log.exists() else []
+    telling = [line for line in lines if line.startswith(("Error", "Unrecognized", "Invalid", "Exception"))]
+    said = f" ({telling[0][:200]})" if telling else ""
+    return (
+        f"Spark for estimates did not start{said}; check Java (17 is needed) and ALERTFERRY_SPARK_CONF. The whole "
+        f"story is in {place.log}"
+    )
 
 
 def _same(path: Path, inode: int) -> bool:

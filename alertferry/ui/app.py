@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +16,7 @@ import panel_material_ui as pmui
 from panel.io.document import hold
 from panel.io.state import set_curdoc
 from panel.util import edit_readonly
+from tornado.ioloop import IOLoop
 
 from alertferry import service
 from alertferry.core.errors import AlertferryError, UsageError
@@ -22,6 +24,7 @@ from alertferry.ui.components import Nav, Notice
 from alertferry.ui.draft import Draft
 from alertferry.ui.jobs_page import JobsPage
 from alertferry.ui.session import Session, Site, start_draft
+from alertferry.ui.shares import SHARES
 from alertferry.ui.theme import FREE, MAIN_WIDTH_PX, THEME
 from alertferry.ui.wizard import Wizard
 
@@ -172,7 +175,8 @@ def page(site: Site) -> Any:
 
 def _page(site: Site) -> Any:
     document = pn.state.curdoc
-    session = Session(_owner(site), site, partial(_in_page, document))
+    owner = _owner(site)
+    session = Session(owner, site, partial(_in_page, IOLoop.current(), document, owner))
     app = App(session, pn.state.location)
     # Panel keeps the settings of a page for as long as they keep the page: they must not hold it
     pn.config.exception_handler = partial(_failed, weakref.ref(app))
@@ -208,12 +212,18 @@ def _failed(page_of: weakref.ref[App], error: Exception) -> None:
         app.wizard.notice.param.update(visible=True, tone="error", title="That did not work", lines=lines)
 
 
-def _in_page(document: Any, function: Callable[[], None]) -> None:
-    """Run a function in the page's own thread, if the page is still open."""
+def _in_page(loop: IOLoop, document: Any, owner: str | None, function: Callable[[], None]) -> None:
+    """Run a function in the server's thread when it is the user's turn, if the page is still open."""
 
     def run() -> None:
+        started = time.thread_time()
         with set_curdoc(document), hold(document):
             function()
+        SHARES.charge(owner, time.thread_time() - started)
 
-    if document.session_context is not None and not getattr(document.session_context, "destroyed", False):
-        document.add_next_tick_callback(run)
+    async def come() -> None:
+        await SHARES.turn(owner)
+        if document.session_context is not None and not getattr(document.session_context, "destroyed", False):
+            document.add_next_tick_callback(run)
+
+    loop.add_callback(come)

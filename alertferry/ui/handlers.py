@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any
 
 from bokeh.server.tornado import BokehTornado
@@ -60,10 +61,14 @@ class Socket(WSHandler):  # type: ignore[misc]
             identity.sockets[self._user.key].add(self)
         return super().open(*args, **kwargs)
 
-    async def on_message(self, fragment: str | bytes) -> None:
-        """Read a message when it is this user's turn; tornado reads no further of this socket meanwhile."""
-        if self._user is not None:
-            await SHARES.do(self._user.owner, super().on_message(fragment))
+    async def _handle(self, message: Any) -> Any:
+        """Do what a message asks when it is this user's turn; tornado reads no further of this socket meanwhile."""
+        return await SHARES.do(self._user and self._user.owner, super()._handle(message))
+
+    def on_close(self) -> None:
+        """Clean up, once."""
+        with suppress(AssertionError):  # Bokeh's, where the socket was closed from both sides
+            super().on_close()
 
     async def _receive(self, fragment: str | bytes) -> Any:
         """Put a message together, unless its parts are more than a page ever sends."""

@@ -12,6 +12,7 @@ from typing import Any
 from alertferry import service
 from alertferry.core.access import Access
 from alertferry.core.access import Site as SiteRules
+from alertferry.core.blame import named
 from alertferry.core.errors import AlertferryError, Problem, UsageError
 from alertferry.core.job import Job
 from alertferry.core.schema import Struct
@@ -245,9 +246,10 @@ def attempt(work: Callable[[], Any]) -> tuple[Any, AlertferryError | None]:
         return None, error
     except NotImplementedError:
         return None, AlertferryError("this is not available in this installation")
-    except Exception:  # a page must answer; what it was stands in the log
+    except Exception as error:  # a page must answer; what it was stands in the log
         LOG.exception("unexpected failure")
-        return None, AlertferryError("something went wrong in the dashboard; the server's log says more")
+        other = AlertferryError("something went wrong in the dashboard; the server's log says more")
+        return None, named(error) or other
 
 
 def start_draft() -> Draft:

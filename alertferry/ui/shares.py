@@ -1,7 +1,7 @@
-"""The time of the server's one thread, shared between users: whoever asks for much waits, the others do not.
+"""The time of the server's one thread, shared between users.
 
-Bokeh does what a page asks for in the order in which it comes. Each user has a small store of seconds, which fills
-slowly; when it is empty, their next message is read later.
+Bokeh does what pages ask for in the order in which it comes, and all that has come before it looks again. Here one
+thing is begun at a time, and whoever has had the least of the thread lately comes first. Who is alone never waits.
 """
 
 from __future__ import annotations
@@ -14,52 +14,61 @@ from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
 from typing import Any
 
-STORE_SECONDS = 1.0
-"""Work that a user may cause at once."""
-
-SHARE = 0.08
-"""Part of the thread's time that a user's store is filled with."""
+HALF_LIFE_SECONDS = 10.0
+"""How soon half of what a user has had is forgotten."""
 
 _MOST_KEPT = 10_000
 
 
 @dataclass
-class _Store:
-    left: float = STORE_SECONDS
-    filled: float = 0.0
+class _Had:
+    seconds: float
+    counted: float
 
 
 class Shares:
-    """The stores of all users."""
+    """What each user has had lately, and who waits."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._stores: OrderedDict[Any, _Store] = OrderedDict()
+        self._had: OrderedDict[Any, _Had] = OrderedDict()
+        self._waiting: list[tuple[Any, asyncio.Future[None]]] = []
+        self._choosing = False
 
-    def _store(self, user: Any) -> _Store:
-        found, now = self._stores.setdefault(user, _Store(filled=self._clock())), self._clock()
-        found.left = min(STORE_SECONDS, found.left + (now - found.filled) * SHARE)
-        found.filled = now
-        self._stores.move_to_end(user)
-        while len(self._stores) > _MOST_KEPT:
-            self._stores.popitem(last=False)
-        return found
+    def had(self, user: Any) -> float:
+        """Return the seconds that a user has had lately; the older, the less they count."""
+        found = self._had.get(user)
+        return found.seconds * 0.5 ** ((self._clock() - found.counted) / HALF_LIFE_SECONDS) if found else 0.0
 
     def charge(self, user: Any, seconds: float) -> None:
-        """Take from a user's store."""
-        self._store(user).left -= seconds
-
-    def debt(self, user: Any) -> float:
-        """Return for how many seconds nothing more is done for a user."""
-        return max(0.0, -self._store(user).left) / SHARE
+        """Count what a user has had."""
+        self._had[user] = _Had(self.had(user) + seconds, self._clock())
+        self._had.move_to_end(user)
+        while len(self._had) > _MOST_KEPT:
+            self._had.popitem(last=False)
 
     async def turn(self, user: Any) -> None:
-        """Wait until a user may ask for more."""
-        while (debt := self.debt(user)) > 0:
-            await asyncio.sleep(min(debt, 5.0))
+        """Wait for a user's turn to begin something."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((user, future))
+        if not self._choosing:
+            self._choosing = True
+            loop.call_soon(self._choose, loop)
+        await future
+
+    def _choose(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the next one begin; those who come after it are chosen when it has given the thread back."""
+        self._waiting = [item for item in self._waiting if not item[1].done()]
+        self._choosing = bool(self._waiting)
+        if self._waiting:
+            chosen = min(self._waiting, key=lambda item: self.had(item[0]))
+            self._waiting.remove(chosen)
+            chosen[1].set_result(None)
+            loop.call_soon(self._choose, loop)
 
     async def do(self, user: Any, work: Coroutine[Any, Any, Any]) -> Any:
-        """Wait for a user's turn, then do some work of theirs and charge the time that it takes of the thread."""
+        """Do some work of a user when it is their turn, and count the time that it takes of the thread."""
         try:
             await self.turn(user)
         except BaseException:
@@ -76,13 +85,13 @@ def _timed(work: Coroutine[Any, Any, Any], charge: Callable[[float], None]) -> G
     """Run a coroutine; tell how long each of its steps keeps the thread, without what others do in between."""
     step, value = work.send, None
     while True:
-        started = time.perf_counter()
+        started = time.thread_time()  # what other processes take of the machine is nobody's fault here
         try:
             waited = step(value)
         except StopIteration as done:
             return done.value
         finally:
-            charge(time.perf_counter() - started)
+            charge(time.thread_time() - started)
         try:
             step, value = work.send, (yield waited)
         except BaseException as error:  # handed on to the work, as its own await would

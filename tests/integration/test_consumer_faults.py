@@ -212,6 +212,21 @@ def test_several_rows_of_one_alert_are_not_repeated_records(case):
     assert (found.state, found.alerts, found.duplicates_dropped) == ("complete", 120, 1)
 
 
+def test_alerts_without_an_id_are_counted_alike(case):
+    """Their records have no key, so a task that is tried again may send them to another partition."""
+    messages = keyed(light_alerts(40))
+    without = [(None, value) for _, value in messages[:3]]
+    job = Publisher.create(case.servers, case.topic, alert_id=None)
+    job.begin(1)
+    job.send(messages)
+    job.send(without, partition=2)
+    job.send(without[:2], partition=7)
+    job.finish([key for key, _ in messages + without])
+    found = case.consume()
+    assert (found.state, found.alerts, found.duplicates_dropped) == ("complete", 43, 2), found.message
+    assert verify(case.folder).ok
+
+
 def test_a_full_disk_leaves_nothing_half_visible(case):
     publish(case.servers, case.topic, light_alerts(40_000), partitions=1)
 

@@ -5,6 +5,7 @@ import random
 import shutil
 from datetime import date
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -64,6 +65,7 @@ def helper(request, monkeypatch):
     """Give each way to reach the files: Java from the jar, compiled in the session, none."""
     if request.param == "compiled now":
         monkeypatch.setattr(spark_files, "java", lambda *_: None)
+        monkeypatch.setattr(spark_files, "_HELPERS", WeakKeyDictionary())
     elif request.param == "without":
         monkeypatch.setattr(spark_files, "_helper", lambda _: None)
 
@@ -120,7 +122,9 @@ def test_a_random_lake_is_the_same_whoever_looks(spark, tmp_path, seed, helper):
     assert [(f"file:{f.path}", f.night, f.size, f.changed_ms) for f in ours] == [
         (f.path, f.night, f.size, f.changed_ms) for f in theirs
     ]
-    assert here.read(ours) == there.read(theirs)
+    later = SparkLake(spark, str(tmp_path))
+    later.is_local = False
+    assert here.read(ours) == later.read(theirs)
     assert (
         glance(tmp_path, NIGHTS, DOCUMENTED).schema()
         == open_nights(spark, str(tmp_path), NIGHTS, documented=DOCUMENTED).schema()
@@ -268,6 +272,10 @@ class Small(LakeSource):
     )
 
 
+def alerts(*ids):
+    return {"id": list(ids)} | {name: [1.0] * len(ids) for name in ("ra", "dec", "mjd")}
+
+
 def carry(spark, lake, out, between):
     """Run a job over a lake in which something happens when Spark has planned to read."""
     run = Run(spark)
@@ -279,19 +287,49 @@ def carry(spark, lake, out, between):
 @pytest.mark.parametrize("what", ["vanished", "appeared", "changed"])
 def test_files_that_change_during_a_job_fail_it_by_name(spark, tmp_path, what):
     lake, out = tmp_path / "lake", tmp_path / "out"
-    columns = {"id": [1], "ra": [1.0], "dec": [1.0], "mjd": [1.0]}
-    path = put(lake, 1, **columns)
-    put(lake, 2, **columns)
+    path = put(lake, 1, **alerts(1))
+    put(lake, 2, **alerts(2))
     steps = {
         "vanished": path.unlink,
-        "appeared": lambda: put(lake, 2, "new.parquet", **columns),
-        "changed": lambda: put(lake, 1, **{name: value * 2 for name, value in columns.items()}),
+        "appeared": lambda: put(lake, 2, "new.parquet", **alerts(3)),
+        "changed": lambda: put(lake, 1, **alerts(1, 4)),
     }
     with pytest.raises(AlertferryError) as caught:
         carry(spark, lake, out, steps[what])
     assert f"{what}: {path.parent if what != 'appeared' else lake}" in str(from_spark_error(caught.value))
     assert not out.exists()
     assert carry(spark, lake, out, lambda: None).receipt.alerts == {"vanished": 1, "appeared": 3, "changed": 3}[what]
+
+
+def test_an_output_path_is_a_path(spark, tmp_path, alertferry):
+    put(tmp_path / "lake", 1, **alerts(1, 2))
+    out = tmp_path / "o[u]t {a,b} *? #%41 &=;: ü"
+    carry(spark, tmp_path / "lake", out, lambda: None)
+    assert alertferry("verify", out).code == 0
+    assert sorted(row for file in out.glob("*.parquet") for row in pq.ParquetFile(file).read()["id"].to_pylist()) == [
+        1,
+        2,
+    ]
+    url = (tmp_path / "another out").as_uri()
+    carry(spark, tmp_path / "lake", url, lambda: None)
+    assert (tmp_path / "another out").is_dir()
+
+
+def test_a_job_over_the_same_files_need_not_look_for_repeats_again(spark, tmp_path, monkeypatch):
+    from alertferry.plugins.outputs import packing
+
+    paths = [put(tmp_path / "lake", day, **alerts(day)) for day in (1, 2)]
+    for path in paths:
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    looked = []
+    looking = packing.repeated
+    monkeypatch.setattr(packing, "repeated", lambda alerts: looked.append(1) or looking(alerts))
+    for number in range(2):
+        carry(spark, tmp_path / "lake", tmp_path / f"out{number}", lambda: None)
+    assert len(looked) == 1
+    os.utime(put(tmp_path / "lake", 2, **alerts(1, 2)), (1_000_000_000, 1_000_000_000))
+    assert carry(spark, tmp_path / "lake", tmp_path / "last", lambda: None).receipt.repeats == 1
+    assert len(looked) == 2
 
 
 def test_a_lake_that_is_moved_away_during_a_job_is_said(spark, tmp_path):
@@ -305,7 +343,7 @@ def test_a_lake_that_is_moved_away_during_a_job_is_said(spark, tmp_path):
 
 def test_other_rows_than_the_footers_have_fail_the_job(spark, tmp_path, monkeypatch):
     """As if Spark had left some out: here what is remembered of a footer is wrong."""
-    path = put(tmp_path / "lake", 1, id=[1, 2, 3], ra=[1.0] * 3, dec=[1.0] * 3, mjd=[1.0] * 3)
+    path = put(tmp_path / "lake", 1, **alerts(1, 2, 3))
     os.utime(path, (1_000_000_000, 1_000_000_000))
     from dataclasses import replace
 

@@ -10,7 +10,7 @@ import socket
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
-PASSWORDS = {"ann": "ann's own password", "bob": "bob's own password", "eve": "eve's own password"}
+PASSWORDS = {name: f"the words of {name}" for name in ("ann", "bob", "eve", *(f"eve{n}" for n in range(10)))}
 
 
 @dataclass

@@ -1,13 +1,18 @@
 """Attacks on a live dashboard where users sign in: nobody gets what is not theirs, whatever they send."""
 
+import asyncio
 import json
 import time
 import zlib
 from base64 import urlsafe_b64encode
+from contextlib import suppress
 from urllib.parse import quote
 
 import pytest
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketClosedError
 
+from tests.ui.attackers import Puppet
 from tests.ui.attacking import PASSWORDS, Client, signed_in, users_file
 from tests.ui.browsing import serving
 
@@ -231,3 +236,105 @@ def test_the_home_is_closed_to_others(site):
     home = site.log.parent
     assert home.stat().st_mode & 0o077 == 0
     assert (home / "ui" / "cookie-key").stat().st_mode & 0o077 == 0
+
+
+def cookie_of(client):
+    return "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+
+
+def in_a_page(client, script):
+    """Do something in a page that is open; return what the page was told."""
+
+    async def run():
+        page = Puppet(client.url, cookie_of(client))
+        try:
+            await page.begin()
+            await script(page)
+        finally:
+            page.close()
+        return "\n".join(page.told)
+
+    return asyncio.run(run())
+
+
+async def closed(page):
+    for _ in range(2000):
+        if page.socket.close_code is not None or page._reader.done():
+            return page.socket.close_code
+        await asyncio.sleep(0.05)
+    raise AssertionError("the socket was never closed")
+
+
+def test_a_sign_out_closes_the_pages_that_are_open(site):
+    client = signed_in(site.url, "ann")
+
+    async def script(page):
+        await asyncio.to_thread(client.ask, "logout")
+        assert await closed(page) == 1000
+
+    in_a_page(client, script)
+
+
+@pytest.mark.parametrize("binary", [False, True])
+def test_a_page_that_sends_too_much_is_closed_and_no_other(ann, bob, binary):
+    async def script(page):
+        with suppress(WebSocketClosedError, StreamClosedError):
+            if binary:  # buffers of one message, each as large as may be
+                await page.socket.write_message(
+                    json.dumps({"msgid": "x", "msgtype": "PATCH-DOC", "num_buffers": 10**9})
+                )
+                await page.socket.write_message("{}")
+                await page.socket.write_message('{"events": []}')
+                for number in range(20):
+                    await page.socket.write_message(json.dumps({"id": str(number)}))
+                    await page.socket.write_message(b"x" * 900_000, binary=True)
+            else:
+                await page.set("Nights and ranges", "x" * 1_100_000)
+        await closed(page)
+
+    in_a_page(ann, script)
+    assert bob.ask("liveness").status == 200
+
+
+def test_what_is_too_long_is_said_and_not_kept(ann, site):
+    async def script(page):
+        await page.set("Nights and ranges", "2026-03-01, " * 20_000)
+        await page.until("at most 65,536 are taken")
+
+    in_a_page(ann, script)
+    kept = site.log.parent / "ui" / "drafts"
+    assert max(file.stat().st_size for file in kept.rglob("*.json")) < 65_536
+
+
+JOB = "version: 1\nsource: {kind: lsst, nights: [2026-03-01]%s}\nfilters: [%s]\noutput: {kind: kafka, packet: full}\n"
+
+
+@pytest.mark.parametrize(
+    ("lake", "step", "said"),
+    [
+        ("", "{kind: crossmatch, catalog: /etc/passwd, radius_arcsec: 1}", "not among your uploads"),
+        ("", "{kind: crossmatch, catalog: ../../users.json, radius_arcsec: 1}", "not among your uploads"),
+        ("", "{kind: any, of: [{kind: region, moc: /etc/passwd}]}", "not among your uploads"),
+        ("", "{kind: region, skymap: ../jobs.sqlite}", "not among your uploads"),
+        (", lake: /etc", "", "the site's own lakes only"),
+        (", lake: 's3://bucket/x?endpoint_override=localhost:1'", "", "the site's own lakes only"),
+    ],
+)
+def test_a_job_file_that_names_what_is_not_yours_is_not_looked_at(ann, lake, step, said):
+    async def script(page):
+        await page.go("review")
+        await page.has("Open a job file")
+        text = JOB % (lake, step)
+        sent = await asyncio.to_thread(ann.ask, f"upload/{page.ticket}", "PUT", text.encode(), {"X-File-Name": "j.yml"})
+        await page.send("Open a job file", file=json.loads(sent.text)["id"])
+        await page.until("is open")
+        await page.until(said)
+        await page.go("filters")
+        for kind in ("crossmatch", "region"):
+            await page.send("Kind of filter", value=kind)
+            await asyncio.sleep(1)
+
+    told = in_a_page(ann, script)
+    assert "root:x:0" not in told
+    assert "the words of" not in told
+    assert "no such file" not in told.lower()

@@ -143,3 +143,21 @@ def test_another_survey_keeps_the_sky_and_the_catalogue_only():
     assert (two.survey, two.name, two.nights) == ("ztf", "mine", ())
     assert [step["kind"] for step in two.filters] == ["region"]
     assert two.output == {"kind": "kafka", "packet": "light"}
+
+
+@pytest.mark.parametrize(
+    "nights",
+    [
+        ["0001-01-01..9999-12-31"],
+        ["1900-01-01..1960-01-01", "2000-01-01..2060-01-01"],
+        [f"{year}-01-01..{year + 99}-12-31" for year in range(1000, 9000)],
+        ["2026-02-30", "x", "..", "2026-01-02..2026-01-01"],
+    ],
+)
+def test_nights_that_no_job_may_have_are_none(nights):
+    assert chosen_nights(with_nights(new_draft("lsst", "full"), nights)) == ()
+
+
+def test_nights_that_are_well_formed_count_beside_others():
+    draft = with_nights(new_draft("lsst", "full"), ["2026-01-01", "2026-02-30", "2026-01-01..2026-01-03"])
+    assert [str(night) for night in chosen_nights(draft)] == ["2026-01-01", "2026-01-02", "2026-01-03"]

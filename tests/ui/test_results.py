@@ -1,19 +1,27 @@
 """One file of a result in every format holds the same alerts; plots read what packets have."""
 
+import gzip
 import io
 import json
+import tracemalloc
+from types import SimpleNamespace
 
 import fastavro
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from astropy.io import fits
 from astropy.io.votable import parse_single_table
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyarrow import csv
 
 from alertferry.core.errors import UsageError
 from alertferry.ui import flat, photometry, plots, results, stamps
 from alertferry.ui.results import _plain
 from alertferry.ui.text import clean_log, duration_text
+from tests.publishing import light_alerts, publish
 
 BIG = 2**62 + 1
 ROWS = [
@@ -142,9 +150,128 @@ def test_files_are_removed_when_nobody_asks_for_them(ui_home):
     assert (results.folder("old").exists(), results.folder("new").exists()) == (False, True)
 
 
-def test_a_large_result_is_for_the_command():
+def test_a_large_result_is_no_file_of_the_page():
     class Record:
         bytes = results.MAX_BYTES + 1
 
     with pytest.raises(UsageError, match="command"):
-        results.fetch(Record())
+        results.lay_out(Record(), "csv")
+
+
+@pytest.mark.kafka
+def test_the_first_alerts_of_a_large_result_are_shown(broker, tmp_path, monkeypatch):
+    monkeypatch.setenv("ALERTFERRY_HOME", str(tmp_path))
+    monkeypatch.setenv("ALERTFERRY_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+    alerts = light_alerts(1_500)
+    publish(broker.bootstrap_servers, "large", alerts)
+    record = SimpleNamespace(id="j", topic="large", survey="lsst", bytes=results.MAX_BYTES + 1, alerts=1_500)
+    found = results.fetch(record)
+    assert (found.alerts, found.partial) == (results.FIRST_ALERTS, True)
+    assert set(pq.read_table(found.path)["diaSourceId"].to_pylist()) <= {alert["diaSourceId"] for alert in alerts}
+    assert found.call == "pd.read_parquet('large')"
+
+
+STRUCTS = [
+    {
+        "diaSourceId": BIG + index,
+        "diaSource": {"ra": 10.0 + index, "dec": -5.0, "psfFlux": 1.0 + index, "psfFluxErr": 0.5, "band": "g",
+                      "midpointMjdTai": 60000.0 + index, "diaObjectId": 7 if index % 2 else None},
+        "diaObject": {"ra": 1.0, "dec": 2.0} if index % 2 else None,
+        "prvDiaSources": [{"psfFlux": -1.0, "psfFluxErr": 0.1, "band": "r", "midpointMjdTai": 59990.0}],
+    }
+    for index in range(7)
+]  # fmt: skip
+
+
+def test_packets_that_keep_structs_are_shown(tmp_path):
+    """Two structs have columns of one name: of a table of single columns nobody could tell which is which."""
+    pq.write_table(pa.Table.from_pylist(STRUCTS), tmp_path / "a.parquet")
+    found = photometry.read(tmp_path / "a.parquet", "lsst")
+    assert found.ra == [row["diaSource"]["ra"] for row in STRUCTS]
+    assert found.value == [row["diaSource"]["psfFlux"] for row in STRUCTS]
+    assert found.curve["time"] == [59990.0, 60001.0, 60003.0, 60005.0]
+
+
+def test_columns_of_another_type_than_their_name_says_are_not_drawn(tmp_path):
+    rows = [{"ra": "<script>", "dec": [1.0], "psfFlux": {"a": 1}, "diaObjectId": "\x1b[31m" * 2, "midpointMjdTai": 1.0}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    found = photometry.read(tmp_path / "a.parquet", "lsst")
+    assert (found.ra, found.dec, found.value, found.curve) == (None, None, None, None)
+
+
+def test_texts_of_a_topic_are_shown_for_what_they_are():
+    shown = _plain({"a\u202e": ["\x1b[2J<b>" + "x" * 9_999, b"ab", *range(100)]})
+    ((name, items),) = shown.items()
+    assert name == "a\\u202e"
+    assert items[0].startswith("\\x1b[2J<b>")
+    assert len(items[0]) < 500
+    assert items[1] == "2 bytes"
+    assert items[-1] == "and 52 more"
+
+
+def fits_bytes(image, **cards) -> bytes:
+    unit = fits.PrimaryHDU(image)
+    unit.header.update(cards)
+    stream = io.BytesIO()
+    unit.writeto(stream)
+    return stream.getvalue()
+
+
+IMAGE = np.arange(30.0 * 20).reshape(20, 30).astype("f4")
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8", "i2", "i4", "u1"])
+@pytest.mark.parametrize("packed", [bytes, gzip.compress])
+def test_stamps_are_read_as_astropy_reads_them(kind, packed):
+    content = fits_bytes((IMAGE % 200).astype(kind))
+    assert np.array_equal(stamps.image_of(packed(content)), fits.getdata(io.BytesIO(content)).astype(float))
+    assert np.array_equal(stamps.image_of({"stampData": content}), stamps.image_of(content))
+
+
+def test_scaled_and_blank_pixels_and_extensions():
+    first = fits.PrimaryHDU()
+    image = fits.ImageHDU(np.array([[1, 2], [3, -9]], "i2"))
+    image.header.update(BSCALE=0.5, BZERO=10.0, BLANK=-9)
+    stream = io.BytesIO()
+    fits.HDUList([first, image]).writeto(stream, output_verify="ignore")
+    wanted = fits.open(io.BytesIO(stream.getvalue()))[1].data
+    assert np.array_equal(stamps.image_of(stream.getvalue()), wanted, equal_nan=True)
+
+
+def _renamed(content: bytes, card: str, value: str) -> bytes:
+    at = content.index(card.encode())
+    return content[:at] + f"{card:<8}= {value:>20}".encode() + content[at + 30 :]
+
+
+WHOLE = fits_bytes(IMAGE)
+HOSTILE_STAMPS = {
+    "a bomb": gzip.compress(b"\0" * (300 << 20)),
+    "cut short": WHOLE[: 2880 + 100],
+    "cut in the header": WHOLE[:500],
+    "cut gzip": gzip.compress(WHOLE)[:200],
+    "huge": _renamed(WHOLE, "NAXIS1", str(10**13)),
+    "negative": _renamed(WHOLE, "NAXIS1", "-30"),
+    "many axes": _renamed(WHOLE, "NAXIS ", "999"),
+    "no number": _renamed(WHOLE, "NAXIS2", "'x'"),
+    "odd pixels": _renamed(WHOLE, "BITPIX", "7"),
+    "no image": b"no image",
+    "not ASCII": b"\xff" * 5_000,
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_STAMPS)
+def test_hostile_stamps_are_no_images_and_cost_nothing(name):
+    tracemalloc.start()
+    try:
+        assert stamps.image_of(HOSTILE_STAMPS[name]) is None
+        assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@given(st.integers(0, len(WHOLE) - 1), st.binary(max_size=90), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_no_damage_to_a_stamp_is_an_error(at, put, packed):
+    content = WHOLE[:at] + put + WHOLE[at + len(put) :]
+    stamps.image_of(gzip.compress(content, 1)[:-3] if packed else content)

@@ -15,6 +15,7 @@ from alertferry.core.hooks import hookspec
 from alertferry.core.job import Job
 from alertferry.core.registry import default_registry
 from alertferry.core.settings import Settings
+from tests.reader_folders import deliver
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -74,6 +75,7 @@ def parse(words):
 @pytest.mark.parametrize(("text", "title"), blocks("python"))
 def test_python_runs(text, title, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    deliver(tmp_path / "alerts", "nested")
     code = compile(text, title or "example", "exec")
     if NEEDS_MORE not in title:
         exec(code, {"__name__": "example"})

@@ -34,7 +34,7 @@ def end(store: Store, entry: Entry, state: str, reason: str, among: Iterable[str
 def fail(store: Store, settings: Settings, entry: Entry, error: Exception) -> None:
     """End a job that could not be started, and remember what kind of mistake it was."""
     known = isinstance(error, AlertferryError)
-    problems = [vars(problem) for problem in error.problems] if isinstance(error, JobError) else []
+    problems = [problem.as_json for problem in error.problems] if isinstance(error, JobError) else []
     values = {"reason": settings.redact(str(error) if known else f"it could not be started: {error!r}")}
     code = error.exit_code if isinstance(error, AlertferryError) else 1
     values |= {"problems": json.dumps(problems)}

@@ -157,7 +157,11 @@ def _create(url: str) -> Engine:
         if parsed.database and parsed.database != ":memory:":
             _make_private(Path(parsed.database))
         engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
-    except (ArgumentError, NoSuchModuleError, ImportError, OSError) as error:
+    except OSError as error:
+        raise UsageError(
+            f"cannot write the job store {parsed.database}: {error.strerror}; set ALERTFERRY_HOME to a folder of yours"
+        ) from None
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
         said = str(error) if not isinstance(error, ArgumentError) else "it is not a database URL"
         raise UsageError(
             f"the job store of ALERTFERRY_JOBS_URL cannot be used: {said}; give an SQLAlchemy URL as "

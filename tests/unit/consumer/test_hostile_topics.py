@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from alertferry.consumer.archive import Archive, Recipe
 from alertferry.consumer.decode import Checker, Decoder
+from alertferry.consumer.folder import Folder
 from alertferry.consumer.framing import varint
+from alertferry.consumer.partitioning import Partitioning
 from alertferry.consumer.schema_check import MOST_TYPES, judge
 from alertferry.consumer.schemas import UnsupportedSchemaError, arrow_schema
+from alertferry.consumer.source import Outlook
 from alertferry.core.errors import DamagedError
+from alertferry.core.receipt import Manifest
+from tests.delivered import TOPIC, chunk, label, manifest
 from tests.hostile_topics import NESTED, attack, nested_alerts
 from tests.publishing import LIGHT, encode, light_alerts
 
@@ -132,6 +139,7 @@ BOMBS = {
 DECODING = """
 import json, re, resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+from alertferry.consumer.archive import Archive, Recipe
 from alertferry.consumer.decode import Checker, Decoder
 from tests.unit.consumer.test_hostile_topics import BOMBS
 for name, (schema, message, said) in BOMBS.items():
@@ -157,6 +165,7 @@ def test_small_messages_that_would_become_large_ones_are_set_aside():
 
 CHAIN = """
 import json
+from alertferry.consumer.archive import Archive, Recipe
 from alertferry.consumer.decode import Checker
 schema = {"type": "record", "name": "top", "fields": [{"name": "next", "type": ["null", "top"]}]}
 good, endless = b"\\x02" * 50 + b"\\0", b"\\x02" * 5_000_000 + b"\\0"
@@ -178,7 +187,9 @@ import json, resource
 resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 from alertferry.consumer.encoding import ParquetEncoder
 from alertferry.consumer.archive import Recipe
+from alertferry.consumer.folder import Folder
 from alertferry.consumer.framing import varint
+from alertferry.consumer.partitioning import Partitioning
 from tests.unit.consumer.test_hostile_topics import WIDE, record
 schema = record(a={"type": "array", "items": [WIDE, "null"]})
 messages = [varint(20_000) + b"\\x02" * 20_000 + b"\\0" for _ in range(60)]
@@ -201,3 +212,68 @@ def test_broken_topics_end_with_a_sentence():
 @pytest.mark.soak
 def test_ten_thousand_broken_topics_end_with_a_sentence():
     assert sum(attack(1_000_000, 10_000).values()) == 10_000
+
+
+def _hostile(**changes) -> bytes:
+    receipt = {
+        "alerts": 3,
+        "bytes": 9,
+        "digest": "0" * 16,
+        "schema_fingerprint": "",
+        "job_hash": "",
+        "partitions": {"0": 3},
+    }
+    whole = {"state": "complete", "topic": "t", "survey": "x", "job": {}, "job_hash": "", "schema_fingerprint": ""}
+    return json.dumps(whole | {"created": "", "receipt": receipt | changes}).encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"{" * 100_000,
+        b'{"job": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        b"\xff\xfe",
+        _hostile(alerts=-1),
+        _hostile(alerts=float("nan")),
+        _hostile(alerts=2**70),
+        _hostile(alerts="many"),
+        _hostile(digest="not hexadecimal!"),
+        _hostile(digest=7),
+        _hostile(partitions={"-1": 3}),
+        _hostile(partitions={"0": -3}),
+        _hostile(partitions={"zero": 3}),
+        _hostile(partitions=[[0, 3]]),
+        _hostile(acknowledged={"0": 1e400}),
+    ],
+)
+def test_a_receipt_that_cannot_be_one_is_none(text):
+    assert Manifest.from_json(text) is None
+
+
+def test_a_receipt_of_partitions_that_are_not_there_is_never_complete():
+    manifest = Manifest.from_json(_hostile(partitions={"0": 3, "99": 10**15}))
+    outlook = Outlook(manifest, {0: 0}, {0: 3})
+    assert outlook.vanished == 10**15
+    assert outlook.ends == {0: 3, 99: 0}
+
+
+def test_what_is_divided_into_folders_is_decoded_in_portions_where_it_grows(tmp_path):
+    schema = json.dumps(record(a={"type": "array", "items": [WIDE, "null"]}, band="string"))
+    bomb = varint(20_000) + b"\x02" * 20_000 + b"\0" + varint(1) + b"g"
+    usual = b"\0" + varint(1) + b"g"
+    path = tmp_path / "alerts"
+    folder = Folder(path, label(about=manifest(), partition_by="band"))
+    folder.open(from_beginning=False)
+    divided = Partitioning("band", "band", ("by_band",))
+    archive = Archive(Recipe(str(path), TOPIC, "parquet", schema, "0", None, divided))
+    whole = chunk(0, 5, [(b"1", usual)] * 400)
+    assert archive.portions(whole) == [whole]
+    parts = archive.portions(chunk(0, 5, [(b"1", bomb)] * 60))
+    assert len(parts) > 5
+    spans = [part.span for part in parts]
+    assert (spans[0].start, spans[-1].end) == (5, 65)
+    assert all(left.end == right.start for left, right in pairwise(spans))
+    assert sum(len(part.values) for part in parts) == 60
+    commits = [archive.write(part) for part in parts[:2]]
+    assert [commit.rows for commit in commits] == [len(part.offsets) for part in parts[:2]]
+    folder.close()

@@ -102,3 +102,15 @@ def test_an_id_that_got_lost_is_found(tmp_path):
     written(tmp_path, rows, **NOW)
     found = verify(tmp_path)
     assert (found.ok, found.digest_ok) == (False, False)
+
+
+def test_an_id_of_any_name(tmp_path):
+    """The column of a survey of somebody else's may be called anything."""
+    written(tmp_path, **NOW)
+    for file in tmp_path.glob("*.parquet"):
+        table = pq.ParquetFile(file).read()
+        pq.write_table(table.rename_columns(["obj.id", *table.column_names[1:]]), file)
+    found = about(**NOW).model_copy(update={"alert_id": "`obj.id`"})
+    (tmp_path / "_receipt.json").write_text(found.to_json())
+    found = verify(tmp_path)
+    assert (found.ok, found.distinct, found.digest_ok) == (True, 20, True), found.problems

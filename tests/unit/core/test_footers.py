@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alertferry.core import footers
 from alertferry.core.errors import AlertferryError, DamagedError, UsageError
 from alertferry.core.footers import FooterMemory, from_end, read_local
 from alertferry.core.lake_files import ListedFile, list_files
@@ -189,6 +190,15 @@ def test_a_home_that_cannot_be_written_costs_only_time(tmp_path):
     memory = FooterMemory(tmp_path / "home")
     assert memory.footers(listed(tmp_path), read_local)[0].alerts == 3
     assert memory.footers(listed(tmp_path), refuse)[0].alerts == 3
+
+
+def test_facts_are_kept_and_the_oldest_go(tmp_path, monkeypatch):
+    monkeypatch.setattr(footers, "REMEMBERED_FACTS", 10)
+    for number in range(30):
+        FooterMemory(tmp_path).note(f"fact {number}")
+    assert FooterMemory(tmp_path).noted("fact 29")
+    assert not FooterMemory(tmp_path).noted("fact 3")
+    assert not FooterMemory(tmp_path).noted("another")
 
 
 def test_many_at_once_agree(tmp_path):

@@ -85,7 +85,9 @@ def test_what_cannot_be_read_is_named(tmp_path):
         names(tmp_path)
     (night / "pipe").unlink()
     (tmp_path / os.fsdecode(NIGHT.encode() + b"/part-\xff.parquet")).write_bytes(b"x")
-    with pytest.raises(UsageError, match="part-\ufffd\\.parquet is not UTF-8, and Spark cannot open it; rename it"):
+    with pytest.raises(
+        UsageError, match="part-\ufffd\\.parquet has a name that is not UTF-8, and Spark cannot open it; rename it"
+    ):
         names(tmp_path)
 
 

@@ -13,6 +13,7 @@ from alertferry.estimates.guard import hung_up
 from alertferry.estimates.messages import Question, Reply, lines, received, send, shared
 from alertferry.estimates.packets import columns
 from alertferry.estimates.place import Place, connect, listen
+from alertferry.estimates.worker import _no_spark
 
 
 @pytest.mark.parametrize(
@@ -106,3 +107,12 @@ def test_a_home_that_cannot_be_written_to_is_named(tmp_path):
     )
     with pytest.raises(UsageError, match=r"cannot write to .*file/estimates"):
         ask_estimate(job, Settings(home=blocked))
+
+
+def test_a_spark_that_does_not_start_says_what_java_said(tmp_path):
+    place = Place(tmp_path, "code-settings")
+    assert "check Java (17 is needed)" in _no_spark(place)
+    place.log.write_text(
+        "WARNING: x\nInvalid maximum heap size: -Xmx1\nError: Could not create the Java Virtual Machine.\n"
+    )
+    assert "did not start (Invalid maximum heap size: -Xmx1); check Java" in _no_spark(place)

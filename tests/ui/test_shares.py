@@ -1,0 +1,91 @@
+"""Whoever asks for much waits for those who ask for little."""
+
+import asyncio
+import time
+from itertools import pairwise
+
+from alertferry.ui.shares import HALF_LIFE_SECONDS, Shares
+
+
+def spin(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+def test_who_has_had_least_comes_first():
+    order = []
+
+    async def work(user):
+        order.append(user)
+        spin(0.01)
+
+    async def main():
+        shares = Shares()
+        greedy = [shares.do("eve", work("eve")) for _ in range(20)]
+        tasks = [asyncio.ensure_future(item) for item in greedy]
+        await asyncio.sleep(0)
+        tasks += [asyncio.ensure_future(shares.do(user, work(user))) for user in ("ann", "bob")]
+        await asyncio.gather(*tasks)
+
+    asyncio.run(main())
+    assert order[0] == "eve"
+    assert sorted(order[1:3]) == ["ann", "bob"]
+    assert order.count("eve") == 20
+
+
+def test_one_thing_is_begun_at_a_time_and_others_go_on_between():
+    seen = []
+
+    async def work(number):
+        seen.append(number)
+
+    async def pulse():
+        for _ in range(5):
+            seen.append("other")
+            await asyncio.sleep(0)
+
+    async def main():
+        shares = Shares()
+        await asyncio.gather(*(shares.do(n, work(n)) for n in range(5)), pulse())
+
+    asyncio.run(main())
+    numbers = [index for index, item in enumerate(seen) if item != "other"]
+    assert max(after - before for before, after in pairwise(numbers)) <= 2
+    assert seen.count("other") == 5
+
+
+def test_only_the_time_of_the_thread_is_counted_and_it_is_forgotten():
+    now = [0.0]
+    shares = Shares(lambda: now[0])
+
+    async def work():
+        spin(0.05)
+        await asyncio.sleep(0.3)
+        spin(0.05)
+        return "done"
+
+    assert asyncio.run(shares.do("ann", work())) == "done"
+    assert 0.1 <= shares.had("ann") < 0.25
+    before = shares.had("ann")
+    now[0] += HALF_LIFE_SECONDS
+    assert abs(shares.had("ann") - before / 2) < 1e-9
+    assert shares.had("bob") == 0
+
+
+def test_an_error_comes_back_and_who_gave_up_is_not_waited_for():
+    async def fail():
+        await asyncio.sleep(0)
+        raise LookupError("of the work")
+
+    async def main():
+        shares = Shares()
+        gone = asyncio.ensure_future(shares.do("eve", fail()))
+        await asyncio.sleep(0)
+        gone.cancel()
+        try:
+            await shares.do("ann", fail())
+        except LookupError as error:
+            return str(error)
+
+    assert asyncio.run(main()) == "of the work"
