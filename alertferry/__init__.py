@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Problem,
         UsageError,
     )
+    from alertferry.core.file_option import FileOption
     from alertferry.core.hooks import hookimpl
     from alertferry.core.job import Job
     from alertferry.core.lake_source import LakeSource
@@ -43,6 +44,7 @@ _HOMES = {
         "Problem",
         "UsageError",
     ),
+    "alertferry.core.file_option": ("FileOption",),
     "alertferry.core.hooks": ("hookimpl",),
     "alertferry.core.job": ("Job",),
     "alertferry.core.lake_source": ("LakeSource",),
@@ -62,6 +64,7 @@ __all__ = [
     "AlertferryError",
     "Alerts",
     "DamagedError",
+    "FileOption",
     "Files",
     "Filter",
     "IncompleteError",

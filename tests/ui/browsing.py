@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -38,15 +39,17 @@ class Dashboard:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "alertferry.cli", "ui", "--port", str(self.port), *self.options]
+        before = len(self.log.read_text()) if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         end = time.monotonic() + PATIENCE_SECONDS
-        while not (found := re.findall(r"http://localhost:(\d+)(\S*)", self.log.read_text())):
+        while not (found := re.findall(r"(https?)://localhost:(\d+)(\S*)", self.log.read_text()[before:])):
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < end, "the dashboard did not start: " + self.log.read_text()
             time.sleep(0.05)
-        self.port = int(found[-1][0])
-        self.entry = f"http://localhost:{self.port}{found[-1][1]}"
+        scheme, port, path = found[-1]
+        self.port = int(port)
+        self.entry = f"{scheme}://localhost:{self.port}{path}"
         self.url = self.entry.partition("?")[0]
         ENTRIES[self.url] = self.entry
         self._wait_until_it_answers(end)
@@ -57,7 +60,8 @@ class Dashboard:
 
         while time.monotonic() < end:
             with suppress(URLError, ConnectionError):
-                urlopen(self.url + "liveness", timeout=5).close()
+                unverified = ssl._create_unverified_context()
+                urlopen(self.url + "liveness", timeout=5, context=unverified).close()
                 return
             time.sleep(0.05)
 

@@ -1,13 +1,17 @@
 """The state of a page without a browser: what it keeps, checks, and gives back."""
 
+import json
+import os
 import threading
 import time
 
 import pytest
 
+from alertferry import service
+from alertferry.core.errors import UsageError
 from alertferry.core.job import Job
 from alertferry.ui import drafts, uploads
-from alertferry.ui.draft import Draft, first_of, new_draft, with_nights, with_tag
+from alertferry.ui.draft import Draft, first_of, new_draft, with_name, with_nights, with_tag
 from alertferry.ui.imports import draft_from_file
 from alertferry.ui.session import Session, Site, attempt
 from alertferry.ui.steps.review import as_commands, as_python, as_yaml
@@ -223,3 +227,56 @@ def test_a_catalogue_is_looked_at_and_its_options_become_the_filter(session):
     until(lambda: session.check() == ())
     panel._remove()
     assert session.draft.filters == ()
+
+
+def test_drafts_of_a_user_are_so_many_and_the_oldest_goes(ui_home, monkeypatch):
+    monkeypatch.setenv("ALERTFERRY_MAX_DRAFTS", "5")
+    names = [f"{number:024x}" for number in range(8)]
+    for number, name in enumerate(names):
+        drafts.save(name, "ann", new_draft("lsst", "full"), "nights")
+        os.utime(next(drafts.folder().rglob(f"{name}.json")), (number, number))
+    drafts.save("f" * 24, "bob", new_draft("lsst", "full"), "nights")
+    assert [drafts.load(name, "ann") is not None for name in names] == [False] * 3 + [True] * 5
+    assert drafts.load("f" * 24, "bob") is not None
+
+
+def test_drafts_of_an_earlier_version_are_found_by_their_owner(ui_home):
+    drafts.folder().mkdir(parents=True)
+    kept = {"owner": "ann", "step": "filters", "job": new_draft("lsst", "full").to_dict()}
+    (drafts.folder() / f"{'a' * 24}.json").write_text(json.dumps(kept))
+    assert drafts.load("a" * 24, "ann") == (new_draft("lsst", "full"), "filters")
+    assert drafts.load("a" * 24, "bob") is None
+
+
+def test_a_draft_larger_than_a_job_file_is_not_taken(session):
+    before = session.draft
+    with pytest.raises(UsageError, match="at most 65,536 are taken"):
+        session.update(with_nights(before, ["2026-03-01"] * 6000))
+    assert session.draft == before
+    session.update(with_name(before, "n" * 1_000_000))
+    assert any("200 characters" in item.problem.message for item in session.check())
+
+
+def test_the_job_that_was_shown_is_submitted_or_refused_whatever_the_page_says_by_then(ui_home, monkeypatch):
+    session = Session("ann", Site(signed_in=True, confined=True, estimates=False))
+    wizard = Wizard(session, lambda: None)
+    session.update(with_nights(session.draft, ["2026-03-01"]))
+    until(lambda: session.job)
+    foreign = {"kind": "crossmatch", "catalog": "/etc/passwd", "radius_arcsec": 1.0}
+    session.job = Draft(session.draft.source, session.draft.output, (foreign,)).to_job()  # what an attacker swaps in
+    session.problems = ()
+    wizard.go("review")
+    wizard.bar.on_message({"press": "next"})
+    until(lambda: wizard.notice.visible)
+    assert wizard.notice.lines == ["filters[0].catalog: this file is not among your uploads; upload it here"]
+    assert service.list_jobs() == []
+    session.close()
+
+
+def test_a_foreign_lake_of_a_draft_is_not_looked_at(ui_home, tmp_path):
+    session = Session("ann", Site(signed_in=True, confined=True, estimates=False))
+    session.update(Draft({"kind": "lsst", "nights": ["2026-03-01"], "lake": str(tmp_path)}, {"kind": "kafka"}))
+    assert session.lake is None
+    session.update(Draft({"kind": "lsst", "nights": ["2026-03-01"], "lake": "ztf"}, {"kind": "kafka"}))
+    assert session.lake == "ztf"
+    session.close()
