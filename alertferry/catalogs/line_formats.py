@@ -52,6 +52,8 @@ def _is_simbad(text: str) -> bool:
 def _is_boxed(text: str) -> bool:
     """Tell whether all lines stand between borders, as in tables made to be looked at."""
     lines = [line.strip() for line in text.split("\n") if line.strip()][:20]
+    if len(lines) > 1 and lines[1].startswith("+-"):
+        lines = lines[1:]  # a title, as STILTS writes it
     rows = [line for line in lines if not _RULE.match(line)]
     return len(rows) > 1 and all(line.startswith("|") and line.endswith("|") and len(line) > 1 for line in rows)
 
@@ -127,8 +129,7 @@ def _bytes_before(file: BinaryIO, writing: Writing, line: str) -> int:
 
 
 def _read_boxed(file: BinaryIO, writing: Writing, text: str) -> LineLayout:
-    rows = (line.strip() for line in text.split("\n") if line.strip() and not _RULE.match(line.strip()))
-    header = next(rows, "")
+    header = next((line.strip() for line in text.split("\n") if line.strip().startswith("|")), "")
     names = [name.strip() for name in header.split("|")]
     if len(names) < 3:
         raise UsageError("has no header between borders (|)")

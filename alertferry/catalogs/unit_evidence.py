@@ -1,8 +1,8 @@
 """What speaks against the unit in which coordinates were read: the user is asked, and never overruled.
 
 Nothing in a table of plain numbers says that they are degrees, but values can say that they are not: right ascensions
-that fill the range of hours (0 to 24) or of radians (0 to 2 pi) while declinations spread over more of the sky than a
-field of that width would.
+that fill the range of hours (0 to 24) or of radians (0 to 2 pi) while declinations spread over more than 24 degrees, as
+those of a single field hardly do; or both coordinates in the ranges of radians.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from alertferry.catalogs.faults import Measured
 from alertferry.core.errors import UsageError
 
 _FEW = 3
+_WIDE = 24.0
 _MANY = 10
 _QUARTER = math.pi / 2 + 1e-4
 _GALACTIC = ("l", "b", "gl", "gb", "glon", "glat", "gallon", "gallat", "gall", "galb", "galacticl", "galacticb")
@@ -33,10 +34,10 @@ def require_degrees(ra: Measured, dec: Measured) -> None:
     if len(ras) < _FEW or ras.min() < 0:
         return
     spread = np.ptp(ras)
-    if ras.max() <= 2 * math.pi and spread > math.pi and (np.abs(decs).max() <= _QUARTER or np.ptp(decs) > spread):
+    if ras.max() <= 2 * math.pi and spread > math.pi and (np.abs(decs).max() <= _QUARTER or np.ptp(decs) > _WIDE):
         ask = "unit: rad" if np.abs(decs).max() <= _QUARTER else "ra_unit: rad"
         raise UsageError(_question(ra, "2 pi, as in radians", ask))
-    if ras.max() <= 24 and spread > 12 and np.ptp(decs) > 24:
+    if ras.max() <= 24 and spread > 12 and np.ptp(decs) > _WIDE:
         raise UsageError(_question(ra, "24, as in hours", "ra_unit: hour"))
 
 

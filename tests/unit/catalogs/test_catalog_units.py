@@ -147,6 +147,7 @@ def test_what_speaks_against_degrees_is_asked_about(read: Reader, content: str, 
         "id,ra,dec\n" + "".join(f"s{i},{i * 36},{i / 10 - 1}\n" for i in range(11)),  # an equatorial stripe
         "id,ra,dec\n" + "".join(f"s{i},{10 + i / 10},{i}\n" for i in range(20)),  # a small field
         "id,ra,dec\n" + "".join(f"s{i},{i / 10},{i / 10}\n" for i in range(20)),
+        "id,ra,dec\n" + "".join(f"s{i},{1 + i / 4},{10 + i}\n" for i in range(20)),  # a field near ra 0
     ],
 )
 def test_degrees_are_not_suspected(read: Reader, content: str) -> None:
