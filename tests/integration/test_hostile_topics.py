@@ -17,7 +17,8 @@ pytestmark = pytest.mark.kafka
 
 
 @pytest.mark.parametrize("name", ["brackets", "items without size", "doubled", "without end", "unknown type", "deep"])
-def test_a_bad_schema_ends_with_a_sentence(case: Case, alertferry: Shell, name: str):
+def test_a_bad_schema_ends_with_a_sentence(case: Case, alertferry: Shell, name: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ALERTFERRY_BOOTSTRAP_SERVERS", case.servers)
     schema, _ = BROKEN[name]
     job = Publisher.create(case.servers, case.topic)
     text = schema if isinstance(schema, str) else json.dumps(schema)
