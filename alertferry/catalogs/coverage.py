@@ -69,10 +69,8 @@ def read_moc(text: str) -> Coverage:
     """
     if not is_moc_text(text):
         return _read(text, {})
-    try:
-        return coverage_of_text(text)
-    except UsageError as error:
-        raise UsageError(f"the text {error}") from None
+    check_moc_text(text)
+    return coverage_of_text(text)
 
 
 def read_skymap(path: str, credible_level: float) -> Coverage:
@@ -101,9 +99,11 @@ def _read(path: str, order: Mapping[str, Any]) -> Coverage:
 
 
 def check_moc_text(text: str) -> None:
-    """Look at the orders and cells of a MOC's text. Raises `UsageError` for those that do not exist."""
-    for _ in _cells_of_text(text):
-        pass
+    """Look at the orders and cells of a MOC's text. Raises `UsageError` for those that do not exist, or for none."""
+    try:
+        coverage_of_text(text)
+    except UsageError as error:
+        raise UsageError(f"the text {error}") from None
 
 
 def coverage_of_text(text: str) -> Coverage:

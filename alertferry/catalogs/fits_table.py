@@ -101,7 +101,7 @@ def _table(file: BinaryIO, number: int) -> Any:
     from astropy.io import fits
 
     file.seek(0)
-    hdus = fits.open(file, memmap=False, lazy_load_hdus=True, character_as_bytes=False)
+    hdus = fits.open(file, memmap=True, lazy_load_hdus=True, character_as_bytes=False)
     return hdus[number]
 
 

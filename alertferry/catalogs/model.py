@@ -19,6 +19,9 @@ ROW_NUMBER = "#"
 FORMATS = ("csv", "tsv", "ecsv", "mrt", "ipac", "simbad", "parquet", "votable", "fits")
 """What a catalogue can be; ``csv`` is any text table with a header and a delimiter, blanks among them."""
 
+PREVIEW_OPTIONS = ("ra", "dec", "id", "table", "format", "unit", "ra_unit", "dec_unit")
+"""Options of a crossmatch that decide how its catalogue is read, and that a preview takes as well."""
+
 MAX_ROWS = 10_000_000
 MAX_BYTES = 2 * 1024**3
 MAX_RADIUS_ARCSEC = 3600.0

@@ -111,6 +111,8 @@ class TextTable:
             yield from reader
         except pa.ArrowInvalid as error:
             misfits.raise_error()
+            if "straddl" in str(error):
+                raise UsageError('has a value in quotation marks (") of over 4 MB; one may not be closed') from None
             raise UsageError(f"cannot be read as a text table: {shown(error, 300)}") from None
 
 
@@ -186,13 +188,22 @@ class _Body(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill ``buffer`` as far as the current block goes; return 0 at the end."""
-        if not self._left:
-            self._left = memoryview(next(self._blocks, b""))
-        size = min(len(buffer), len(self._left))
-        buffer[:size] = self._left[:size]
-        self._left = self._left[size:]
-        return size
+        """Fill ``buffer``, which only the end leaves unfilled.
+
+        pyarrow takes whatever one reading gives as a block, and a row with line ends in quotes may touch two blocks
+        only: with a short block between long ones it would be refused.
+        """
+        filled = 0
+        while filled < len(buffer):
+            if not self._left:
+                self._left = memoryview(next(self._blocks, b""))
+                if not self._left:
+                    break
+            size = min(len(buffer) - filled, len(self._left))
+            buffer[filled : filled + size] = self._left[:size]
+            self._left = self._left[size:]
+            filled += size
+        return filled
 
     def _clean(self, block: bytes) -> bytes:
         if self._writing.encoding != "utf-8":

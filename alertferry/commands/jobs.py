@@ -24,20 +24,18 @@ def check(job: JobFile, json: Json = False) -> None:  # noqa: ARG001 - read by i
         found = service.examine(service.read_job(job))
     except JobError as error:
         found = Findings(list(error.problems))
-    lists = {name: [item.as_json for item in getattr(found, name)] for name in ("problems", "warnings")}
-    answer({"ok": not found.problems, **lists})
+    notes = [*found.warnings, *found.unchecked]
+    lists = {"problems": found.problems, "warnings": notes}
+    answer({"ok": not found.problems, **{name: [item.as_json for item in items] for name, items in lists.items()}})
     for problem in found.problems:
         note(str(problem))
-    for warning in found.warnings:
+    for warning in notes:
         note(f"note: {warning}")
     if found.problems:
         raise typer.Exit(JobError(found.problems).exit_code)
     file = "standard input" if str(job) == "-" else job
-    say(f"{file}: no problem found{_but(len(found.warnings))}")
-
-
-def _but(notes: int) -> str:
-    return f", but {notes} note{'s' * (notes != 1)}" if notes else ""
+    result = "nothing is wrong in what can be checked without Spark" if found.unchecked else "no problem found"
+    say(f"{file}: {result}" + (f", but {len(notes)} note{'s' * (len(notes) != 1)}" if notes else ""))
 
 
 def render(job: JobFile) -> None:

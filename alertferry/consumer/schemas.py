@@ -16,9 +16,16 @@ if TYPE_CHECKING:
 Avro = Any
 """A parsed Avro schema: text, list or mapping, as the specification writes it."""
 
-_KEPT = ("type", "name", "namespace", "items", "values", "symbols", "size")
+_NAMES = ("type", "name", "namespace")
+_KEPT = {
+    "record": _NAMES,
+    "array": ("type", "items"),
+    "map": ("type", "values"),
+    "enum": (*_NAMES, "symbols"),
+    "fixed": (*_NAMES, "size"),
+}
+"""What decoding needs of each type."""
 _PRIMITIVES = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
-_COMPOUND = ("record", "array", "map", "enum", "fixed")
 _LOGICAL = {
     ("int", "date"),
     ("int", "time-millis"),
@@ -58,21 +65,20 @@ def storage_schema(schema: Avro, *, decimals: bool = True) -> Avro:
         return schema
     if isinstance(schema, list):
         return [storage_schema(branch, decimals=decimals) for branch in schema]
-    kept: dict[str, Any] = {key: schema[key] for key in _KEPT if key in schema}
+    kind = schema["type"]
+    if isinstance(kind, (dict, list)) or kind not in (*_KEPT, *_PRIMITIVES):
+        return storage_schema(kind, decimals=decimals)  # also a name in an object: fastavro knows only primitive ones
+    kept: dict[str, Any] = {key: schema[key] for key in _KEPT.get(kind, ("type",)) if key in schema}
     if decimals and is_decimal(schema):
         kept |= {key: schema[key] for key in ("logicalType", "precision", "scale") if key in schema}
     for key in ("items", "values"):
         if key in kept:
             kept[key] = storage_schema(kept[key], decimals=decimals)
-    if "fields" in schema:
+    if kind == "record":
         kept["fields"] = [
             {"name": field["name"], "type": storage_schema(field["type"], decimals=decimals)}
             for field in schema["fields"]
         ]
-    elif isinstance(kept["type"], (dict, list)):
-        return storage_schema(kept["type"], decimals=decimals)
-    elif kept["type"] not in _COMPOUND and "logicalType" not in kept:
-        return kept["type"]  # a name that stands in an object; fastavro knows only primitive types so
     return kept
 
 
@@ -118,7 +124,8 @@ class _Builder:
             inner = branches[0] if branches else "null"
             nullable = len(branches) < len(schema)
             return pa.field(name, below.type(inner, namespace), nullable)
-        return pa.field(name, below.type(schema, namespace), schema == "null")
+        kind = below.type(schema, namespace)
+        return pa.field(name, kind, pa.types.is_null(kind))
 
     def refuse(self, why: str) -> None:
         raise UnsupportedSchemaError(

@@ -398,5 +398,5 @@ def _check_kin(findings: _Findings) -> None:
 def _trust_counts(findings: _Findings) -> None:
     """Compare counts only: the packet holds no alert id."""
     if findings.receipt is not None:
-        findings.digest = int(findings.receipt.digest, 16)
+        findings.digest = int(findings.receipt.digest or "0", 16)
     findings.note = "the packet holds no alert id, so alerts were counted but not compared"

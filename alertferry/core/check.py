@@ -23,10 +23,12 @@ class Findings:
     """What was found in a job, each with its place in the job file.
 
     ``problems`` keep it from running; ``warnings`` are about what may be asked for but is surely not meant.
+    ``unchecked`` are parts that only Spark can check.
     """
 
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    unchecked: list[Problem] = field(default_factory=list)
 
 
 def check_job(job: Job, registry: Registry, settings: Settings, access: Access = COMMAND_LINE) -> list[Problem]:
@@ -85,11 +87,13 @@ def _look_at_steps(job: Job, schema: Struct, found: Findings) -> None:
 
 
 def _look_at_step(step: Filter | Output, place: str, found: Findings, *about: Any) -> None:
-    """Add what a step says of itself: its problems, or else its warnings."""
+    """Add what a step says of itself: its problems, or else its warnings and what only Spark can check."""
     problems = list(below(place, _said(step.problems, *about)))
     found.problems.extend(problems)
     if not problems:
         found.warnings.extend(below(place, step.warnings(*about)))
+        if isinstance(step, Filter):
+            found.unchecked.extend(below(place, step.unchecked(*about)))
 
 
 def _said(problems: Callable[..., Iterable[Problem]], *about: Any) -> list[Problem]:

@@ -25,7 +25,7 @@ from alertferry.core.schema import Struct
 TAIL_BYTES = 64 * 1024
 """Read at first from the end of a file: most footers fit."""
 
-MOST_FOOTER_BYTES = 512 * 1024 * 1024
+MOST_FOOTER_BYTES = 64 * 1024 * 1024
 SETTLED_SECONDS = 3.0
 """Who writes a file twice within the resolution of its clock leaves no trace: younger files are not remembered."""
 

@@ -2,7 +2,7 @@
 
 A footer describes every column of a file, which for alerts takes longer to understand than the ids take to read. So
 of thousands of small files only the description of one column is looked at, and the pieces of all files that hold it
-become one small parquet file in memory, with a footer of our own. What was found is remembered.
+become one small parquet file in memory, with a footer of our own.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alertferry.core.footers import TAIL_BYTES, Footer, FooterMemory
+from alertferry.core.footers import TAIL_BYTES, Footer
 from alertferry.core.lake_files import ListedFile
-from alertferry.core.lake_nights import LakeNights
 from alertferry.core.parquet_schema import Element, only_chunk, root_leaf
 
 if TYPE_CHECKING:
@@ -36,36 +35,26 @@ _MARK = b"PAR1"
 
 @dataclass(frozen=True)
 class LakeIds:
-    """The ids of all alerts of some nights; ``column`` is a root column. That all differ is noted in ``memory``."""
+    """The ids of all alerts of some files of a lake; ``column`` is a root column."""
 
-    nights: LakeNights
+    files: tuple[ListedFile, ...]
+    footers: tuple[Footer, ...]
     column: str
-    memory: FooterMemory
     is_local: bool
 
     def all_differ(self) -> bool | None:
         """Tell whether no two alerts have the same id, nor two of them none; None where Spark has to be asked."""
-        if self._fact and self.memory.noted(self._fact):
-            return True
-        if not self.is_local or self.nights.alerts > MOST_IDS:
+        count = sum(footer.alerts for footer in self.footers)
+        if not self.is_local or count > MOST_IDS:
             return None
         with suppress(OSError, ValueError, LookupError, NotImplementedError):  # Spark says what is wrong
             found = list(self._read())
-            if sum(map(len, found)) == self.nights.alerts:
+            if sum(map(len, found)) == count:
                 return _differ(found)
         return None
 
-    def remember(self) -> None:
-        """Keep in mind that all differ, as long as the files stay what they are."""
-        if self._fact:
-            self.memory.note(self._fact)
-
-    @property
-    def _fact(self) -> str:
-        return f"no {self.column} twice in {self.nights.identity}" if self.nights.identity else ""
-
     def _read(self) -> Iterator[pa.ChunkedArray]:
-        pairs = list(zip(self.nights.files, self.nights.footers, strict=True))
+        pairs = list(zip(self.files, self.footers, strict=True))
         with ThreadPoolExecutor(_THREADS) as pool:
             parts = [pairs[start : start + _FILES_TOGETHER] for start in range(0, len(pairs), _FILES_TOGETHER)]
             for found in pool.map(lambda part: _ids(part, self.column), parts):

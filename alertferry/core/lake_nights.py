@@ -90,15 +90,15 @@ class LakeNights:
 
     @cached_property
     def _lacking(self) -> dict[str, tuple[str, ...]]:
-        kinds: dict[date, list[bytes]] = defaultdict(list)
-        absent: dict[bytes, frozenset[str]] = {}
-        for described, numbers in self._kinds.items():
-            absent[described] = frozenset(lacking(self._schema_of(numbers), self._union))
+        absent: dict[date, list[tuple[str, ...]]] = defaultdict(list)
+        for numbers in self._kinds.values():
+            paths = tuple(lacking(self._schema_of(numbers), self._union))
             for night in {self.files[number].night for number in numbers}:
-                kinds[night].append(described)
-        order = list(dict.fromkeys(path for paths in absent.values() for path in paths))
-        found = {night: frozenset.intersection(*(absent[one] for one in some)) for night, some in kinds.items()}
-        return {str(night): tuple(sorted(paths, key=order.index)) for night, paths in sorted(found.items()) if paths}
+                absent[night].append(paths)
+        found = {
+            night: [path for path in some[0] if all(path in other for other in some)] for night, some in absent.items()
+        }
+        return {str(night): tuple(paths) for night, paths in sorted(found.items()) if paths}
 
     def converted(self) -> tuple[Conversion, ...]:
         """Return the columns that are read as another type than some files have."""

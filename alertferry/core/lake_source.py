@@ -121,6 +121,7 @@ class LakeSource(Source):
             count=found.alerts,
             root_bytes=found.root_bytes,
             stored_bytes=found.stored_bytes,
+            identity=found.identity,
             unchanged=partial(refuse_changed_files, frame.sparkSession, found),
             ids=_ids(found, self.survey.alert_id),
         )
@@ -157,13 +158,12 @@ class LakeSource(Source):
 def _ids(found: LakeNights, column: str) -> LakeIds | None:
     """Return the ids of a lake's alerts, if they are a root column."""
     from alertferry.core.lake_ids import LakeIds
-    from alertferry.core.lake_nights import footer_memory
-    from alertferry.core.settings import load_settings
 
     names = split_path(column)
     if len(names) > 1:
         return None
-    return LakeIds(found, names[0], footer_memory(load_settings().home), local_path(found.location) is not None)
+    is_local = local_path(found.location) is not None
+    return LakeIds(found.files, found.footers, names[0], is_local)
 
 
 def _is_another_folder(name: str, lake: str) -> bool:

@@ -133,7 +133,7 @@ class Receipt(_Record):
 
     alerts: Count
     bytes: Count
-    digest: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{0,16}$")]
     schema_fingerprint: str
     job_hash: str
     partitions: dict[Count, Count] = Field(default_factory=dict)

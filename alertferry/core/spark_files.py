@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from alertferry.core.catalyst import java
 from alertferry.core.errors import UsageError
@@ -250,8 +251,20 @@ def _slow_index(spark: SparkSession, files: Sequence[ListedFile], scheme: str, n
     return index
 
 
+_HELPERS: WeakKeyDictionary[Any, Any | None] = WeakKeyDictionary()
+"""By Spark context: the object of our Java class, which knows the files that it has listed."""
+
+
 def _helper(spark: SparkSession) -> Any | None:
-    """Return our Java class: of the jar, else compiled here and now; None, with a warning, where it cannot be."""
+    """Return our Java class at work; None where there is none."""
+    context = spark.sparkContext
+    if context not in _HELPERS:
+        _HELPERS[context] = _new_helper(spark)
+    return _HELPERS[context]
+
+
+def _new_helper(spark: SparkSession) -> Any | None:
+    """Return an object of our Java class: of the jar, else compiled here and now; None, with a warning, without it."""
     from py4j.java_gateway import JavaClass
     from py4j.protocol import Py4JError
 

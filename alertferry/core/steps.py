@@ -72,8 +72,9 @@ class Alerts:
     ``added`` names the root columns that filters added (``xmatch``); ``nights`` is what the source found;
     ``count`` is the number of alerts where it is known without reading them. ``root_bytes`` maps a root column to
     its uncompressed bytes an alert in the lake, ``stored_bytes`` to those that it takes there when compressed.
-    ``unchanged`` raises `AlertferryError` when what they are read from is no longer what it was when they were found.
-    ``ids`` are those of all alerts that the source found, where they can be had without Spark.
+    ``unchanged`` raises `AlertferryError` when what they are read from is no longer what it was when they were found;
+    ``identity`` is another text for other files, empty where that cannot be told. ``ids`` are those of all alerts that
+    the source found, where they can be had without Spark.
     """
 
     frame: DataFrame
@@ -84,6 +85,7 @@ class Alerts:
     added: tuple[str, ...] = ()
     stored_bytes: Mapping[str, float] = field(default_factory=dict)
     unchanged: Callable[[], None] | None = None
+    identity: str = ""
     ids: LakeIds | None = None
 
     @cached_property
@@ -177,6 +179,10 @@ class Filter(Step, ABC):
 
     def warnings(self, survey: Survey, schema: Struct) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
         """Yield what may be asked for but is surely not meant; needs no Spark, and is asked only without `problems`."""
+        return ()
+
+    def unchecked(self, survey: Survey, schema: Struct) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
+        """Yield what `problems` cannot tell without Spark; `check` shows it among the warnings."""
         return ()
 
     @abstractmethod

@@ -110,7 +110,7 @@ def marks(text: str, types: Mapping[str, str], values: Mapping[str, Collection[A
             found.append(Mark(piece.start, len(piece.text), f"these are more than {MAX_CONDITIONS} conditions"))
             break
         said = opinion(piece.text, fields, values=known)
-        for items, note in ((said.problems, False), (said.warnings, True)):
+        for items, note in ((said.problems, False), (said.warnings + said.unchecked, True)):
             found += [Mark(piece.start + item.position, item.length, item.message, note) for item in items]
     return tuple(found)
 

@@ -149,9 +149,9 @@ def night_positions(kind: str, nights: tuple[str, ...], lake: str | None = None)
 
 def catalog_positions(options: Mapping[str, Any], access: Access) -> tuple[Floats, Floats]:
     """Return positions of a catalogue's sources, thinned out. Slow: reads the file. Raises `UsageError`."""
-    from alertferry.catalogs import read_catalog
+    from alertferry.catalogs import PREVIEW_OPTIONS, read_catalog
 
-    named = {key: options[key] for key in ("ra", "dec", "id") if options.get(key)}
+    named = {key: options[key] for key in PREVIEW_OPTIONS if options.get(key)}
     found = read_catalog(file_to_look_at(str(options["catalog"]), access), **named, on_bad_rows="drop")
     step = max(1, found.rows // MAX_POINTS)
     return found.ra_deg[::step], found.dec_deg[::step]

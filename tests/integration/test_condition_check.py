@@ -57,7 +57,7 @@ def disagreements(cases, frames, fields):
         try:
             compile_filter(frames[kind], text)
         except ConditionError as error:
-            if not said.problems and said.checked:
+            if not said.problems and not said.unchecked:
                 found.append(("accepted here, refused by the gate", text, str(error.problem)))
             found += [("words of the engine", text, str(error)) for word in ENGINE if word in str(error)]
         else:

@@ -285,11 +285,10 @@ def test_other_settings_have_a_process_of_their_own(tmp_path, monkeypatch):
             assert Place.of(load_settings()) != before, variable
 
 
-SLOW = (
-    "aggregate(sequence(1, 3000), 0D, (a, x) -> a + "
-    "aggregate(sequence(1, 300), diaSource.snr, (b, y) -> b + x * y)) > {}"
-)
-"""A condition within the limits, that takes a good part of a second for each alert and hears of no cancellation."""
+def slow_job(number):
+    """Return a job within the limits of conditions whose tasks loop for minutes, deaf to their cancellation."""
+    loop = "aggregate(sequence(1, 3000), 0D, (a, x) -> a + aggregate(sequence(1, 100), diaSource.snr, (b, y) -> b + x * y))"
+    return job(*(f"{loop} > -{number}{line}" for line in range(10, 25)), nights=[str(night) for night in NIGHTS])
 
 
 def test_tasks_that_do_not_stop_end_their_process_and_the_next_question_is_answered(here, monkeypatch):
@@ -300,7 +299,7 @@ def test_tasks_that_do_not_stop_end_their_process_and_the_next_question_is_answe
     assert javas
     hasty = settings.model_copy(update={"estimate_seconds": 3.0})
     with pytest.raises(AlertferryError, match="no answer after 3 s, so the query was stopped"):
-        ask_estimate(job(SLOW.format(1)), hasty)
+        ask_estimate(slow_job(1), hasty)
     still = [java for java in javas if java.is_running() and java.status() != psutil.STATUS_ZOMBIE]
     if still:  # it could be stopped after all: then nothing of it runs
         assert until(lambda: all(java.cpu_percent(0.5) < 50 for java in still))
@@ -312,7 +311,7 @@ def test_a_question_that_nobody_wants_any_more_is_given_up(here):
     settings = load_settings()
     asked = time.monotonic()
     with pytest.raises(CancelledError), service.while_wanted(lambda: time.monotonic() < asked + 2):
-        ask_estimate(job(SLOW.format(2)), settings)  # ends much later by itself
+        ask_estimate(slow_job(2), settings)  # ends much later by itself
     assert service.estimate(job("diaSource.snr > 8")).alerts > 0
 
 

@@ -5,6 +5,7 @@ import random
 import shutil
 from datetime import date
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -64,6 +65,7 @@ def helper(request, monkeypatch):
     """Give each way to reach the files: Java from the jar, compiled in the session, none."""
     if request.param == "compiled now":
         monkeypatch.setattr(spark_files, "java", lambda *_: None)
+        monkeypatch.setattr(spark_files, "_HELPERS", WeakKeyDictionary())
     elif request.param == "without":
         monkeypatch.setattr(spark_files, "_helper", lambda _: None)
 
@@ -120,7 +122,9 @@ def test_a_random_lake_is_the_same_whoever_looks(spark, tmp_path, seed, helper):
     assert [(f"file:{f.path}", f.night, f.size, f.changed_ms) for f in ours] == [
         (f.path, f.night, f.size, f.changed_ms) for f in theirs
     ]
-    assert here.read(ours) == there.read(theirs)
+    later = SparkLake(spark, str(tmp_path))
+    later.is_local = False
+    assert here.read(ours) == later.read(theirs)
     assert (
         glance(tmp_path, NIGHTS, DOCUMENTED).schema()
         == open_nights(spark, str(tmp_path), NIGHTS, documented=DOCUMENTED).schema()
@@ -295,6 +299,37 @@ def test_files_that_change_during_a_job_fail_it_by_name(spark, tmp_path, what):
     assert f"{what}: {path.parent if what != 'appeared' else lake}" in str(from_spark_error(caught.value))
     assert not out.exists()
     assert carry(spark, lake, out, lambda: None).receipt.alerts == {"vanished": 1, "appeared": 3, "changed": 3}[what]
+
+
+def test_an_output_path_is_a_path(spark, tmp_path, alertferry):
+    put(tmp_path / "lake", 1, **alerts(1, 2))
+    out = tmp_path / "o[u]t {a,b} *? #%41 &=;: ü"
+    carry(spark, tmp_path / "lake", out, lambda: None)
+    assert alertferry("verify", out).code == 0
+    assert sorted(row for file in out.glob("*.parquet") for row in pq.ParquetFile(file).read()["id"].to_pylist()) == [
+        1,
+        2,
+    ]
+    url = (tmp_path / "another out").as_uri()
+    carry(spark, tmp_path / "lake", url, lambda: None)
+    assert (tmp_path / "another out").is_dir()
+
+
+def test_a_job_over_the_same_files_need_not_look_for_repeats_again(spark, tmp_path, monkeypatch):
+    from alertferry.plugins.outputs import packing
+
+    paths = [put(tmp_path / "lake", day, **alerts(day)) for day in (1, 2)]
+    for path in paths:
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    looked = []
+    looking = packing.repeated
+    monkeypatch.setattr(packing, "repeated", lambda alerts: looked.append(1) or looking(alerts))
+    for number in range(2):
+        carry(spark, tmp_path / "lake", tmp_path / f"out{number}", lambda: None)
+    assert len(looked) == 1
+    os.utime(put(tmp_path / "lake", 2, **alerts(1, 2)), (1_000_000_000, 1_000_000_000))
+    assert carry(spark, tmp_path / "lake", tmp_path / "last", lambda: None).receipt.repeats == 1
+    assert len(looked) == 2
 
 
 def test_a_lake_that_is_moved_away_during_a_job_is_said(spark, tmp_path):

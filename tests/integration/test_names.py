@@ -73,7 +73,7 @@ def test_a_topic_has_names_of_avro(spark, lake, table, tmp_path, encoder, monkey
     for name, called in ODD.items():
         assert [row[called] for row in rows] == table[name].to_pylist()
     assert [row["odd_list"] for row in rows] == [[{"_2nd": row, "a_b": [{"u00e9": "x"}]}] for row in range(len(table))]
-    (schema,) = (tmp_path / "avro" / "_schemas").glob("avro_schema_*.json")
+    (schema,) = tmp_path.rglob("avro_schema_*.json")
     docs = {field["name"]: field.get("doc") for field in json.loads(schema.read_text())["fields"]}
     assert {called: docs[called] for called in ODD.values()} == {called: name for name, called in ODD.items()}
     assert docs["diaSourceId"] is None

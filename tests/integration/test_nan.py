@@ -1,6 +1,8 @@
 """NaN in a comparison is unknown, as null is, whoever wrote the file and however a condition stands in a job."""
 
+import re
 from functools import reduce
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -10,13 +12,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from alertferry.core.conditions import compile_condition, compile_filter
 from alertferry.core.errors import JobError
 from alertferry.core.selection import Selection
 from alertferry.core.steps import Alerts
 from alertferry.plugins.filters.combine import AnyOf, NoneOf
 from alertferry.plugins.filters.sql import Sql
 from alertferry.plugins.sources.lsst import Lsst
-from tests.three_valued import ROWS, SCHEMA, conditions, known
+from tests.three_valued import COMPARISONS, INF, ROWS, SCHEMA, apply, column, compared_by, conditions, known, leaf
 
 pytestmark = pytest.mark.spark
 
@@ -161,6 +164,80 @@ def _wrong(alerts, drawn):
         if count != len(wanted) * len(writers):
             wrong.append((f"counted: {text}", count, len(wanted) * len(writers)))
     return wrong
+
+
+@pytest.mark.parametrize("reader", [True], ids=["vectorised"], indirect=True)
+def test_comparisons_at_the_edges_of_what_readers_skip(lake, reader):
+    """Bounds of row groups leave NaN out, and a dictionary tells -0.0 from 0.0."""
+    drawn = [
+        apply("({} " + symbol + " {})", compared_by(COMPARISONS[symbol]), column(name), leaf(text, value))
+        for name, symbol, text, value in [
+            ("d", ">", "1000", 1000.0),
+            ("d", ">=", "0D", 0.0),
+            ("d", "=", "0", 0.0),
+            ("f", "=", "-0.0D", 0.0),
+            ("f", "<=", "-0.0D", 0.0),
+            ("st.v", "<>", "0", 0.0),
+            ("st.v", ">", "float('inf')", INF),
+        ]
+    ]
+    drawn.append(apply("({} in (0, 7D))", lambda x: None if known(x) is None else x == 0, column("d")))
+    drawn.append(apply("(not {} < 0D)", lambda x: None if known(x) is None else x >= 0, column("d")))
+    drawn.append(apply("({} <=> double('NaN'))", lambda x: x is not None and known(x) is None, column("d")))
+    assert _wrong(lake, drawn) == []
+
+
+def test_comparisons_of_fields_reach_the_parquet_reader(lake):
+    def pushed(text):
+        plan = lake.frame.where(compile_filter(lake.frame, text))._jdf.queryExecution().executedPlan().toString()
+        return re.search(r"PushedFilters: \[(.*?)\](?:, |\n)", plan)[1]
+
+    assert pushed("d > 5") == "IsNotNull(d), GreaterThan(d,5.0)"
+    assert pushed("5 >= st.v") == "IsNotNull(st.v), LessThanOrEqual(st.v,5.0)"
+    assert pushed("f < 19.5 and s = 'g'") == "IsNotNull(f), IsNotNull(s), LessThan(f,19.5), EqualTo(s,g)"
+    assert "GreaterThanOrEqual(d,1.0), LessThanOrEqual(d,2.0)" in pushed("d between 1 and 2")
+    assert "In(d, [1.0,2.0])" in pushed("d in (1, 2)")
+    assert "LessThanOrEqual(d,5.0)" in pushed("not (d > 5 or k = 3)")
+    assert pushed("d <=> double('NaN')") == ""
+
+
+def _documented():
+    """Yield the conditions of the documentation's truth table, with what they are of 2.5, NaN and null."""
+    text = (Path(__file__).parents[2] / "docs" / "conditions.md").read_text()
+    table = re.search(r"\| condition \| 2\.5 \| NaN \| null \|\n\|[-|]+\|\n((?:\|.*\|\n)+)", text)[1]
+    for line in table.strip().split("\n"):
+        said, *words = (cell.strip() for cell in line.strip("|").split("|"))
+        for condition in re.findall("`(.*?)`", said):
+            texts = [condition[:-1] + more for more in (", double('NaN'))", ", null)")] if "in the list" in said else []
+            yield from ((text, words) for text in texts or [condition])
+
+
+def test_the_truth_table_of_the_documentation(spark):
+    frame = spark.sql("SELECT double(2.5) x, 1 n UNION ALL SELECT double('NaN'), 2 UNION ALL SELECT double(null), 3")
+    cases = list(_documented())
+    assert len(cases) > 15
+    columns = [compile_condition(frame, text).alias(str(index)) for index, (text, _) in enumerate(cases)]
+    rows = frame.orderBy("n").select(columns).collect()
+    shown = {True: "true", False: "false", None: "unknown"}
+    found = [(text, [shown[row[index]] for row in rows]) for index, (text, _) in enumerate(cases)]
+    assert found == cases
+
+
+def test_functions_that_are_made_of_comparisons_keep_their_meaning(spark):
+    """Where a user wrote no comparison, none is rewritten."""
+    frame = spark.sql("SELECT double('NaN') x, array(2D, double('NaN'), 1D) xs")
+    for text, wanted in {
+        "nullif(x, double('NaN')) is null": True,
+        "array_sort(xs)[2] <=> double('NaN')": True,
+        "isnan(array_sort(xs, (a, b) -> case when a < b then -1 when a > b then 1 else 0 end)[2])": True,
+        "isnan(greatest(x, 1D))": True,
+        "array_contains(xs, double('NaN'))": True,
+        "equal_null(x, double('NaN'))": True,
+        "x is distinct from 1D": True,
+        "xs = array(2D, double('NaN'), 1D)": True,
+    }.items():
+        assert frame.select(compile_condition(frame, text)).first()[0] is wanted, text
+        assert frame.where(compile_filter(frame, text)).count() == wanted, text
 
 
 # one drawing after another, and all that is wrong at once: conditions of this size take too long to shrink

@@ -74,7 +74,7 @@ def check(spark, folder, seed):
     assert_proved(report, folder / "consumed", truth)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [3, 5, 10, 20])
 def test_a_random_lake(spark, tmp_path, seed):
     check(spark, tmp_path, seed)
 
@@ -89,7 +89,7 @@ def test_more_ids_than_are_looked_at_together(spark, tmp_path, monkeypatch, limi
 
 
 def test_a_consumer_that_is_stopped_goes_on(spark, tmp_path):
-    rows = make_lake(tmp_path / "lake", 1)
+    rows = make_lake(tmp_path / "lake", 5)
     truth = expected(rows)
     assert truth.repeats
     assert sum(truth.packets.values()) > truth.distinct
@@ -186,5 +186,5 @@ def test_packets_that_are_too_large_and_equal(spark, tmp_path, monkeypatch, acti
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 def test_200_random_lakes(spark, tmp_path):
-    for seed in range(4, 204):
+    for seed in range(100, 300):
         check(spark, tmp_path / str(seed), seed)

@@ -43,6 +43,16 @@ def test_what_is_surely_not_meant_is_a_note(alertferry, tmp_path, lake):
     assert "no problem found, but 1 note" in called.out
 
 
+def test_check_never_says_that_all_is_well_with_what_it_cannot_check(alertferry, tmp_path, lake):
+    path = job(tmp_path, JOB + "filters: [{kind: sql, where: [\"diaSource.band rlike '^(g|r)$'\"]}]\n")
+    called = alertferry("check", path)
+    assert called.code == 0
+    assert "diaSource.band rlike '^(g|r)$' is not checked without Spark" in called.err
+    assert "no problem found" not in called.out
+    assert "nothing is wrong in what can be checked without Spark, but 1 note" in called.out
+    assert alertferry("check", path, "--json").json["warnings"][0]["path"] == "filters[0].where[0]"
+
+
 BOMB = "a: &a [x, x]\nb: [*a, *a]\n"
 
 

@@ -24,7 +24,7 @@ class Fields:
 
     def problem(self, segments: Sequence[str]) -> str:
         """Return what is wrong with a path, or an empty string when it is known or cannot be judged."""
-        if not self.types or any("." in segment for segment in segments):
+        if not self.types or any("." in segment or "`" in segment for segment in segments):
             return ""
         for end in range(1, len(segments) + 1):
             path = ".".join(segments[:end]).lower()

@@ -20,16 +20,15 @@ from alertferry.core.conditions.scan import Token, scan
 
 @dataclass(frozen=True)
 class Opinion:
-    """What is wrong with a condition, what is surely not meant, and what has not been checked; in order of the text.
+    """What is wrong with a condition, what is surely not meant, and what only Spark can check; in order of the text.
 
-    ``bounds`` are its comparisons of fields with numbers that must all hold. ``checked`` tells that the gate, too, will
-    accept it; what it may yet refuse is among the warnings.
+    ``bounds`` are its comparisons of fields with numbers that must all hold.
     """
 
     problems: tuple[ConditionProblem, ...] = ()
     warnings: tuple[ConditionProblem, ...] = ()
+    unchecked: tuple[ConditionProblem, ...] = ()
     bounds: tuple[Bound, ...] = ()
-    checked: bool = False
 
 
 def lint(
@@ -69,7 +68,7 @@ def opinion(
     except ConditionError as error:
         names = {token.word for token in tokens if token.kind == "name"}
         if names & SYNTAX_WORDS & fields.roots:  # a field is called so: only Spark can tell which is which
-            return Opinion(warnings=(_unchecked(text, error.problem),))
+            return Opinion(unchecked=(_unchecked(text, error.problem),))
         judge.problems.append(error.problem)
     except RecursionError:  # the gate's own limit is lower
         judge.problems.append(problem_at(text, 0, 1, "the condition is nested too deeply; split it into several"))
@@ -79,10 +78,10 @@ def opinion(
     excluded = contradiction(judge.bounds)
     if excluded:
         warnings.append(excluding(text, excluded[0], text[excluded[1].start : excluded[1].end]))
-    if judge.unsure and fields.types:
-        warnings.append(_unchecked(text, min(judge.unsure, key=lambda item: item.length)))
-    checked = bool(fields.types) and not judge.unsure
-    return Opinion(warnings=tuple(sorted(warnings, key=_position)), bounds=tuple(judge.bounds), checked=checked)
+    # the smallest part stands for what is around it; without fields nothing is known of any
+    least = [min(judge.unsure, key=lambda item: item.length)] if judge.unsure and fields.types else []
+    unchecked = tuple(_unchecked(text, item) for item in least)
+    return Opinion((), tuple(sorted(warnings, key=_position)), unchecked, tuple(judge.bounds))
 
 
 def excluding(text: str, bound: Bound, other: str) -> ConditionProblem:

@@ -48,7 +48,7 @@ public final class LakeFiles {
   private static final int DEEPEST = 16;
   private static final int THREADS = 32;
   private static final int TAIL_BYTES = 64 * 1024;
-  private static final int MOST_FOOTER_BYTES = 512 * 1024 * 1024;
+  private static final int MOST_FOOTER_BYTES = 64 * 1024 * 1024;
 
   /** By path: with them Spark knows where blocks are, and object stores need not be asked for lengths again. */
   private final Map statuses = new HashMap();

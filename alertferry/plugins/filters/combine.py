@@ -55,6 +55,11 @@ class _Combination(Predicate):
         for index, step in enumerate(self.of):
             yield from below(f"of[{index}]", step.warnings(survey, schema))
 
+    def unchecked(self, survey: Survey, schema: Struct) -> Iterator[Problem]:
+        """Yield what only Spark can check of all members, each below its place."""
+        for index, step in enumerate(self.of):
+            yield from below(f"of[{index}]", step.unchecked(survey, schema))
+
     def condition(self, survey: Survey) -> Column:
         """Return the combination of the members' conditions."""
         from pyspark.sql import functions as F

@@ -70,7 +70,7 @@ class Sql(Predicate):
             yield from _told(index, said.problems)
 
     def warnings(self, survey: Survey, schema: Struct) -> Iterator[Problem]:
-        """Yield what no alert fulfils, and what has not been checked without Spark."""
+        """Yield what no alert fulfils."""
         earlier = list[tuple[Bound, str]]()
         for index, part, said in self._opinions(survey, schema):
             found = list(said.warnings)
@@ -81,6 +81,11 @@ class Sql(Predicate):
                     break
             earlier += [(bound, part[bound.start : bound.end]) for bound in said.bounds]
             yield from _told(index, found)
+
+    def unchecked(self, survey: Survey, schema: Struct) -> Iterator[Problem]:
+        """Yield the parts of conditions that only Spark can check."""
+        for index, _, said in self._opinions(survey, schema):
+            yield from _told(index, said.unchecked)
 
     def _opinions(self, survey: Survey, schema: Struct) -> Iterator[tuple[int, str, Opinion]]:
         fields = Fields({path: str(field.type) for path, field in paths(schema)})

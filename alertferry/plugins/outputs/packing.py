@@ -10,6 +10,7 @@ import alertferry
 from alertferry.core.columns import Content, bytes_of, role_column
 from alertferry.core.content import PacketOutput
 from alertferry.core.encoder.column import avro_packets
+from alertferry.core.lake_nights import footer_memory
 from alertferry.core.naming import renamed, with_originals
 from alertferry.core.projection import project, quote
 from alertferry.core.receipt import Manifest, Receipt, StepCount, format_digest, schema_fingerprint
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column
     from pyspark.sql.types import StructType
 
+    from alertferry.core.footers import FooterMemory
     from alertferry.core.run import Run
     from alertferry.core.steps import Alerts
     from alertferry.plugins.outputs.measures import Measures
@@ -78,14 +80,22 @@ def pack(output: PacketOutput, alerts: Alerts, run: Run) -> Packing:
 
 def look_for_repeats(packing: Packing, run: Run) -> Packing:
     """Read the ids of the alerts, and return the packing with what they say."""
-    rows, ids = run.selection.rows, run.selection.start.ids
     with run.timed("ids"):
-        if rows is not run.selection.start or ids is None:
-            return replace(packing, repeated=repeated(rows))
-        found = None if ids.all_differ() else repeated(rows)
-        if found is None:
-            ids.remember()
-        return replace(packing, repeated=found)
+        if run.selection.rows is not run.selection.start:
+            return replace(packing, repeated=repeated(run.selection.rows))
+        return replace(packing, repeated=_repeated_in_lake(run.selection.start, footer_memory(run.settings.home)))
+
+
+def _repeated_in_lake(alerts: Alerts, memory: FooterMemory) -> Column | None:
+    """Return what `repeated` does of the alerts of a source. That none repeats is remembered, for these very files."""
+    known = f"no {alerts.survey.alert_id} twice in {alerts.identity}" if alerts.identity else ""
+    if known and memory.noted(known):
+        return None
+    differ = alerts.ids is not None and alerts.ids.all_differ()
+    found = None if differ else repeated(alerts)
+    if known and found is None and (differ or alerts.count is not None):  # else Spark looked at a part of the files
+        memory.note(known)
+    return found
 
 
 def _avro_schema(run: Run, schema: StructType) -> str:

@@ -32,9 +32,8 @@ class CataloguePanel:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        limit = (
-            f"CSV, TSV, Parquet, VOTable or FITS, also gzipped; at most {session.site.max_upload_bytes / 1e6:.0f} MB"
-        )
+        most = f"{session.site.max_upload_bytes / 1e6:.0f} MB"
+        limit = f"CSV, TSV, ECSV, MRT, IPAC, Parquet, VOTable or FITS, also gzipped; at most {most}"
         self.upload = Upload(
             title="Send a catalogue of sources",
             hint=limit,
@@ -166,10 +165,10 @@ class CataloguePanel:
 
     def _look(self, step: Mapping[str, Any]) -> None:
         """Read the catalogue's first rows elsewhere, in a confined process."""
-        from alertferry.catalogs import preview_catalog
+        from alertferry.catalogs import PREVIEW_OPTIONS, preview_catalog
 
         self.notice.param.update(visible=True, tone="info", title="Reading the catalogue", lines=[])
-        named = {role: step[role] for role in _ROLES if step.get(role)}
+        named = {option: step[option] for option in PREVIEW_OPTIONS if step.get(option)}
         text, access, title = str(step["catalog"]), self.session.access, self.upload.file
 
         def work() -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import math
+import random
 from typing import Any
 
 import numpy as np
@@ -320,3 +322,23 @@ def test_gzip_of_any_format(read: Reader, content: bytes) -> None:
 def test_small_catalogues(read: Reader, count: int) -> None:
     rows = "".join(f"x{index},1,2\n" for index in range(count))
     assert len(read("id,ra,dec\n" + rows).ids) == count
+
+
+@pytest.mark.parametrize("block", [1024, 4096, 65_536])
+@pytest.mark.parametrize("seed", range(4))
+def test_quoted_values_over_several_lines_are_counted_exactly(
+    read: Reader, monkeypatch: pytest.MonkeyPatch, block: int, seed: int
+) -> None:
+    from alertferry.catalogs import text_layout, text_table
+
+    for module in (text_layout, text_table):
+        monkeypatch.setattr(module, "BLOCK_BYTES", block)
+    rng = random.Random(seed)
+    tails = ("", "\nx", "\n\n#c", '"q"', ",c")
+    ids = [f"s{index}" + rng.choice(tails) * rng.choice((0, 0, 1, 3)) for index in range(3000)]
+    out = io.StringIO()
+    writer = csv.writer(out, quoting=rng.choice((csv.QUOTE_ALL, csv.QUOTE_MINIMAL)), lineterminator="\r\n")
+    writer.writerows([["id", "ra", "dec"], *([name, index % 360, index % 90] for index, name in enumerate(ids))])
+    found = read(out.getvalue())
+    assert found.ids == ids
+    assert found.report.rows == 3000

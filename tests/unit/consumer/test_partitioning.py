@@ -33,8 +33,16 @@ def test_no_text_names_another_place(text):
     assert len(name.encode()) <= 200
     assert name.isascii()
     assert not set(name) & set("/\\\0*?:\"'<>|{}[]= ")
-    if len(name) < 160 and text != NULL:
-        assert unquote(name) == text
+    assert name != NULL
+    if len(name) < 160:
+        assert unquote(name) == text or (text, name) == ("", "__empty__")
+
+
+def test_nothing_is_taken_for_another_value():
+    texts = ["", None, NULL, "__empty__", "%5F_null__", "a/b", "a%2Fb", "..", "AM_CVn?*", "SN candidate"]
+    assert len({encoded(text) for text in texts}) == len(texts)
+    assert encoded("SN candidate") == "SN%20candidate"
+    assert encoded("AM_CVn?*") == "AM_CVn%3F%2A"
 
 
 def test_different_long_values_have_different_folders():

@@ -1,6 +1,5 @@
-"""The ids of a lake without Spark: as pyarrow reads them, whoever wrote the files; and remembered."""
+"""The ids of a lake without Spark: as pyarrow reads them, whoever wrote the files."""
 
-import os
 import random
 from datetime import date
 from pathlib import Path
@@ -11,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alertferry.core.footers import FooterMemory, read_local
+from alertferry.core.footers import read_local
 from alertferry.core.lake_files import list_files
 from alertferry.core.lake_ids import LakeIds
-from alertferry.core.lake_nights import LakeNights
 from alertferry.core.parquet_schema import first_fields, only_chunk, root_leaf
 
 NIGHT = date(2026, 3, 1)
@@ -35,10 +33,9 @@ def write(folder: Path, *ids, column="id", kind=None, **options):
         pq.write_table(table, path / f"{len(list(path.iterdir())):04}-{number}.parquet", **options)
 
 
-def ids_of(folder, column="id", home=None):
+def ids_of(folder, column="id"):
     files = list_files(str(folder), [NIGHT])
-    nights = LakeNights(str(folder), tuple(files), tuple(read_local(files)))
-    return LakeIds(nights, column, FooterMemory(home or folder / "home"), True)
+    return LakeIds(tuple(files), tuple(read_local(files)), column, True)
 
 
 def read(ids):
@@ -108,22 +105,6 @@ def test_repeats_are_those_of_a_list(tmp_path_factory, lists):
     write(folder, *lists)
     every = [value for some in lists for value in some]
     assert ids_of(folder).all_differ() is (len(every) == len(set(every)))
-
-
-def test_what_was_found_is_remembered_while_files_stay(tmp_path, monkeypatch):
-    write(tmp_path / "lake", [1, 2], [3])
-    ids = ids_of(tmp_path / "lake", home=tmp_path / "home")
-    ids.remember()
-    assert not (tmp_path / "home").exists(), "files that were just written may be written again unseen"
-    for file in (tmp_path / "lake").rglob("*.parquet"):
-        os.utime(file, (1e9, 1e9))
-    ids = ids_of(tmp_path / "lake", home=tmp_path / "home")
-    ids.remember()
-    monkeypatch.setattr(LakeIds, "_read", lambda _: pytest.fail("read again"))
-    assert ids_of(tmp_path / "lake", home=tmp_path / "home").all_differ()
-    monkeypatch.undo()
-    write(tmp_path / "lake", [3])
-    assert ids_of(tmp_path / "lake", home=tmp_path / "home").all_differ() is False
 
 
 def test_broken_footers_are_never_taken_for_good_ones(tmp_path):

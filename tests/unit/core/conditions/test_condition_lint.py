@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +7,7 @@ from hypothesis import strategies as st
 
 from alertferry.core.conditions import FORBIDDEN, FUNCTIONS, lint
 from alertferry.core.conditions.scan import MAX_CHARACTERS
+from tests.condition_cases import calls
 from tests.three_valued import FIELDS as RANDOM_FIELDS
 from tests.three_valued import conditions
 
@@ -155,11 +155,8 @@ def test_lint_never_fails_and_points_into_the_text(text):
 def test_lint_is_fast_enough_for_every_keystroke():
     text = " and ".join(f"exists(prvDiaSources, x -> x.psfFlux > {index})" for index in range(40))
     assert len(text) < MAX_CHARACTERS
-    lint(text, FIELDS)
-    started = time.perf_counter()
-    for _ in range(10):
-        assert lint(text, FIELDS) == []
-    assert (time.perf_counter() - started) / 10 < 0.05
+    assert lint(text, FIELDS) == []
+    assert calls(lint, text, FIELDS) < 60_000  # some milliseconds
 
 
 def test_lint_needs_no_spark():

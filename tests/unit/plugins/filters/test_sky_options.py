@@ -6,7 +6,7 @@ import pytest
 
 from alertferry.core.errors import JobError
 from alertferry.core.job import Job
-from alertferry.service import problems_of
+from alertferry.service import examine, problems_of
 
 
 def faults(step):
@@ -129,3 +129,52 @@ def test_nested_regions_name_their_place():
 def test_a_crossmatch_cannot_be_nested(good):
     (problem,) = faults({"kind": "any", "of": [{"kind": "crossmatch", "catalog": good, "radius_arcsec": 1}]})
     assert "adds columns and cannot stand here" in problem
+
+
+def warned(step):
+    """Return what `check` says besides, of a job with one filter."""
+    data = {
+        "version": 1,
+        "source": {"kind": "lsst", "nights": ["2026-03-01"]},
+        "filters": [step],
+        "output": {"kind": "kafka", "packet": "light-static"},
+    }
+    found = examine(Job.from_dict(data))
+    assert not found.problems
+    return [str(warning) for warning in found.warnings if warning.path != "source"]
+
+
+def test_what_is_remarkable_in_a_catalogue_is_said_before_the_job(tmp_path):
+    (tmp_path / "odd.csv").write_text("name,RA_h,DEC\na,12.5,20\na,12.5,20\nb,1.5,95\n")
+    step = {"kind": "crossmatch", "catalog": str(tmp_path / "odd.csv"), "radius_arcsec": 1, "on_bad_rows": "drop"}
+    assert warned(step) == [
+        "filters[0].catalog: 'RA_h' was read in hours, as the name of the column says",
+        "filters[0].catalog: 1 row was left out (first row 3: 'DEC': '95': declination outside -90 to 90 degrees)",
+        "filters[0].catalog: 1 row has the identifier of an earlier row",
+        "filters[0].catalog: 1 row has the position of an earlier row",
+    ]
+
+
+def test_a_plain_catalogue_has_nothing_remarkable(good):
+    assert warned({"kind": "crossmatch", "catalog": good, "radius": "r"}) == []
+
+
+@pytest.mark.parametrize("unit", ["hour", "hours", "hourangle", "h"])
+def test_units_and_tables_are_said_in_the_job(tmp_path, unit):
+    (tmp_path / "c.csv").write_text("id,ra,dec\na,12.5,20\n")
+    step = {"kind": "crossmatch", "catalog": str(tmp_path / "c.csv"), "radius_arcsec": 1}
+    assert faults({**step, "ra_unit": unit}) == []
+    job = Job.from_dict(
+        {
+            "version": 1,
+            "source": {"kind": "lsst", "nights": ["2026-03-01"]},
+            "filters": [{**step, "unit": unit, "table": 2, "format": "fits"}],
+            "output": {"kind": "kafka", "packet": "light-static"},
+        }
+    )
+    assert Job.from_yaml(job.to_yaml()) == job
+    assert job.filters[0].unit == "hour"
+    (problem,) = faults({**step, "dec_unit": "parsec"})
+    assert "filters[0].dec_unit: must be deg, hour, rad, arcmin, arcsec, mas or uas; got 'parsec'" in problem
+    (problem,) = faults({**step, "table": "stars"})
+    assert "table: is csv, which holds one table only; leave table: out" in problem
