@@ -26,7 +26,7 @@ from alertferry.tags.provider import Kind, Tag, describe
 FRESH_SECONDS = 30.0
 """How long a look at the folders of a lake is good for."""
 
-_MOST_VALUES = 1000
+_MOST_VALUES = 200
 
 _Value = TypeVar("_Value")
 
