@@ -101,7 +101,8 @@ def as_catalog(ra: Any, dec: Any) -> Catalog:
     ids, columns = pa.array([f"s{index}" for index in range(len(ra))]), pa.table({"n": np.arange(len(ra))})
     place = {"ids": ids, "ra_deg": ra, "dec_deg": dec, "rows": len(ra), "columns": columns}
     nothing: dict[str, Any] = dict.fromkeys(("radius_arcsec", "pm", "epoch"))
-    empty: dict[str, Any] = {"used": {}, "guessed": (), "bad_rows": (), "bad_row_count": 0, "warnings": ()}
+    empty: dict[str, Any] = {"used": {}, "guessed": (), "units": {}, "bad_rows": (), "bad_row_count": 0, "warnings": ()}
+    empty |= {"duplicate_ids": 0, "duplicate_positions": 0}
     return Catalog(name="made", format="csv", sha256="", **place, **nothing, **empty)
 
 

@@ -34,9 +34,12 @@ def catalog(ra, dec, radius=None, ids=None, columns=None, pm=None, epoch=None) -
         columns=pa.table(columns or {"n": pa.array(np.arange(rows))}),
         used={},
         guessed=(),
+        units={},
         bad_rows=(),
         bad_row_count=0,
         warnings=(),
+        duplicate_ids=0,
+        duplicate_positions=0,
     )
 
 

@@ -161,11 +161,13 @@ def test_the_class_is_in_the_packet_when_a_filter_uses_it(spark, real_lake, tmp_
     assert steps["ztf"] >= steps["sql"] >= steps["class"] == len(rows)
 
 
-def test_the_class_is_in_the_packet_when_asked_for_and_not_otherwise(spark, real_lake, tmp_path):
+def test_the_class_is_in_named_packets_and_among_fields_when_asked_for(spark, real_lake, tmp_path):
     run_job(spark, job(real_lake, tmp_path / "asked", [], fields=["candid", "finkclass"]))
     assert set(carried(tmp_path / "asked")[0]) == {"candid", "finkclass"}
-    run_job(spark, job(real_lake, tmp_path / "plain", [], packet="light"))
-    assert "finkclass" not in carried(tmp_path / "plain")[0]
+    run_job(spark, job(real_lake, tmp_path / "plain", [], fields=["candid"]))
+    assert set(carried(tmp_path / "plain")[0]) == {"candid"}
+    run_job(spark, job(real_lake, tmp_path / "light", [], packet="light"))
+    assert "finkclass" in carried(tmp_path / "light")[0]
 
 
 def test_conditions_may_name_the_class_and_combinations_hold_it(spark, real_lake, tmp_path):

@@ -163,12 +163,12 @@ def test_the_first_alerts_of_a_large_result_are_shown(broker, tmp_path, monkeypa
     monkeypatch.setenv("ALERTFERRY_HOME", str(tmp_path))
     monkeypatch.setenv("ALERTFERRY_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
     alerts = light_alerts(1_500)
-    publish(broker.bootstrap_servers, "large", alerts)
-    record = SimpleNamespace(id="j", topic="large", survey="lsst", bytes=results.MAX_BYTES + 1, alerts=1_500)
+    publish(broker.bootstrap_servers, "large-result", alerts)
+    record = SimpleNamespace(id="j", topic="large-result", survey="lsst", bytes=results.MAX_BYTES + 1, alerts=1_500)
     found = results.fetch(record)
     assert (found.alerts, found.partial) == (results.FIRST_ALERTS, True)
     assert set(pq.read_table(found.path)["diaSourceId"].to_pylist()) <= {alert["diaSourceId"] for alert in alerts}
-    assert found.call == "pd.read_parquet('large')"
+    assert found.call == "pd.read_parquet('large-result')"
 
 
 STRUCTS = [

@@ -225,7 +225,9 @@ def _read(option: str, text: str, level: float, identity: tuple[int, int] | None
 
 
 def _identity(text: str) -> tuple[int, int] | None:
-    """Return what changes when a file is written again, so that it is read again."""
+    """Return what changes when a file is written again, so that it is read again; None for the text of a MOC."""
+    if _is_moc_text(text):
+        return None
     try:
         facts = Path(resolved(text)).stat()
     except (OSError, ValueError):
