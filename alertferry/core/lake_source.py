@@ -141,7 +141,7 @@ class LakeSource(Source):
         if glance and glance.absent and self.nights:
             shown = summarise(glance.absent)
             more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
-            yield Problem("nights", f"the lake has not: {', '.join(shown[:5])}{more}")
+            yield Problem("nights", f"no data for {', '.join(shown[:5])}{more}")
 
     def glance(self, settings: Settings) -> Glance | None:
         """Look at a lake on a local disk; None for other filesystems or when no lake is configured."""

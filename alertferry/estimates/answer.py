@@ -257,4 +257,4 @@ def _absent(view: View) -> Iterator[str]:
     absent = view.nights.lake.absent if view.nights and asked else ()
     if absent:
         shown = summarise(date.fromisoformat(str(night)) for night in absent)
-        yield f"the lake has not: {', '.join(shown[:5])}" + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
+        yield f"no data for {', '.join(shown[:5])}" + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")

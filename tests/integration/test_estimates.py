@@ -266,7 +266,7 @@ def test_mistakes_are_those_of_a_run(wide, home, sampling):
 
 def test_nights_that_are_absent_are_named(wide, home, sampling):
     found = sampling.estimate(lsst(wide["lsst"], nights="2026-02-03..2026-02-06"), home, silent)
-    assert found.notes[0] == "the lake has not: 2026-02-05..2026-02-06"
+    assert found.notes[0] == "no data for 2026-02-05..2026-02-06"
     assert found.alerts == found.low == found.high == 2 * ALERTS
 
 

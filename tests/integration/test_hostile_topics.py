@@ -11,7 +11,7 @@ from alertferry.consumer.layout import records_folder
 from tests.commands import Shell
 from tests.consuming import Case
 from tests.publishing import Publisher, keyed, light_alerts, produce
-from tests.unit.consumer.test_hostile_topics import BOMBS, BROKEN, record
+from tests.unit.consumer.test_hostile_schemas import BOMBS, BROKEN, record
 
 pytestmark = pytest.mark.kafka
 

@@ -35,11 +35,11 @@ def test_a_good_job_passes(alertferry, tmp_path, lake):
 
 def test_what_is_surely_not_meant_is_a_note(alertferry, tmp_path, lake):
     path = job(tmp_path, JOB.replace("[2026-01-01]", "[2026-01-01, 2026-01-07]"))
-    warning = {"path": "source.nights", "message": "the lake has not: 2026-01-07"}
+    warning = {"path": "source.nights", "message": "no data for 2026-01-07"}
     assert alertferry("check", path, "--json").json == {"ok": True, "problems": [], "warnings": [warning]}
     called = alertferry("check", path)
     assert called.code == 0
-    assert "note: source.nights: the lake has not: 2026-01-07" in called.err
+    assert "note: source.nights: no data for 2026-01-07" in called.err
     assert "no problem found, but 1 note" in called.out
 
 

@@ -205,6 +205,8 @@ class Judge:
 
     def _between(self, term: Term) -> Value:
         value, low, high = (self.visit(part) for part in term.parts)
+        if value.written and value.shape == TEXT and TIME in (low.shape, high.shape):
+            return self._doubt(term)  # Spark computes the value once, so it is no written date any more
         for bound in (low, high):
             self._comparable(term, value, bound)
         if low.shape == high.shape == NUMBER and low.written and high.written and low.literal > high.literal:

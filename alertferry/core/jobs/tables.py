@@ -159,7 +159,8 @@ def _create(url: str) -> Engine:
         engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
     except OSError as error:
         raise UsageError(
-            f"cannot write the job store {parsed.database}: {error.strerror}; set ALERTFERRY_HOME to a folder of yours"
+            f"cannot write the job store {parsed.database}: {error.strerror}; set ALERTFERRY_HOME, or "
+            "ALERTFERRY_JOBS_URL where that is set, to a place of yours"
         ) from None
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         said = str(error) if not isinstance(error, ArgumentError) else "it is not a database URL"

@@ -141,7 +141,7 @@ import json, re, resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 from alertferry.consumer.archive import Archive, Recipe
 from alertferry.consumer.decode import Checker, Decoder
-from tests.unit.consumer.test_hostile_topics import BOMBS
+from tests.unit.consumer.test_hostile_schemas import BOMBS
 for name, (schema, message, said) in BOMBS.items():
     good = message[:0]
     decoder = Decoder(json.dumps(schema))
@@ -190,7 +190,7 @@ from alertferry.consumer.archive import Recipe
 from alertferry.consumer.folder import Folder
 from alertferry.consumer.framing import varint
 from alertferry.consumer.partitioning import Partitioning
-from tests.unit.consumer.test_hostile_topics import WIDE, record
+from tests.unit.consumer.test_hostile_schemas import WIDE, record
 schema = record(a={"type": "array", "items": [WIDE, "null"]})
 messages = [varint(20_000) + b"\\x02" * 20_000 + b"\\0" for _ in range(60)]
 recipe = Recipe("/nowhere", "t", "parquet", json.dumps(schema), "0", None)

@@ -221,7 +221,11 @@ def test_another_database_is_named_by_its_url(tmp_path):
     [
         ("nonsense", UsageError, "it is not a database URL; give an SQLAlchemy URL as"),
         ("oracle+nothing://h/d", UsageError, "with its driver installed"),
-        ("sqlite:////proc/no/jobs.sqlite", UsageError, "the job store of ALERTFERRY_JOBS_URL cannot be used"),
+        (
+            "sqlite:////proc/no/jobs.sqlite",
+            UsageError,
+            "cannot write the job store /proc/no/jobs.sqlite: No such file or directory; set ALERTFERRY_HOME, or ALERTFERRY_JOBS_URL",
+        ),
     ],
 )
 def test_a_store_that_cannot_be_used_is_explained(tmp_path, url, error, message):
