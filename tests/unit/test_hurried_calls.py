@@ -77,7 +77,7 @@ def test_odd_files(home, arguments, code, sentence):
 @pytest.mark.parametrize(
     ("environ", "code", "sentence"),
     [
-        ({"ALERTFERRY_HOME": "/proc/x"}, 2, "set ALERTFERRY_HOME to a folder of yours"),
+        ({"ALERTFERRY_HOME": "/proc/x"}, 2, "cannot write the job store"),
         ({"ALERTFERRY_CONFIG": "folder"}, 2, "cannot read the settings file"),
         ({"ALERTFERRY_CONFIG": "nowhere.toml"}, 2, "which does not exist"),
         ({"ALERTFERRY_MAX_NIGHTS": "x"}, 2, "settings: max_nights: must be a whole number, got 'x'"),
