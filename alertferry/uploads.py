@@ -118,7 +118,7 @@ class _Room:
         """Keep a file that has come."""
         with self._lock:
             part.rename(file)
-            self._coming[owner] -= size
+            self._coming[owner] = self._coming.get(owner, 0) - size  # of an empty file nothing has come
             self._kept[owner] = self._kept.get(owner, 0) + size
 
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -285,34 +284,66 @@ def test_other_settings_have_a_process_of_their_own(tmp_path, monkeypatch):
             assert Place.of(load_settings()) != before, variable
 
 
-def slow_job(number):
-    """Return a job within the limits of conditions whose tasks loop for minutes, deaf to their cancellation."""
-    loop = "aggregate(sequence(1, 3000), 0D, (a, x) -> a + aggregate(sequence(1, 100), diaSource.snr, (b, y) -> b + x * y))"
-    return job(*(f"{loop} > -{number}{line}" for line in range(10, 25)), nights=[str(night) for night in NIGHTS])
+LOOPING = """
+from typing import ClassVar
+from alertferry import Predicate, hookimpl
+from pyspark.sql import functions as F
+
+class Looping(Predicate):
+    "Take minutes for each alert, in code of Java that looks at no cancellation."
+    kind: ClassVar[str] = "looping"
+    def condition(self, survey):
+        rows = F.sequence(F.lit(1), F.lit(30_000))
+        inner = lambda x: F.aggregate(rows, F.lit(0.0), lambda b, y: b + F.col("diaSource.snr") * x * y)
+        return F.aggregate(rows, F.lit(0.0), lambda a, x: a + inner(x)) > -1
+
+@hookimpl
+def register_filters():
+    return [Looping]
+"""
 
 
-def test_tasks_that_do_not_stop_end_their_process_and_the_next_question_is_answered(here, monkeypatch):
-    settings = load_settings()
-    assert service.estimate(job("diaSource.snr > 8")).alerts > 0
-    (process,) = workers(here)
+def slow_job(folder, monkeypatch):
+    """Install a plugin as pip would, and return a question whose tasks loop for minutes, deaf to their cancellation."""
+    info = folder / "looping-1.0.dist-info"
+    info.mkdir(parents=True)
+    (folder / "looping.py").write_text(LOOPING)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: looping\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[alertferry]\nlooping = looping\n")
+    (info / "RECORD").write_text("looping.py,,\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]))
+    return job().to_dict() | {"filters": [{"kind": "looping"}]}
+
+
+def looping(process):
+    """Return the Java processes of a worker that still compute."""
     javas = [child for child in process.children(recursive=True) if "java" in child.name()]
-    assert javas
-    hasty = settings.model_copy(update={"estimate_seconds": 3.0})
-    with pytest.raises(AlertferryError, match="no answer after 3 s, so the query was stopped"):
-        ask_estimate(slow_job(1), hasty)
-    still = [java for java in javas if java.is_running() and java.status() != psutil.STATUS_ZOMBIE]
-    if still:  # it could be stopped after all: then nothing of it runs
-        assert until(lambda: all(java.cpu_percent(0.5) < 50 for java in still))
-    assert service.estimate(job("diaSource.snr > 8")).alerts > 0
-    assert len(workers(here)) == 1
+    return [java for java in javas if java.cpu_percent(1.0) > 50]
 
 
-def test_a_question_that_nobody_wants_any_more_is_given_up(here):
+def test_tasks_that_do_not_stop_end_their_process_and_the_next_question_is_answered(
+    tmp_path, lakes, jars_home, monkeypatch
+):
+    monkeypatch.setenv("ALERTFERRY_LAKE_LSST", str(lakes["lsst"]))
+    monkeypatch.setenv("ALERTFERRY_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "jars").symlink_to(jars_home / "jars")
+    request = slow_job(tmp_path / "site", monkeypatch)
     settings = load_settings()
+    assert service.estimate(job("diaSource.snr > 8")).alerts > 0
+    (process,) = workers(tmp_path / "home")
+    hasty = settings.model_copy(update={"estimate_seconds": 4.0})
+    with pytest.raises(AlertferryError, match="no answer after 4 s, so the query was stopped"):
+        _ask(_question("estimate", hasty, job=request), hasty, None)
+    ended = lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE  # noqa: E731
+    assert until(lambda: ended() or not looping(process)), "tasks of a question that was stopped go on"
+    assert service.estimate(job("diaSource.snr > 8")).alerts > 0
+    assert len(workers(tmp_path / "home")) == 1
     asked = time.monotonic()
     with pytest.raises(CancelledError), service.while_wanted(lambda: time.monotonic() < asked + 2):
-        ask_estimate(slow_job(2), settings)  # ends much later by itself
+        _ask(_question("estimate", settings, job=request), settings, None)  # would end much later by itself
     assert service.estimate(job("diaSource.snr > 8")).alerts > 0
+    assert stop_worker(settings)
 
 
 def test_a_worker_ends_with_its_home(tmp_path, lakes, monkeypatch):
