@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -321,6 +322,7 @@ def looping(process):
     return [java for java in javas if java.cpu_percent(1.0) > 50]
 
 
+@pytest.mark.soak
 def test_tasks_that_do_not_stop_end_their_process_and_the_next_question_is_answered(
     tmp_path, lakes, jars_home, monkeypatch
 ):
