@@ -23,6 +23,10 @@ GRACE_SECONDS = 5.0
 """How long a query and its tasks may take to stop; then this process ends, and the next question starts another."""
 
 
+QUIET_SECONDS = 1.0
+"""How long no task may run before a query counts as stopped."""
+
+
 class Guard:
     """Cancels Spark's jobs when an answer takes too long or is not wanted any more.
 
@@ -75,9 +79,17 @@ class Guard:
                 self._end()
 
     def _wait_for_tasks(self) -> None:
-        """Return when no task runs any more: one that is deaf to its cancellation would slow down all later answers."""
-        while running_tasks(self._context):
-            if time.monotonic() - self._stopped > GRACE_SECONDS:
+        """Return when no task has run for a second; end this process when that takes too long.
+
+        A task that is deaf to its cancellation would slow down all later answers. Other threads of the same answer may
+        begin another query just now, so what begins is cancelled too.
+        """
+        quiet = time.monotonic()
+        while time.monotonic() - quiet < QUIET_SECONDS:
+            self._context.cancelAllJobs()
+            if running_tasks(self._context):
+                quiet = time.monotonic()
+            if time.monotonic() - self._stopped > GRACE_SECONDS + QUIET_SECONDS:
                 self._end()
             time.sleep(self._pause)
 
@@ -92,9 +104,15 @@ class Guard:
 
 
 def running_tasks(context: SparkContext) -> int:
-    """Return how many tasks Spark's threads work on, those of cancelled jobs too."""
-    executors = context._jsc.sc().statusTracker().getExecutorInfos()
-    return sum(executor.numRunningTasks() for executor in executors)
+    """Return how many tasks Spark's threads work on, those of cancelled jobs too.
+
+    The scheduler is asked: what Spark's status tracker tells comes by listeners, and may still lack them.
+    """
+    counts = context._jsc.sc().taskScheduler().runningTasksByExecutors().valuesIterator()
+    total = 0
+    while counts.hasNext():
+        total += int(counts.next())
+    return total
 
 
 def end_java(context: SparkContext) -> None:
