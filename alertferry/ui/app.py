@@ -176,10 +176,16 @@ def page(site: Site) -> Any:
 def _page(site: Site) -> Any:
     document = pn.state.curdoc
     owner = _owner(site)
-    session = Session(owner, site, partial(_in_page, IOLoop.current(), document, owner))
+    apps: list[weakref.ref[App]] = []
+
+    def failed(error: Exception) -> None:
+        # Panel keeps the settings of a page for as long as they keep the page: they must not hold it
+        _failed(apps[0]() if apps else None, error)
+
+    session = Session(owner, site, partial(_in_page, IOLoop.current(), document, owner, failed))
     app = App(session, pn.state.location)
-    # Panel keeps the settings of a page for as long as they keep the page: they must not hold it
-    pn.config.exception_handler = partial(_failed, weakref.ref(app))
+    apps.append(weakref.ref(app))
+    pn.config.exception_handler = failed
     pn.state.on_session_destroyed(lambda _: session.close())
     query = {key: values[0].decode(errors="replace") for key, values in pn.state.session_args.items() if values}
 
@@ -201,24 +207,28 @@ def _owner(site: Site) -> str | None:
     return found.owner
 
 
-def _failed(page_of: weakref.ref[App], error: Exception) -> None:
+def _failed(app: App | None, error: Exception) -> None:
     """Say that something went wrong: what a user can mend in its own words, the rest without its inner details."""
     mine = isinstance(error, UsageError)
     if not mine:
         LOG.error("a callback failed", exc_info=error)
-    app = page_of()
     if app is not None:
         lines = [str(error) if mine else SORRY]
         app.wizard.notice.param.update(visible=True, tone="error", title="That did not work", lines=lines)
 
 
-def _in_page(loop: IOLoop, document: Any, owner: str | None, function: Callable[[], None]) -> None:
+def _in_page(
+    loop: IOLoop, document: Any, owner: str | None, failed: Callable[[Exception], None], function: Callable[[], None]
+) -> None:
     """Run a function in the server's thread when it is the user's turn, if the page is still open."""
 
     def run() -> None:
         started = time.thread_time()
         with set_curdoc(document), hold(document):
-            function()
+            try:
+                function()
+            except Exception as error:  # as in a callback of Panel's: told in the page
+                failed(error)
         SHARES.charge(owner, time.thread_time() - started)
 
     async def come() -> None:

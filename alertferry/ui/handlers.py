@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from contextlib import suppress
 from typing import Any
 
 from bokeh.server.tornado import BokehTornado
 from panel.io.server import DocHandler, WSHandler
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketClosedError
 
+from alertferry.core.errors import UsageError
 from alertferry.core.settings import load_settings
 from alertferry.ui.identity import ClosedCookies, Identity, SignIn
 from alertferry.ui.session import open_pages
@@ -18,6 +22,35 @@ LOG = logging.getLogger("alertferry.ui")
 
 TOO_LARGE = 1009
 """Code with which a socket is closed over a message that is too large (RFC 6455)."""
+
+MESSAGE_LOGGERS = ("asyncio", "bokeh.server.protocol_handler", "bokeh.server.views.ws", "panel.reactive")
+LONGEST_RECORD = 2000
+LEFT = "Failed sending message as connection was closed"
+"""What Bokeh logs for each message on its way to a page that was closed: as many as there are."""
+
+
+class ShortRecords(logging.Filter):
+    """Keeps short what Bokeh and Panel log of messages from pages: they write down the whole message.
+
+    Where no code of ours took part, a page sent what no page of ours sends: one line says so. A user's mistake is told
+    in the page, not here, and that a page was closed is nobody's. Only failures of our own keep their traceback.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Shorten a record."""
+        error = record.exc_info[1] if record.exc_info else None
+        text = record.getMessage()
+        if isinstance(error, UsageError | WebSocketClosedError | StreamClosedError) or text == LEFT:
+            return False
+        if error is not None and not _passes_our_code(error):
+            text, record.exc_info = f"a page sent what cannot be read: {' '.join(str(error)[:200].split())}", None
+        record.msg, record.args = text[:LONGEST_RECORD], None
+        return True
+
+
+def _passes_our_code(error: BaseException) -> bool:
+    modules = {frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)}
+    return any(name.startswith("alertferry.") for name in modules - {__name__, SHARES.__module__})
 
 
 def _identity(handler: Any) -> Identity:
@@ -84,7 +117,10 @@ class Socket(WSHandler):  # type: ignore[misc]
 
 
 def take_over(application: BokehTornado) -> None:
-    """Let these handle what Panel's handled."""
+    """Let these handle what Panel's handled, and keep their log short."""
+    for name in MESSAGE_LOGGERS:
+        if not any(isinstance(known, ShortRecords) for known in logging.getLogger(name).filters):
+            logging.getLogger(name).addFilter(ShortRecords())
     ours = {DocHandler: Page, WSHandler: Socket}
     for rule in application.wildcard_router.rules:
         rule.target = ours.get(rule.target, rule.target)

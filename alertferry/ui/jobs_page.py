@@ -69,8 +69,8 @@ class JobsPage:
         self.table.rows = [_row(record) for record in records]
 
     def _pressed(self, message: dict[str, Any]) -> None:
-        index, action = message.get("row"), message.get("action")
-        if not isinstance(index, int) or not 0 <= index < len(self._records):
+        index, action = message["row"], message["action"]
+        if not 0 <= index < len(self._records):
             return
         record = self._records[index]
         self.notice.visible = False

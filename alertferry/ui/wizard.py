@@ -91,7 +91,7 @@ class Wizard:
     def __init__(self, session: Session, went: Callable[[], None]) -> None:
         self.session, self._went = session, went
         self.stepper = Stepper(active=session.step)
-        self.stepper.on_message = lambda message: self.go(str(message.get("go")))
+        self.stepper.on_message = lambda message: self.go(message["go"])
         self.bar = ActionBar()
         self.bar.on_message = self._pressed
         self.body = stack()
@@ -236,9 +236,9 @@ class Wizard:
 
     def _pressed(self, message: dict[str, Any]) -> None:
         step = self.session.step
-        if message.get("press") == "back" and step != "nights":
+        if message["press"] == "back" and step != "nights":
             self.go("review" if step == "run" else NAMES[NAMES.index(step) - 1])
-        elif message.get("press") == "next":
+        elif message["press"] == "next":
             self._submit() if step == "review" else self.go(NAMES[min(NAMES.index(step) + 1, len(NAMES) - 1)])
 
     def _submit(self) -> None:

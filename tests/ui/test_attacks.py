@@ -338,3 +338,26 @@ def test_a_job_file_that_names_what_is_not_yours_is_not_looked_at(ann, lake, ste
     assert "root:x:0" not in told
     assert "the words of" not in told
     assert "no such file" not in told.lower()
+
+
+def test_what_no_page_sends_fills_no_log(ann, site):
+    before = site.log.stat().st_size
+    odd = ([1, 2], {"type": "map", "entries": []}, 5, None, ["x" * 100_000], {"type": "ndarray"}, "y" * 100_000)
+
+    async def script(page):
+        for value in odd * 3:
+            await page.set("Nights and ranges", value)
+        for data in odd * 3:
+            await page.send("Calendar", nights=data, on=data)
+            await page.event("data_event", {"model": {"id": page.models["Calendar"]}, "data": data})
+            await page.event(data, {"model": {"id": page.models["Calendar"]}})
+        for model in ("p1", 7, None, "z" * 100_000):
+            await page.event("data_event", {"model": {"id": model}, "data": {}})
+        await page.set("Nights and ranges", "2026-03-01")
+        await page.send("Calendar", nights=["2026-03-04"], on=True)
+        await page.until("2026-03-04")
+
+    in_a_page(ann, script)
+    said = site.log.read_text()[before:]
+    assert "Traceback" not in said
+    assert len(said) < 200 * 200

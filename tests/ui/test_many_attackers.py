@@ -43,10 +43,13 @@ def attacked(tmp_path, lakes, seconds):
             memory = process.memory_info().rss
             said = json.loads(attackers.stdout.readline())
         assert found.process.poll() is None
+        log = found.log.read_text()
         sent = sum(file.stat().st_size for file in (home / "uploads").rglob("*") if file.is_file())
     print(
         f"{len(clicks)} clicks, the longest {max(clicks):.2f} s; {memory / 1e6:.0f} MB; {sent / 1e6:.0f} MB sent; {said}"
     )
+    assert "Traceback" not in log
+    assert len(log) < 10_000_000
     return clicks, said, memory
 
 

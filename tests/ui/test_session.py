@@ -128,10 +128,10 @@ def test_the_wizard_leads_from_nights_to_review(session):
     went = []
     wizard = Wizard(session, lambda: went.append(session.step))
     wizard.go("nights")
-    wizard.step("nights").calendar.on_message({"nights": ["2026-03-01", "2026-03-02"], "on": True})
+    wizard.step("nights").calendar._handle_msg({"nights": ["2026-03-01", "2026-03-02"], "on": True})
     assert wizard.bar.alerts == "120"
     for name in ("filters", "content", "review"):
-        wizard.bar.on_message({"press": "next"})
+        wizard.bar._handle_msg({"press": "next"})
         assert session.step == name
     assert went == ["nights", "filters", "content", "review"]
     until(lambda: session.problems == () and not wizard.bar.next_disabled)
@@ -145,13 +145,13 @@ def test_problems_show_at_their_step_and_bar_the_way(session):
     wizard.go("filters")
     wizard.step("filters").show("sql")
     editor = wizard.step("filters")._made["sql"].editor
-    editor.on_message({"text": "diaSource.snrr > 5"})
+    editor._handle_msg({"text": "diaSource.snrr > 5"})
     assert editor.marks[0]["start"] == 0
     until(lambda: wizard.step("filters").problems.visible)
     until(lambda: {step["name"]: step["state"] for step in wizard.stepper.steps}["filters"] == "fault")
     wizard.go("review")
     assert wizard.bar.next_disabled
-    editor.on_message({"text": "diaSource.snr > 5"})
+    editor._handle_msg({"text": "diaSource.snr > 5"})
     until(lambda: not session.problems and not wizard.bar.next_disabled)
 
 
@@ -161,10 +161,10 @@ def test_nothing_that_a_browser_sends_is_trusted(session):
     before = session.draft
     tags = wizard.step("filters")._made["tags"]
     for message in ({"name": "no such tag", "choice": "with"}, {"name": "in_tns", "choice": "always"}, {}):
-        tags.list.on_message(message)
+        tags.list._handle_msg(message)
     wizard.go("run")
     wizard.go("nowhere")
-    wizard.step("content").tree.on_message({"path": "x); drop", "on": True})
+    wizard.step("content").tree._handle_msg({"path": "x); drop", "on": True})
     assert session.step == "filters"
     assert session.draft.filters == before.filters
     assert session.draft.output.get("fields", []) == []
@@ -182,15 +182,15 @@ def test_two_pages_do_not_disturb_each_other(session):
 def test_every_page_of_every_step_can_be_made(session, survey, tmp_path):
     wizard = Wizard(session, lambda: None)
     wizard.go("nights")
-    wizard.step("nights").survey.on_message({"value": survey})
+    wizard.step("nights").survey._handle_msg({"value": survey})
     session.update(with_nights(session.draft, ["2026-03-01"]))
     wizard.go("filters")
     for kind in ("tags", "blocks", "sql", "region", "crossmatch"):
-        wizard.step("filters").tabs.on_message({"value": kind})
+        wizard.step("filters").tabs._handle_msg({"value": kind})
         assert wizard.step("filters").kind == kind
     region = wizard.step("filters")._made["region"]
     for shape in ("box", "polygon", "moc", "skymap", "cone"):
-        region.shape.on_message({"value": shape})
+        region.shape._handle_msg({"value": shape})
     for name, text in (("ra", "10:00:00"), ("dec", "+02:30:00"), ("radius_deg", "1.5")):
         region.entries["cone"][name].value = text
     assert first_of(session.draft, "region") == {
@@ -202,7 +202,7 @@ def test_every_page_of_every_step_can_be_made(session, survey, tmp_path):
     for name in ("content", "review"):
         wizard.go(name)
         assert session.step == name
-    wizard.step("content").packet.on_message({"value": "own"})
+    wizard.step("content").packet._handle_msg({"value": "own"})
     assert len(session.draft.output["fields"]) == 5
 
 
@@ -215,7 +215,7 @@ def test_a_catalogue_is_looked_at_and_its_options_become_the_filter(session):
     wizard.go("filters")
     wizard.step("filters").show("crossmatch")
     panel = wizard.step("filters")._made["crossmatch"]
-    panel.upload.on_message({"file": found.id})
+    panel.upload._handle_msg({"file": found.id})
     until(lambda: panel.table.rows)
     assert panel.table.rows[0] == ["a", "10", "-5", "1"]
     assert panel.faults.rows[0][0] == "3"
@@ -266,7 +266,7 @@ def test_the_job_that_was_shown_is_submitted_or_refused_whatever_the_page_says_b
     session.job = Draft(session.draft.source, session.draft.output, (foreign,)).to_job()  # what an attacker swaps in
     session.problems = ()
     wizard.go("review")
-    wizard.bar.on_message({"press": "next"})
+    wizard.bar._handle_msg({"press": "next"})
     until(lambda: wizard.notice.visible)
     assert wizard.notice.lines == ["filters[0].catalog: this file is not among your uploads; upload it here"]
     assert service.list_jobs() == []

@@ -5,14 +5,20 @@ All text reaches the page as text, never as markup. They take their colours from
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import param
 from panel.custom import JSComponent
 from panel.io.document import hold
+from pydantic import BaseModel, ValidationError, create_model
+
+LOG = logging.getLogger("alertferry.ui")
 
 _FOLDER = Path(__file__).parent
 
@@ -22,7 +28,7 @@ def _text(name: str) -> str:
 
 
 class Part(JSComponent):  # type: ignore[misc]
-    """A control; ``on_message`` is called with what the user did.
+    """A control; ``on_message`` is called with what the user did, once it is a message of this control (``sends``).
 
     The script and the style of a control ``TagList`` stand in ``tag_list.js`` and ``tag_list.css``, and what all share
     in ``parts.js`` and ``parts.css``.
@@ -30,10 +36,13 @@ class Part(JSComponent):  # type: ignore[misc]
 
     __abstract = True
 
+    sends: ClassVar[tuple[dict[str, Any], ...]] = ()
     on_message: Callable[[dict[str, Any]], None] | None = None
+    _forms: ClassVar[list[type[BaseModel]]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls._forms = [create_model(cls.__name__, **form) for form in cls.sends]
         name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
         cls._esm = _text("parts.js") + _text(f"{name}.js")
         cls._stylesheets = [_text("parts.css"), _text(f"{name}.css")]
@@ -42,20 +51,31 @@ class Part(JSComponent):  # type: ignore[misc]
         super().__init__(**{"sizing_mode": "stretch_width", "margin": 0} | params)
 
     def _handle_msg(self, data: Any) -> None:
-        if self.on_message is not None and isinstance(data, dict):
+        for form in self._forms:
+            with suppress(ValidationError):
+                message = form.model_validate(data).model_dump()
+                break
+        else:
+            LOG.warning("a page sent what %s never sends", type(self).__name__)
+            return
+        if self.on_message is not None:
             with hold():  # what one message changes reaches the page at once
-                self.on_message(data)
+                self.on_message(message)
 
 
 class Stepper(Part):
-    """The steps of the wizard; sends ``{"go": name}``."""
+    """The steps of the wizard."""
+
+    sends = ({"go": str},)
 
     steps = param.List(default=[])
     active = param.String(default="")
 
 
 class ActionBar(Part):
-    """Gauges, back and next; sends ``{"press": "back" | "next"}``."""
+    """Gauges, back and next."""
+
+    sends = ({"press": str},)
 
     alerts = param.String(default="–")
     alerts_note = param.String(default="")
@@ -68,14 +88,18 @@ class ActionBar(Part):
 
 
 class Calendar(Part):
-    """Nights with data; sends ``{"nights": [...], "on": bool}``."""
+    """Nights with data."""
+
+    sends = ({"nights": list[date], "on": bool},)
 
     counts = param.Dict(default={})
     chosen = param.List(default=[])
 
 
 class TagList(Part):
-    """Tags or blocks with what is asked of each; sends ``{"name", "choice"}``."""
+    """Tags or blocks with what is asked of each."""
+
+    sends = ({"name": str, "choice": str},)
 
     what = param.String(default="tag")
     items = param.List(default=[])
@@ -83,7 +107,9 @@ class TagList(Part):
 
 
 class SqlEditor(Part):
-    """Conditions as text; sends ``{"text"}``. `insert` puts a field at the cursor."""
+    """Conditions as text. `insert` puts a field at the cursor."""
+
+    sends = ({"text": str},)
 
     text = param.String(default="")
     placeholder = param.String(default="")
@@ -97,7 +123,9 @@ class SqlEditor(Part):
 
 
 class FieldTree(Part):
-    """Fields as a tree; sends ``{"path", "on"}`` when one is ticked, or ``{"pick"}`` where one is picked."""
+    """Fields as a tree, to tick or to pick."""
+
+    sends = {"path": str, "on": bool}, {"pick": str}
 
     fields = param.List(default=[])
     chosen = param.List(default=[])
@@ -105,7 +133,9 @@ class FieldTree(Part):
 
 
 class Upload(Part):
-    """A file for the server; sends ``{"file": id}`` once it is there."""
+    """A file for the server; sends its id once it is there."""
+
+    sends = ({"file": str},)
 
     title = param.String(default="Drop a file here")
     hint = param.String(default="")
@@ -117,7 +147,9 @@ class Upload(Part):
 
 
 class DataTable(Part):
-    """Rows of text; sends ``{"action", "row"}`` when a button of a row is pressed."""
+    """Rows of text, with buttons."""
+
+    sends = ({"action": str, "row": int},)
 
     title = param.String(default="")
     columns = param.List(default=[])
@@ -127,7 +159,9 @@ class DataTable(Part):
 
 
 class Notice(Part):
-    """A message: ``tone`` is error, warning, success or info; sends ``{"action"}``."""
+    """A message: ``tone`` is error, warning, success or info."""
+
+    sends = ({"action": str},)
 
     tone = param.String(default="info")
     title = param.String(default="")
@@ -170,7 +204,9 @@ class Links(Part):
 
 
 class Nav(Part):
-    """The pages; sends ``{"go": name}``, and ``{"dark": bool}`` when the browser wants other colours."""
+    """The pages; sends also when the browser wants other colours."""
+
+    sends = {"go": str}, {"dark": bool}
 
     items = param.List(default=[])
     active = param.String(default="")
@@ -179,7 +215,9 @@ class Nav(Part):
 
 
 class Segments(Part):
-    """One of a few, in a line or as cards; sends ``{"value"}``."""
+    """One of a few, in a line or as cards."""
+
+    sends = ({"value": str},)
 
     label = param.String(default="")
     items = param.List(default=[])
@@ -190,7 +228,7 @@ class Segments(Part):
         """Call a function with what is chosen, once the control shows it."""
 
         def chosen(message: dict[str, Any]) -> None:
-            value = str(message.get("value"))
+            value = message["value"]
             if value in {item["value"] for item in self.items}:
                 self.value = value
                 function(value)

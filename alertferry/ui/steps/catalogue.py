@@ -132,7 +132,7 @@ class CataloguePanel:
             self._filling = False
 
     def _sent(self, message: dict[str, Any]) -> None:
-        found = uploads.find(str(message.get("file")), self.session.owner)
+        found = uploads.find(message["file"], self.session.owner)
         if found is not None:
             self.upload.file = found.name
             step = {"catalog": found.reference, "radius_arcsec": float(self.radius.value or 1.5)}

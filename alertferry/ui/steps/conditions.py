@@ -72,7 +72,7 @@ class ConditionsPanel:
             self.session.later(key, work, done)
 
     def _typed(self, message: dict[str, Any]) -> None:
-        text = str(message.get("text", ""))
+        text = message["text"]
         if len(text) > MAX_BYTES:
             raise UsageError(f"these conditions have {len(text):,} characters; a job file has room for {MAX_BYTES:,}")
         self.editor.text = text

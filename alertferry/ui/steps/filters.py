@@ -39,7 +39,7 @@ class TagsPanel:
         self.list.choices = dict(tag_choices(draft, self.unit))
 
     def _picked(self, message: dict[str, Any]) -> None:
-        name, choice = str(message.get("name")), message.get("choice")
+        name, choice = message["name"], message["choice"]
         known = {item["name"] for item in self.list.items}
         if name in known and choice in CHOICES:
             self.session.update(with_tag(self.session.draft, self.unit, name, choice))
@@ -64,8 +64,8 @@ class OtherPanel:
 
     def _remove(self, message: dict[str, Any]) -> None:
         rest = others(self.session.draft)
-        row = message.get("row")
-        if isinstance(row, int) and 0 <= row < len(rest):
+        row = message["row"]
+        if 0 <= row < len(rest):
             self.session.update(without_filter(self.session.draft, rest[row][0]))
 
 

@@ -82,8 +82,7 @@ class NightsStep:
             self.session.update(with_survey(self.session.draft, kind, light_packet(kind)))
 
     def _toggled(self, message: dict[str, Any]) -> None:
-        nights = {date.fromisoformat(str(night)) for night in message.get("nights", ())}
-        self.session.update(toggled_nights(self.session.draft, nights, bool(message.get("on"))))
+        self.session.update(toggled_nights(self.session.draft, message["nights"], message["on"]))
 
     def _typed(self, event: Any) -> None:
         if event.new != ", ".join(self.session.draft.nights):

@@ -172,7 +172,7 @@ class RegionPanel:
         return {"skymap": path, "credible_level": _number(level, "the credible level")} if level else {"skymap": path}
 
     def _sent(self, message: dict[str, Any]) -> None:
-        found = uploads.find(str(message.get("file")), self.session.owner)
+        found = uploads.find(message["file"], self.session.owner)
         if found is None:
             return
         self.upload.file = found.name

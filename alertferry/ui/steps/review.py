@@ -206,7 +206,7 @@ class ReviewStep:
         self.preview.param.update(columns=columns, rows=rows, empty="No alert passes, so there is none to show.")
 
     def _opened(self, message: dict[str, Any]) -> None:
-        found = uploads.find(str(message.get("file")), self.session.owner)
+        found = uploads.find(message["file"], self.session.owner)
         if found is None:
             return
         # reading YAML takes long for its size
