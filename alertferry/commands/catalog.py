@@ -11,6 +11,7 @@ from rich.markup import escape
 from alertferry.catalogs.angle_units import spoken
 from alertferry.catalogs.model import repeats_text
 from alertferry.commands.output import MODE, Json, answer, note, out, say
+from alertferry.commands.paths import a_path
 from alertferry.commands.ranges import read_nights
 from alertferry.core.errors import UsageError
 
@@ -21,7 +22,9 @@ BAD_ROWS_SHOWN = 10
 
 
 def catalog(
-    file: Annotated[Path, typer.Argument(help="csv, tsv, ECSV, MRT, IPAC, Parquet, VOTable or FITS, also with gzip.")],
+    file: Annotated[
+        Path, typer.Argument(parser=a_path, help="csv, tsv, ECSV, MRT, IPAC, Parquet, VOTable or FITS, also with gzip.")
+    ],
     ra: Annotated[str | None, typer.Option(help="Column of right ascension, if not the guessed one.")] = None,
     dec: Annotated[str | None, typer.Option(help="Column of declination.")] = None,
     id: Annotated[str | None, typer.Option(help="Column of the identifier; # for the row number.")] = None,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from alertferry.commands.output import Json, answer, say
+from alertferry.commands.paths import a_path
 from alertferry.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Format(StrEnum):
 
 def consume(
     topic: Annotated[str, typer.Argument(help="The topic, as `alertferry run` printed it.")],
-    outdir: Annotated[Path, typer.Option(help="Folder for the files; one folder a topic.")],
+    outdir: Annotated[Path, typer.Option(parser=a_path, help="Folder for the files; one folder a topic.")],
     format: Annotated[Format, typer.Option(help="parquet, or avro containers.")] = Format.PARQUET,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after exactly this many alerts.")] = None,
     workers: Annotated[
@@ -117,7 +118,9 @@ def batch_sizes(texts: Sequence[str]) -> dict[str, int]:
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that consume or a files job wrote.")],
+    folder: Annotated[
+        Path, typer.Argument(parser=a_path, metavar="DIR", help="A folder that consume or a files job wrote.")
+    ],
     json: Json = False,  # noqa: ARG001 - read by its callback
 ) -> None:
     """Compare a folder's files with the receipt: counts, duplicates, digest of the alert ids, checksums."""

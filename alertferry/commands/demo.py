@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from alertferry.commands.output import Json, answer, err, note, say, size_text
+from alertferry.commands.paths import a_path
 from alertferry.core.errors import DamagedError
 
 NIGHTS = (date(2026, 3, 1), date(2026, 3, 2))
@@ -28,7 +29,9 @@ JOBS: dict[str, dict[str, Any]] = {
 
 
 def demo(
-    folder: Annotated[Path, typer.Option("--folder", help="Where lakes, jobs and files go.")] = Path("alertferry-demo"),
+    folder: Annotated[Path, typer.Option("--folder", parser=a_path, help="Where lakes, jobs and files go.")] = Path(
+        "alertferry-demo"
+    ),
     alerts: Annotated[int, typer.Option(min=2, help="Alerts to simulate for each survey.")] = 2000,
     json: Json = False,  # noqa: ARG001 - read by its callback
 ) -> None:

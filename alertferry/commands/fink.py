@@ -9,15 +9,21 @@ from typing import Annotated
 import typer
 
 from alertferry.commands.output import MODE, Json, answer, note
+from alertferry.commands.paths import a_path
 from alertferry.core.errors import UsageError
 from alertferry.core.safe_yaml import read_file
 
 
 def import_fink(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Configuration file (YAML) of Fink's portal; - is standard input.")
+        Path,
+        typer.Argument(
+            parser=a_path, metavar="FILE", help="Configuration file (YAML) of Fink's portal; - is standard input."
+        ),
     ],
-    out: Annotated[Path | None, typer.Option(help="Write the job here instead of on standard output.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=a_path, help="Write the job here instead of on standard output.")
+    ] = None,
     nights: Annotated[str | None, typer.Option(help="Nights to take instead of the file's dates.")] = None,
     radius_arcsec: Annotated[float | None, typer.Option(help="Match the file's catalogue, with this radius.")] = None,
     json: Json = False,  # noqa: ARG001 - read by its callback

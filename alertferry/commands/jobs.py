@@ -9,10 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from alertferry.commands.output import MODE, Json, answer, err, note, say, size_text
+from alertferry.commands.paths import a_path
 from alertferry.commands.stored import tell_submitted
 from alertferry.core.errors import CancelledError, JobError, Problem
 
-JobFile = Annotated[Path, typer.Argument(metavar="JOB.yml", help="The job file; - reads standard input.")]
+JobFile = Annotated[
+    Path, typer.Argument(parser=a_path, metavar="JOB.yml", help="The job file; - reads standard input.")
+]
 
 
 def check(job: JobFile, json: Json = False) -> None:  # noqa: ARG001 - read by its callback

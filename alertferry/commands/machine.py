@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from alertferry.commands.output import Json, answer, err, note, say, size_text
+from alertferry.commands.paths import a_path
 
 broker = typer.Typer(no_args_is_help=True, help="A real Apache Kafka on this machine, for laptops and tests.")
 lake = typer.Typer(no_args_is_help=True, help="Datalakes.")
@@ -64,14 +65,16 @@ def _tell(info: Any) -> None:
 @lake.command("simulate")
 def simulate(
     survey: Annotated[str, typer.Argument(metavar="SURVEY", help="ztf or lsst.")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the lake.")],
+    folder: Annotated[Path, typer.Argument(parser=a_path, metavar="DIR", help="Folder of the lake.")],
     nights: Annotated[str, typer.Option(help="Nights: dates and ranges, separated by commas.")],
     alerts_per_night: Annotated[int, typer.Option(min=0, help="Number of alerts in each night.")] = 1000,
     seed: Annotated[int, typer.Option(help="Same seed, same lake.")] = 0,
     version: Annotated[str | None, typer.Option(help="Schema version; the newest when left out.")] = None,
     cutouts: Annotated[bool, typer.Option(help="With image stamps.")] = True,
     history: Annotated[bool, typer.Option(help="With earlier alerts of the same objects.")] = True,
-    source: Annotated[Path | None, typer.Option("--from", help="Amplify this real lake instead.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", parser=a_path, help="Amplify this real lake instead.")
+    ] = None,
     json: Json = False,  # noqa: ARG001 - read by its callback
 ) -> None:
     """Write a lake of simulated alerts in the survey's true schema, or amplify a real one."""

@@ -120,7 +120,7 @@ def nights(
 ) -> None:
     """List the nights of a lake and their numbers of alerts, from the files themselves."""
     from alertferry.core.errors import UsageError
-    from alertferry.core.local_lake import count_alerts, local_path
+    from alertferry.core.local_lake import count_alerts, glance, local_path
     from alertferry.core.local_lake import nights as nights_of
     from alertferry.core.places import absolute
     from alertferry.core.registry import default_registry
@@ -133,7 +133,11 @@ def nights(
     root = local_path(absolute(location))
     if root is None:
         raise UsageError(f"{location} is not on this machine; `alertferry run` looks at it, this command cannot")
-    found = list(count_alerts(root, nights_of(root)).items())
+    held = nights_of(root)
+    column = known.alert_id.partition(".")[0]
+    if held and column.lower() not in map(str.lower, glance(root, held[-1:]).schema().names):
+        raise UsageError(f"{root} holds no alerts of {known.title}: its newest files have no column {column}")
+    found = list(count_alerts(root, held).items())
     answer({"survey": known.name, "lake": str(root), "nights": [{"night": str(n), "alerts": c} for n, c in found]})
     for night, count in found:
         say(f"{night}  {count:>12,}")

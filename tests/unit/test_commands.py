@@ -128,6 +128,33 @@ def test_nights_are_counted_from_the_files(alertferry, lake):
     assert called.json["nights"] == [{"night": "2026-01-01", "alerts": 1}]
 
 
+def test_a_lake_of_another_survey_is_not_counted(alertferry, lake):
+    called = alertferry("nights", "ztf", "--lake", lake.parents[2])
+    assert called.code == 2
+    assert "holds no alerts of Zwicky Transient Facility" in called.err
+    assert "no column candid" in called.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("lake", "simulate", "lsst", "", "--nights", "2026-01-01"),
+        ("check", ""),
+        ("run", ""),
+        ("verify", ""),
+        ("consume", "topic", "--outdir", ""),
+        ("catalog", ""),
+        ("demo", "--folder", ""),
+    ],
+)
+def test_an_empty_path_is_not_the_folder_one_is_in(alertferry, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    called = alertferry(*command)
+    assert called.code == 2
+    assert "a path is empty" in called.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_damaged_file_is_named(alertferry, lake):
     (lake / "part-1.parquet").write_bytes(b"PAR1")
     called = alertferry("nights", "lsst")
