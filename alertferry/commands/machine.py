@@ -14,6 +14,9 @@ from alertferry.commands.paths import a_path
 broker = typer.Typer(no_args_is_help=True, help="A real Apache Kafka on this machine, for laptops and tests.")
 lake = typer.Typer(no_args_is_help=True, help="Datalakes.")
 
+FEW_ALERTS = 100
+"""Nights with fewer are simulated as one file."""
+
 
 @broker.command("start")
 def broker_start(
@@ -68,6 +71,9 @@ def simulate(
     folder: Annotated[Path, typer.Argument(parser=a_path, metavar="DIR", help="Folder of the lake.")],
     nights: Annotated[str, typer.Option(help="Nights: dates and ranges, separated by commas.")],
     alerts_per_night: Annotated[int, typer.Option(min=0, help="Number of alerts in each night.")] = 1000,
+    files_per_night: Annotated[
+        int | None, typer.Option(help="Number of files in each night; 2, or 1 for nights below 100 alerts.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same lake.")] = 0,
     version: Annotated[str | None, typer.Option(help="Schema version; the newest when left out.")] = None,
     cutouts: Annotated[bool, typer.Option(help="With image stamps.")] = True,
@@ -83,6 +89,7 @@ def simulate(
     from alertferry.testing.simulator import amplify, simulate
 
     wanted = read_nights(nights)
+    files = files_per_night if files_per_night is not None else 1 + (alerts_per_night >= FEW_ALERTS)
     with counting("writing", len(wanted) * alerts_per_night) as progress:
         if source is None:
             made = simulate(
@@ -90,6 +97,7 @@ def simulate(
                 folder,
                 wanted,
                 alerts_per_night,
+                files_per_night=files,
                 seed=seed,
                 version=version,
                 cutouts=cutouts,
@@ -97,7 +105,9 @@ def simulate(
                 progress=progress,
             )
         else:
-            made = amplify(source, folder, wanted, alerts_per_night, seed=seed, progress=progress)
+            made = amplify(
+                source, folder, wanted, alerts_per_night, files_per_night=files, seed=seed, progress=progress
+            )
     answer(
         {"folder": str(made.folder), "nights": list(map(str, made.nights)), "alerts": made.alerts, "bytes": made.bytes}
     )

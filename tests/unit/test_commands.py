@@ -155,6 +155,14 @@ def test_an_empty_path_is_not_the_folder_one_is_in(alertferry, tmp_path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("alerts", "options", "files"), [(20, (), 1), (100, (), 2), (6, ("--files-per-night", 3), 3)])
+def test_a_simulated_night_has_as_many_files_as_it_needs(alertferry, tmp_path, alerts, options, files):
+    nights = ("--nights", "2026-01-01", "--alerts-per-night", alerts, "--no-cutouts", "--no-history")
+    called = alertferry("lake", "simulate", "lsst", tmp_path / "lake", *nights, *options)
+    assert called.code == 0
+    assert len(list(tmp_path.rglob("*.parquet"))) == files
+
+
 def test_a_damaged_file_is_named(alertferry, lake):
     (lake / "part-1.parquet").write_bytes(b"PAR1")
     called = alertferry("nights", "lsst")
