@@ -12,9 +12,9 @@ import secrets
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from alertferry.core.errors import UsageError
 from alertferry.core.private import private_folder
@@ -149,11 +149,12 @@ class Receiving:
         self._max_total = settings.max_user_upload_bytes
         self._owner = json.dumps(owner)
         _ROOM.look(self._owner, self._max_total)
-        self._folder = private_folder(folder()) / self.id
-        self._folder.mkdir(mode=0o700)
-        (self._folder / _OWNER).write_text(self._owner)
-        self._part = self._folder / ".part"
-        self._stream: BinaryIO = self._part.open("xb")
+        with _disk():
+            self._folder = private_folder(folder()) / self.id
+            self._folder.mkdir(mode=0o700)
+            (self._folder / _OWNER).write_text(self._owner)
+            self._part = self._folder / ".part"
+            self._stream = self._part.open("xb", buffering=0)  # closing it then writes nothing that can fail
 
     def write(self, chunk: bytes) -> None:
         """Store a piece. Raises `UploadError` as soon as the file, or all of its owner's, is too large."""
@@ -163,12 +164,20 @@ class Receiving:
             self.drop()
             alone = self.bytes > self._max_bytes
             raise UploadError(413, too_large(self._max_bytes) if alone else full(self._max_total))
-        self._stream.write(chunk)
+        try:
+            with _disk():
+                view = memoryview(chunk)
+                while view:
+                    view = view[self._stream.write(view) :]
+        except UploadError:
+            self.drop()
+            raise
 
     def finish(self) -> Upload:
-        """Return the stored file."""
+        """Return the stored file. Raises `UploadError` when the disk is full."""
         self._stream.close()
-        _ROOM.keep(self._owner, self._part, self._folder / self.name, self.bytes)
+        with _disk():
+            _ROOM.keep(self._owner, self._part, self._folder / self.name, self.bytes)
         return Upload(self.id, self.name, self.bytes)
 
     def drop(self) -> None:
@@ -176,6 +185,15 @@ class Receiving:
         self._stream.close()
         _ROOM.come(self._owner, -self.bytes)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """Say what the disk refuses in words for who sends."""
+    try:
+        yield
+    except OSError as error:
+        raise UploadError(507, f"The file cannot be stored on the server: {error.strerror}.") from error
 
 
 def too_large(max_bytes: int) -> str:

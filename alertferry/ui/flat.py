@@ -156,7 +156,8 @@ def _filled(column: Any) -> Any:
         return np.asarray(pc.fill_null(column, 0))
     if pa.types.is_floating(column.type):
         return np.asarray(pc.fill_null(column, float("nan")))
-    return np.asarray([str(value or "") for value in column.to_pylist()], dtype=str)
+    texts = [str(value or "") for value in column.to_pylist()]
+    return np.asarray(texts, dtype=object)  # as numpy's text, each would take as much as the longest
 
 
 def _units(survey: str) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class ShortRecords(logging.Filter):
         text = record.getMessage()
         if isinstance(error, UsageError | WebSocketClosedError | StreamClosedError) or text == LEFT:
             return False
-        if error is not None and not _passes_our_code(error):
+        if error is not None and record.name != "asyncio" and not _passes_our_code(error):
             text, record.exc_info = f"a page sent what cannot be read: {' '.join(str(error)[:200].split())}", None
         record.msg, record.args = text[:LONGEST_RECORD], None
         return True
@@ -96,6 +96,9 @@ class Socket(WSHandler):  # type: ignore[misc]
 
     async def _handle(self, message: Any) -> Any:
         """Do what a message asks when it is this user's turn; tornado reads no further of this socket meanwhile."""
+        if self._user is not None and _identity(self).of(self.request.cookies) is None:  # the password has changed
+            self.close(1000, "signed out")
+            return None
         return await SHARES.do(self._user and self._user.owner, super()._handle(message))
 
     def on_close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import os
 import re
@@ -10,7 +11,7 @@ import secrets
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,23 @@ class SignIn:
 class Identity:
     """Gives, reads and revokes the cookies of one server.
 
-    ``signed_in``: users sign in with names of their own. ``secure``: browsers send the cookie encrypted only. Sockets
-    that were opened are known, so that a sign-out closes them.
+    ``signed_in``: users sign in with names of their own, here or elsewhere. ``passwords`` returns the present ones by
+    name, where they sign in here: a sign-in ends with the password that it was made with. ``secure``: browsers send
+    the cookie encrypted only. Sockets that were opened are known, so that a sign-out closes them.
     """
 
-    def __init__(self, cookie: str, secret: str, folder: Path, *, signed_in: bool = True, secure: bool = False) -> None:
-        self.cookie, self.secret, self.signed_in, self.secure = cookie, secret, signed_in, secure
+    def __init__(
+        self,
+        cookie: str,
+        secret: str,
+        folder: Path,
+        *,
+        secure: bool = False,
+        passwords: Callable[[], Mapping[str, str]] | None = None,
+    ) -> None:
+        self.cookie, self.secret, self.secure = cookie, secret, secure
+        self.signed_in = passwords is not None or cookie == PANELS
+        self._passwords = passwords
         self.sockets: dict[str, WeakSet[Any]] = defaultdict(WeakSet)
         self._named = re.compile(rf"(?:^|[;,])\s*{re.escape(cookie)}\s*=")
         self._revoked = _Revoked(folder / "signed-out.json")
@@ -61,13 +73,21 @@ class Identity:
         key = hashlib.sha256(value.encode()).hexdigest()
         if name is None or key in self._revoked:
             return None
-        return SignIn(self._owner(name.decode(errors="replace")), key)
-
-    def _owner(self, signed: str) -> str | None:
-        """Return whom a signed value names: Panel's the name alone, ours the name and what makes it the only one."""
-        if not self.signed_in:
+        signed = name.decode(errors="replace")
+        if self.cookie == PANELS:
+            return SignIn(signed, key)
+        owner, _, seal = [*json.loads(signed), ""][:3]
+        if not hmac.compare_digest(seal, self._seal(owner)):
             return None
-        return signed if self.cookie == PANELS else str(json.loads(signed)[0])
+        return SignIn(owner if self.signed_in else None, key)
+
+    def _seal(self, owner: str) -> str:
+        """Return what a cookie says of the password it was given for; empty where there are no passwords."""
+        if self._passwords is None:
+            return ""
+        password = self._passwords().get(owner)
+        text = f"{owner}\0{password}".encode(errors="surrogatepass")
+        return "gone" if password is None else hmac.new(self.secret.encode(), text, "sha256").hexdigest()[:32]
 
     def of_request(self, request: HTTPServerRequest) -> SignIn | None:
         """Return who sends a request. Two cookies of our name, one of them perhaps planted by another site: nobody."""
@@ -76,7 +96,8 @@ class Identity:
 
     def give(self, handler: RequestHandler, owner: str) -> None:
         """Sign somebody in."""
-        value = create_signed_value(self.secret, self.cookie, json.dumps([owner, secrets.token_hex(8)])).decode()
+        signed = json.dumps([owner, secrets.token_hex(8), self._seal(owner)])
+        value = create_signed_value(self.secret, self.cookie, signed).decode()
         handler.set_cookie(self.cookie, value, path="/", expires_days=DAYS)
 
     def revoke(self, handler: RequestHandler) -> None:

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.field_table import load_fields
 from alertferry.core.local_lake import count_what_can_be, local_path, night_files, nights
-from alertferry.core.places import absolute
 from alertferry.core.registry import default_registry
 from alertferry.core.schema import Struct, paths
 from alertferry.core.settings import load_settings
@@ -122,6 +121,15 @@ def surveys() -> dict[str, Survey]:
     return {kind: registry.get("source", kind).survey for kind in registry.steps["source"]}
 
 
+def location_of(kind: str, lake: str | None = None) -> str:
+    """Return the path or URL of a survey's lake, or of the one that a job names, by the rule of jobs.
+
+    Raises `UsageError` when none is known.
+    """
+    source = default_registry().get("source", kind)
+    return str(source.model_construct(lake=lake).location(load_settings()))
+
+
 def look(kind: str, lake: str | None = None) -> Lake:
     """Return the nights of a survey's lake with their numbers of alerts."""
     return _LAKES.get((kind, lake), lambda: _look(kind, lake))
@@ -134,11 +142,8 @@ def look_at_hand(kind: str, lake: str | None = None) -> tuple[Lake, bool]:
 
 
 def _look(kind: str, lake: str | None) -> Lake:
-    location = lake or load_settings().lakes.get(surveys()[kind].name)
-    if not location:
-        return Lake(reason=f"no lake is configured for {kind}; set ALERTFERRY_LAKE_{surveys()[kind].name.upper()}")
     try:
-        root = local_path(absolute(location))
+        root = local_path(location_of(kind, lake))
         if root is None:
             return Lake(reason="this lake is on another machine; name the nights, they are looked up when the job runs")
         counted = count_what_can_be(root, nights(root))
@@ -221,10 +226,7 @@ def field_bytes(kind: str, lake: str | None = None) -> dict[str, float]:
     import pyarrow.parquet as pq
 
     found = look(kind, lake).nights
-    location = lake or load_settings().lakes.get(surveys()[kind].name)
-    if not found or not location:
-        return {}
-    root = local_path(location)
+    root = local_path(location_of(kind, lake)) if found else None
     files = night_files(root, found[-1].night) if root else []
     try:
         return _footer_bytes(pq.read_metadata(files[0])) if files else {}

@@ -150,6 +150,7 @@ def _history(path: Path, row: int, bands: Bands, time: str) -> list[tuple[Any, .
 
 def _points(points: list[tuple[Any, ...]], names: dict[Any, str]) -> dict[str, list[Any]]:
     whole = sorted({point for point in points if point[0] is not None and point[1] is not None}, key=lambda p: p[0])
+    whole = whole[-MOST_POINTS:]
     bands = [names.get(point[3], str(point[3] or "?")) for point in whole]
     shown = {name for name, _ in Counter(bands).most_common(MOST_BANDS)}
     return {

@@ -36,6 +36,7 @@ from alertferry.ui.sign_in import (
     LoginHandler,
     LogoutHandler,
     Provider,
+    Users,
     read_users,
     signs_in_elsewhere,
 )
@@ -209,9 +210,9 @@ def make_server(serving: Serving) -> Any:
     pn.config.reconnect = False  # a page that lost its server is loaded anew (nav.js): half of it lived there
     serving.check()
     settings, key = load_settings(), secrets.token_bytes(32)
-    identity = _identity(serving, settings.home / "ui")
+    users = Users(Path(serving.basic_auth)) if serving.basic_auth else None
+    identity = _identity(serving, settings.home / "ui", users)
     failures = Failures(settings.max_sign_in_failures)
-    users = Path(serving.basic_auth) if serving.basic_auth else None
     entrance = Entrance(identity, failures, serving.path, users, "" if serving.signed_in else serving.token)
     site = Site(serving.signed_in, serving.confined, serving.estimates, settings.max_upload_bytes, identity)
     patterns: list[Any] = [*uploads.routes(identity, site.max_upload_bytes), *downloads.routes(identity)]
@@ -254,12 +255,13 @@ def _tls(serving: Serving) -> dict[str, str]:
     return {"ssl_certfile": serving.tls[0], "ssl_keyfile": serving.tls[1]} if serving.tls else {}
 
 
-def _identity(serving: Serving, folder: Path) -> Identity:
+def _identity(serving: Serving, folder: Path, users: Users | None) -> Identity:
     secret = serving.cookie_secret or pn.config.cookie_secret or kept_secret(folder)
     # browsers send a cookie to every port of a host: another installation there has another name for it
     own = f"alertferry-{hashlib.sha256(secret.encode()).hexdigest()[:8]}"
     name = PANELS if signs_in_elsewhere() else f"__Host-{own}" if serving.secure else own
-    return Identity(name, secret, folder, signed_in=serving.signed_in, secure=serving.secure)
+    passwords = users.passwords if users else None
+    return Identity(name, secret, folder, secure=serving.secure, passwords=passwords)
 
 
 def url_of(server: Any, serving: Serving) -> str:

@@ -12,9 +12,8 @@ from alertferry.core.access import Access
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.local_lake import local_path, night_files
 from alertferry.core.nights import expand
-from alertferry.core.settings import load_settings
 from alertferry.service import file_to_look_at
-from alertferry.ui.lakes import surveys
+from alertferry.ui.lakes import location_of, surveys
 from alertferry.ui.plots import positions, split_line
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def _box(ra: Sequence[float], dec: Sequence[float]) -> tuple[Floats, Floats]:
 def _polygon(corners: Sequence[Sequence[float]]) -> tuple[Floats, Floats]:
     ra, dec = np.radians(np.asarray(corners, float)).T
     points = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
-    share = np.linspace(0, 1, 60)[:, None]
+    share = np.linspace(0, 1, max(2, min(60, MAX_POINTS // len(points))))[:, None]
     path = np.concatenate([a * (1 - share) + b * share for a, b in zip(points, np.roll(points, -1, 0), strict=True)])
     path /= np.linalg.norm(path, axis=1)[:, None]
     return np.degrees(np.arctan2(path[:, 1], path[:, 0])) % 360, np.degrees(np.arcsin(path[:, 2]))
@@ -131,15 +130,15 @@ def night_positions(kind: str, nights: tuple[str, ...], lake: str | None = None)
     """Return positions of some alerts of these nights, spread over all of them. Slow: reads from the lake."""
     import pyarrow.parquet as pq
 
-    survey, location = surveys()[kind], lake or load_settings().lakes.get(surveys()[kind].name)
-    root = local_path(location) if location else None
+    survey = surveys()[kind]
+    root = local_path(location_of(kind, lake))
     files = [file for night in expand(nights) for file in night_files(root, night)] if root else []
     files = files[:: max(1, len(files) // 40)]
     found = []
     for file in files:
         try:
             table = pq.ParquetFile(file).read_row_group(0, columns=[survey.ra, survey.dec]).flatten()
-            found.append(np.stack([np.asarray(column, float) for column in table.columns]))
+            found.append(np.stack([np.asarray(table.column(name), float) for name in (survey.ra, survey.dec)]))
         except Exception:  # noqa: S112 - the map is an illustration; a damaged file is named elsewhere
             continue
     ra, dec = np.concatenate(found, axis=1) if found else np.empty((2, 0))

@@ -114,9 +114,13 @@ class UploadHandler(RequestHandler):
 
     def put(self, ticket: str) -> None:  # noqa: ARG002 - looked at in `prepare`
         """Say that it is here."""
-        if self._receiving is not None:
+        if self._receiving is None:
+            return
+        try:
             done, self._receiving = self._receiving.finish(), None
             self.finish({"id": done.id})
+        except UploadError as error:
+            self._refuse(error)
 
     def on_finish(self) -> None:
         """Leave nothing behind, however the request has ended."""

@@ -89,10 +89,10 @@ class Client:
         return int(said.split()[1]) if said else 0
 
 
-def signed_in(url, user) -> Client:
+def signed_in(url, user, password=None) -> Client:
     """Return a client who has signed in."""
     client = Client(url)
-    assert client.enter(user).status == 303
+    assert client.enter(user, password).status == 303
     return client
 
 

@@ -275,6 +275,27 @@ def test_a_sign_out_closes_the_pages_that_are_open(site):
     in_a_page(client, script)
 
 
+@pytest.mark.parametrize("now", [None, "another password"])
+def test_a_sign_in_ends_with_its_password(site, now):
+    file = site.log.parent.parent / "users.json"
+    file.write_text(json.dumps(PASSWORDS | {"zoe": "her words"}))
+    client = signed_in(site.url, "zoe", "her words")
+    token = client.ask().token
+
+    async def script(page):
+        file.write_text(json.dumps(PASSWORDS | ({"zoe": now} if now else {})))
+        with suppress(WebSocketClosedError, StreamClosedError):
+            await page.set("Nights and ranges", "2026-03-01")
+        assert await closed(page) == 1000
+
+    try:
+        in_a_page(client, script)
+        assert client.ask().status == 302
+        assert client.open_socket(token) == 403
+    finally:
+        file.write_text(json.dumps(PASSWORDS))
+
+
 @pytest.mark.parametrize("binary", [False, True])
 def test_a_page_that_sends_too_much_is_closed_and_no_other(ann, bob, binary):
     async def script(page):

@@ -69,6 +69,18 @@ def test_csv_keeps_ids_exact_and_nulls_empty(parquet, tmp_path):
     assert json.loads(found.column("prvDiaSources")[0].as_py())[0]["band"] == "r"
 
 
+def test_one_long_text_does_not_make_all_texts_long(tmp_path):
+    source, target = tmp_path / "long.parquet", tmp_path / "long.vot"
+    pq.write_table(pa.table({"id": range(2000), "text": ["x" * 2_000_000, *["y"] * 1999]}), source)
+    tracemalloc.start()
+    flat.write_votable(source, target, "lsst")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 200_000_000  # as texts of one length they would take 16 GB
+    texts = parse_single_table(target).to_table()["text"]
+    assert (len(texts[0]), texts[1999]) == (2_000_000, "y")
+
+
 def test_votable_keeps_ids_exact_nulls_masked_and_units(parquet, tmp_path):
     target = tmp_path / "a.vot"
     flat.write_votable(parquet, target, "lsst")

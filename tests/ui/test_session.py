@@ -8,10 +8,11 @@ import time
 import pytest
 
 from alertferry import service
+from alertferry.core.conditions.fields import MOST_HINTS
 from alertferry.core.errors import UsageError
 from alertferry.core.job import Job
 from alertferry.ui import drafts, uploads
-from alertferry.ui.draft import Draft, first_of, new_draft, with_name, with_nights, with_tag
+from alertferry.ui.draft import Draft, first_of, new_draft, with_filter, with_name, with_nights, with_tag
 from alertferry.ui.imports import draft_from_file
 from alertferry.ui.session import Session, Site, attempt
 from alertferry.ui.steps.review import as_commands, as_python, as_yaml
@@ -204,6 +205,45 @@ def test_every_page_of_every_step_can_be_made(session, survey, tmp_path):
         assert session.step == name
     wizard.step("content").packet._handle_msg({"value": "own"})
     assert len(session.draft.output["fields"]) == 5
+
+
+def test_a_region_of_a_job_file_keeps_every_digit(session):
+    wizard = Wizard(session, lambda: None)
+    wizard.go("filters")
+    wizard.step("filters").show("region")
+    panel = wizard.step("filters")._made["region"]
+    for region in (
+        {"cone": {"ra": 150.12345678901234, "dec": -2.0000000000000004, "radius_deg": 1e-07}},
+        {"box": {"ra": [350.00000000000006, 10], "dec": [-5.1, 5.123456789012345]}},
+        {"polygon": [[120.00000000000001, -10], [180, -20.123456789012345], [230, 40]]},
+    ):
+        session.update(with_filter(session.draft, "region", region))
+        panel.refresh()
+        panel._typed()
+        assert first_of(session.draft, "region") == {"kind": "region"} | region
+
+
+def test_a_page_waits_for_no_long_text(session):
+    wizard = Wizard(session, lambda: None)
+    wizard.go("filters")
+    wizard.step("filters").show("region")
+    wizard.step("filters").show("sql")
+    region, conditions = (wizard.step("filters")._made[name] for name in ("region", "sql"))
+    region.shape._handle_msg({"value": "polygon"})
+    corners = region.entries["polygon"]["corners"]
+    corners.value = "\n".join(f"{number / 10}d 1d" for number in range(300))
+    assert first_of(session.draft, "region") is None  # it is read elsewhere
+    until(lambda: first_of(session.draft, "region"))
+    corners.value = "1d 1d\n" * 200_000
+    assert "a job file has room for 65,536" in region.fault.title
+    region._outline({"polygon": [[number / 100, 1.0] for number in range(7000)]})
+    assert sum(map(len, region.tables["region"].data["xs"])) < 20_000
+    wizard.step("nights").calendar._handle_msg({"nights": ["2026-03-01"] * 70_000, "on": True})
+    assert session.draft.nights == ()
+    conditions.editor._handle_msg({"text": "\n".join(f"diaSource.psfFlx{number}>1" for number in range(15))})
+    messages = [mark["message"] for mark in conditions.editor.marks]
+    assert len(messages) == 15
+    assert sum("did you mean" in message for message in messages) == MOST_HINTS
 
 
 def test_a_catalogue_is_looked_at_and_its_options_become_the_filter(session):

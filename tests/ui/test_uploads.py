@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import resource
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +18,7 @@ from alertferry.core.registry import default_registry
 from alertferry.core.settings import load_settings
 from alertferry.policy import objections
 from alertferry.ui import downloads, uploads
-from alertferry.ui.identity import Identity
+from alertferry.ui.identity import PANELS, Identity
 from tests.waiting import until
 
 SECRET = "a secret of this test only"
@@ -29,7 +30,7 @@ def port(ui_home):
     started, box = threading.Event(), {}
 
     def run():
-        loop, who = IOLoop(make_current=True), Identity("who", SECRET, ui_home)
+        loop, who = IOLoop(make_current=True), Identity(PANELS, SECRET, ui_home)
         server = HTTPServer(Application([*uploads.routes(who, 1_000_000), *downloads.routes(who)]))
         server.listen(0, "127.0.0.1")
         box["loop"], box["port"] = loop, next(iter(server._sockets.values())).getsockname()[1]
@@ -47,7 +48,7 @@ def port(ui_home):
 
 
 def signed_in(owner):
-    return {"Cookie": f"who={create_signed_value(SECRET, 'who', json.dumps([owner, 'x'])).decode()}"}
+    return {"Cookie": f"{PANELS}={create_signed_value(SECRET, PANELS, owner).decode()}"}
 
 
 def put(port, ticket, body, name="cat.csv", headers=None, owner="ann", method="PUT"):
@@ -70,6 +71,19 @@ def test_a_file_arrives_under_an_id_of_the_server(port):
     assert found.reference == f"upload:{identifier}"
     assert "/" not in found.name
     assert found.file.read_bytes() == b"ra,dec\n1,2\n"
+
+
+def test_what_the_disk_refuses_is_said_and_leaves_nothing(port):
+    ticket = uploads.TICKETS.issue("ann")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))  # as a disk that is full
+    try:
+        status, text = put(port, ticket, b"x" * 900_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (status, json.loads(text)) == (507, {"error": "The file cannot be stored on the server: File too large."})
+    assert list(uploads.folder().iterdir()) == []
+    assert put(port, ticket, b"x" * 900_000)[0] == 200
 
 
 def test_nobody_else_finds_it(port):

@@ -11,14 +11,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import param
 from panel.custom import JSComponent
 from panel.io.document import hold
-from pydantic import BaseModel, ValidationError, create_model
+from pydantic import BaseModel, Field, ValidationError, create_model
 
 LOG = logging.getLogger("alertferry.ui")
+
+MOST_NIGHTS = 10_000
+"""Nights that one message of a calendar names: those of a survey of thirty years, at most."""
 
 _FOLDER = Path(__file__).parent
 
@@ -90,7 +93,7 @@ class ActionBar(Part):
 class Calendar(Part):
     """Nights with data."""
 
-    sends = ({"nights": list[date], "on": bool},)
+    sends = ({"nights": Annotated[list[date], Field(max_length=MOST_NIGHTS)], "on": bool},)
 
     counts = param.Dict(default={})
     chosen = param.List(default=[])

@@ -19,7 +19,7 @@ _EXAMPLES = {
 }
 
 
-AT_ONCE = 1000
+AT_ONCE = 500
 """Characters that are read while the page waits; more take longer than anybody should wait for another's page."""
 
 

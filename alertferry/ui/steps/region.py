@@ -12,12 +12,16 @@ from alertferry.core.errors import UsageError
 from alertferry.ui import uploads
 from alertferry.ui.components import Notice, Segments, Upload
 from alertferry.ui.draft import first_of, with_filter
+from alertferry.ui.drafts import MAX_BYTES
 from alertferry.ui.plots import positions, sky_map
-from alertferry.ui.session import Session
+from alertferry.ui.session import Session, attempt
 from alertferry.ui.sky import angle_deg, night_positions, region_cells, region_lines
 from alertferry.ui.theme import card, grid, stack
 
 WHOLE = "whole"
+AT_ONCE = 500
+"""Characters of numbers that are read while the page waits: some 50 ms."""
+
 _SHAPES = {
     "Whole sky": "",
     "Cone": "cone",
@@ -84,6 +88,8 @@ class RegionPanel:
         left = stack(self.shape, self.form, self.fault)
         self.view = card(grid(left, chart, columns="minmax(0, 5fr) minmax(0, 7fr)"), title="Region", hint=hint)
         self._form_of: str | None = None
+        self._meant: tuple[str, Mapping[str, Any] | None] = "", None
+        """Shape and options that the entries were last read as, or filled from."""
 
     def refresh(self) -> None:
         """Show the draft."""
@@ -111,8 +117,10 @@ class RegionPanel:
 
     def _fill(self, shape: str, step: Mapping[str, Any]) -> None:
         """Put the draft's numbers into the entries, but leave alone what means the same already."""
-        if self._step(shape) == {key: value for key, value in step.items() if key != "kind"}:
+        options = {key: value for key, value in step.items() if key != "kind"}
+        if self._meant == (shape, options):
             return
+        self._meant = shape, options
         for name, value in _values(shape, step).items():
             self.entries[shape][name].value = value
         if shape in ("moc", "skymap"):
@@ -145,31 +153,29 @@ class RegionPanel:
 
     def _typed(self) -> None:
         shape = self._shape
-        try:
-            step = self._step(shape) if shape else None
-        except UsageError as error:
-            self.fault.param.update(visible=True, title=_sentence(str(error)))
+        if not shape:
             return
-        self.fault.visible = False
-        if step is not None:
-            self.session.update(with_filter(self.session.draft, "region", step))
+        texts, path = self._texts(shape), (first_of(self.session.draft, "region") or {}).get("skymap")
+        size = sum(map(len, texts.values()))
 
-    def _step(self, shape: str) -> dict[str, Any] | None:
-        """Return the options of the filter, or None while the entries are not complete. Raises `UsageError`."""
-        texts = {name: str(entry.value or "").strip() for name, entry in self.entries[shape].items()}
-        if shape == "moc":
-            return {"moc": texts["text"]} if texts["text"] else None
-        if shape == "skymap":
-            return self._skymap(texts["level"])
-        if not all(texts.values()):
-            return None
-        return {shape: _SHAPE_READERS[shape](texts)}
+        def take(step: Any, error: Any) -> None:
+            if (shape, texts) != (self._shape, self._texts(shape)):
+                return  # something else has been typed meanwhile
+            self.fault.param.update(visible=error is not None, title=_sentence(str(error or "")))
+            if step is not None:
+                self._meant = shape, step
+                self.session.update(with_filter(self.session.draft, "region", step))
 
-    def _skymap(self, level: str) -> dict[str, Any] | None:
-        path = (first_of(self.session.draft, "region") or {}).get("skymap")
-        if not path:
-            return None
-        return {"skymap": path, "credible_level": _number(level, "the credible level")} if level else {"skymap": path}
+        if size > MAX_BYTES:
+            take(None, f"this text has {size:,} characters; a job file has room for {MAX_BYTES:,}")
+        elif size <= AT_ONCE:
+            self.session.forget("region")
+            take(*attempt(lambda: _step(shape, texts, path)))
+        else:
+            self.session.later("region", lambda: _step(shape, texts, path), take)
+
+    def _texts(self, shape: str) -> dict[str, str]:
+        return {name: str(entry.value or "").strip() for name, entry in self.entries[shape].items()}
 
     def _sent(self, message: dict[str, Any]) -> None:
         found = uploads.find(message["file"], self.session.owner)
@@ -179,6 +185,18 @@ class RegionPanel:
         if self._shape == "moc":
             self.entries["moc"]["text"].value = found.reference
         self.session.update(with_filter(self.session.draft, "region", {self._shape: found.reference}))
+
+
+def _step(shape: str, texts: Mapping[str, str], path: Any) -> dict[str, Any] | None:
+    """Return the options of the filter, or None while the entries are not complete. Raises `UsageError`."""
+    if shape == "moc":
+        return {"moc": texts["text"]} if texts["text"] else None
+    if shape == "skymap":
+        level = {"credible_level": _number(texts["level"], "the credible level")} if texts["level"] else {}
+        return {"skymap": path} | level if path else None
+    if not all(texts.values()):
+        return None
+    return {shape: _SHAPE_READERS[shape](texts)}
 
 
 def _number(text: str, what: str) -> float:
@@ -224,7 +242,7 @@ def _values(shape: str, step: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else f"{float(value):.10g}"
+    return "" if value is None else repr(float(value)).removesuffix(".0")
 
 
 def _sentence(text: str) -> str:
