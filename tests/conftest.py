@@ -50,7 +50,9 @@ def alertferry(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 @pytest.fixture(scope="session")
 def jars_home() -> Path:
     """Return the user's own home: its jars are fetched once, not in every run."""
-    return load_settings().home
+    home = load_settings().home
+    (home / "jars").mkdir(parents=True, exist_ok=True)  # tests link to it, also before anything was fetched
+    return home
 
 
 @pytest.fixture(scope="session")
