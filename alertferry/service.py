@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -180,7 +181,7 @@ def _context(settings: Settings) -> Context:
     from alertferry.core.jobs.entry import Context
 
     lakes = {
-        survey: lake if working_folder.is_url(lake) else str(Path(lake).expanduser().resolve())
+        survey: lake if working_folder.is_url(lake) else os.path.realpath(os.path.expanduser(lake))
         for survey, lake in settings.lakes.items()
     }
     here = working_folder.resolved("")

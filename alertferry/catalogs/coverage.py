@@ -6,6 +6,7 @@ Files are read by a confined process (`alertferry.catalogs.map_files`), the text
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ def is_moc_text(text: str) -> bool:
 def check_map_file(path: str) -> None:
     """Look whether a map can be there at all. Raises `UsageError` for a missing, empty or enormous file."""
     file = Path(path).expanduser()
-    if not file.is_file():
+    if not os.path.isfile(file):  # Path.is_file raises in a folder that is closed
         raise UsageError(f"no such file: {shown(path, 200)}")
     size = file.stat().st_size
     if not 0 < size <= MAX_FILE_BYTES:

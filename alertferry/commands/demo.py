@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import date
 from pathlib import Path
@@ -40,7 +41,7 @@ def demo(
     from alertferry.core.settings import load_settings
 
     home = load_settings().home
-    folder = folder.resolve()
+    folder = Path(os.path.realpath(folder))
     found = status(home)
     if found:
         results = [_carry(survey, folder, alerts) for survey in JOBS]

@@ -17,7 +17,7 @@ from alertferry.consumer.connection import UnavailableError
 from alertferry.consumer.delivery import Delivery, Progress
 from alertferry.consumer.folder import Folder, Label, finished, remove_empty_file
 from alertferry.consumer.intake import Intake, Limits, OvertakenError, SilentBrokerError
-from alertferry.consumer.layout import FORMATS
+from alertferry.consumer.layout import FORMATS, real
 from alertferry.consumer.pacing import Pacing
 from alertferry.consumer.signals import Interruption
 from alertferry.consumer.source import Outlook, Source
@@ -76,7 +76,7 @@ class Order:
     @property
     def group(self) -> str:
         """Kafka group under which this folder's progress is shown; the same for every run."""
-        where = f"{self.folder.resolve()} {self.topic}" + (f" {self.shard}" if self.shard else "")
+        where = f"{real(self.folder)} {self.topic}" + (f" {self.shard}" if self.shard else "")
         return "alertferry-" + xxhash.xxh3_64_hexdigest(where.encode())
 
     def label(self, topic_id: str | None = None, manifest: Manifest | None = None) -> Label:
@@ -162,7 +162,7 @@ def _recipe(order: Order, source: Source) -> Recipe:
     elif order.format == "parquet":
         arrow_schema(source.schema_json)
     return Recipe(
-        folder=str(order.folder.resolve()),
+        folder=str(real(order.folder)),
         topic=order.topic,
         format=order.format,
         schema_json=source.schema_json,

@@ -8,6 +8,7 @@ is merged with others by copying, and where nothing can be renamed into it from 
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -51,9 +52,14 @@ def temporary(path: Path, folder: Path | None = None) -> Path:
     return (folder or path.parent) / f".{path.name}.tmp"
 
 
+def real(folder: Path) -> Path:
+    """Return a folder's path without links; one whose links lead in a circle stays, to be refused when it is opened."""
+    return Path(os.path.realpath(folder))
+
+
 def beside(folder: Path) -> Path:
     """Return the folder of records beside a delivery folder."""
-    whole = folder.resolve()
+    whole = real(folder)
     return whole.with_name(f"_{whole.name}{RECORDS_SUFFIX}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import re
 import sys
 import traceback
@@ -143,7 +144,7 @@ def _sent(error: BaseException) -> Iterator[_Step]:
 
 
 def _real(file: str) -> str:
-    return str(Path(file).resolve()) if file and not file.startswith("<") else file
+    return os.path.realpath(file) if file and not file.startswith("<") else file
 
 
 def _authors() -> Iterator[Author]:

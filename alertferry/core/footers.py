@@ -20,15 +20,13 @@ from typing import TypeVar
 from alertferry.core.errors import AlertferryError, DamagedError, UsageError
 from alertferry.core.lake_files import ListedFile
 from alertferry.core.parquet_schema import first_fields, stored_schema
+from alertferry.core.private import private_file
 from alertferry.core.schema import Struct
 
 TAIL_BYTES = 64 * 1024
 """Read at first from the end of a file: most footers fit."""
 
 MOST_FOOTER_BYTES = 64 * 1024 * 1024
-SETTLED_SECONDS = 3.0
-"""Who writes a file twice within the resolution of its clock leaves no trace: younger files are not remembered."""
-
 REMEMBERED_FILES = 500_000
 REMEMBERED_SCHEMAS = 2_000
 REMEMBERED_FACTS = 10_000
@@ -44,10 +42,19 @@ class Footer:
     alerts: int
     described: bytes
 
+    def __post_init__(self) -> None:
+        """Hold the bytes once for all files: of a hundred thousand, each with its own, they would fill the memory."""
+        object.__setattr__(self, "described", _same(self.described))
+
     @property
     def schema(self) -> Struct:
         """The types of its columns as they are stored."""
         return _schema(self.described)
+
+
+@lru_cache(maxsize=2048)
+def _same(described: bytes) -> bytes:
+    return described
 
 
 @lru_cache(maxsize=512)
@@ -124,14 +131,12 @@ _Version = tuple[str, int, str]
 """A file as it is now: path, size, version."""
 
 
-def is_settled(file: ListedFile) -> bool:
-    """Tell whether a file is old enough that whoever writes it again gives it another time."""
-    return time.time() - file.changed_ms / 1000 > SETTLED_SECONDS
-
-
 @dataclass
 class FooterMemory:
-    """Remembers footers in ``home``, and as long as it lives itself where that cannot be written."""
+    """Remembers footers in ``home``, and as long as it lives itself where that cannot be written.
+
+    Those of files that were not settled when they were listed are forgotten at once.
+    """
 
     home: Path
     _known: dict[_Version, Footer] = field(default_factory=dict)
@@ -147,7 +152,7 @@ class FooterMemory:
             known |= found
             if len(self._known) + len(unknown) > _AT_HAND:
                 self._known.clear()
-            self._known |= {_version(file): known[_version(file)] for file in unknown}
+            self._known |= {_version(file): known[_version(file)] for file in unknown if file.settled}
             self._store(lambda store: _remember(store, unread, found))
         return [known[_version(file)] for file in files]
 
@@ -178,7 +183,7 @@ class FooterMemory:
         path = self.home / "footers-1.sqlite"
         try:
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite's own would be readable for everybody
+            private_file(path)  # SQLite's own would be readable for everybody
             with closing(sqlite3.connect(path, timeout=5)) as store, store:
                 for table in _TABLES:
                     store.execute(table)
@@ -229,7 +234,7 @@ def _recalled(store: sqlite3.Connection, files: Sequence[ListedFile]) -> dict[_V
 
 def _remember(store: sqlite3.Connection, files: Iterable[ListedFile], found: Mapping[_Version, Footer]) -> None:
     now = time.time()
-    footers = [(file, found[_version(file)]) for file in files if is_settled(file)]
+    footers = [(file, found[_version(file)]) for file in files if file.settled]
     store.executemany(
         "INSERT OR IGNORE INTO schemas(described) VALUES (?)", {(footer.described,) for _, footer in footers}
     )

@@ -7,12 +7,14 @@ files below them are its data, at any depth (``hour=03``), but what is hidden: f
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from alertferry.core.errors import AlertferryError, UsageError
@@ -21,19 +23,40 @@ _NUMBERED = re.compile(r"(year|month|day)=([0-9]{1,4})", re.IGNORECASE)
 DEEPEST = 16
 """Folders below a night at most: links that lead back would have no end."""
 
+SETTLED_SECONDS = 3.0
+"""Who writes a file twice within the resolution of its clock leaves no trace: younger files may change unseen."""
+
 _THREADS = 8
 _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
-    """A file of a night. ``version`` is another one when it was written or replaced; ``changed_ms`` is since 1970."""
+    """A file of a night. ``version`` is another one when it was written or replaced; ``changed_ms`` is since 1970.
+
+    ``settled`` tells whether it was old enough when it was listed that it gets another version when written again.
+    """
 
     path: str
     night: date
     size: int
     changed_ms: int
     version: str
+    settled: bool = field(default=False, compare=False)
+
+
+def is_settled(changed_ms: int, listed: float) -> bool:
+    """Tell whether a file is settled whose folder was listed not before ``listed``, in seconds since 1970.
+
+    The time before the listing counts: what was read later may be of a file that was still young when it was listed.
+    """
+    return listed - changed_ms / 1000 > SETTLED_SECONDS
+
+
+def fingerprint(files: Iterable[ListedFile]) -> str:
+    """Return a hash of paths, sizes and versions: another one when any file was written again."""
+    facts = "\n".join(f"{file.path} {file.size} {file.version}" for file in files)
+    return hashlib.sha256(facts.encode()).hexdigest()
 
 
 class FileChangedError(AlertferryError):
@@ -46,22 +69,21 @@ def is_hidden(name: str) -> bool:
 
 
 def all_nights(root: str) -> tuple[date, ...]:
-    """Return every night of a lake on this disk that has a folder, in order. Raises `UsageError`."""
+    """Return every night of a lake on this disk that has a folder, in order. Raises as `list_files` does."""
     return tuple(sorted(_folders(root, None)))
 
 
 def list_files(root: str, nights: Iterable[date]) -> list[ListedFile]:
     """Return the files of nights of a lake on this disk, ordered by night and path.
 
-    Raises `UsageError` naming what cannot be read: a folder that may not be opened, a link to nothing, a name that is
-    not UTF-8.
+    Raises `UsageError` naming what cannot be read: a folder that may not be opened, a link to nothing or in a circle,
+    a name that is not UTF-8.
     """
+    listed = time.time()
     folders = [(night, path) for night, paths in _folders(root, set(nights)).items() for path in paths]
     with ThreadPoolExecutor(_THREADS) as pool:  # a network's disk takes its time for each folder
-        found = [
-            file for files in pool.map(lambda item: list(_below(item[0], item[1], DEEPEST)), folders) for file in files
-        ]
-    return ordered(found)
+        found = pool.map(lambda item: list(_below(item[0], item[1], DEEPEST, listed)), folders)
+        return ordered(file for files in found for file in files)
 
 
 def ordered(files: Iterable[ListedFile]) -> list[ListedFile]:
@@ -78,10 +100,10 @@ def _folders(root: str, wanted: set[date] | None) -> dict[date, list[str]]:
     places: list[tuple[tuple[int, ...], str]] = [((), root)]
     for name, chosen in (("year", years), ("month", months), ("day", days)):
         places = [
-            ((*numbers, number), path)
+            ((*numbers, number), entry.path)
             for numbers, folder in places
-            for number, path in _numbered(folder, name)
-            if chosen is None or (*numbers, number) in chosen
+            for number, entry in _numbered(folder, name)
+            if (chosen is None or (*numbers, number) in chosen) and _is_folder(entry)
         ]
     for numbers, path in places:
         night = night_of(numbers)
@@ -104,14 +126,19 @@ def numbered(folder: str, name: str) -> int | None:
     return int(match[2]) if match and match[1].lower() == name else None
 
 
-def _numbered(folder: str, name: str) -> Iterator[tuple[int, str]]:
+def _numbered(folder: str, name: str) -> Iterator[tuple[int, os.DirEntry[str]]]:
     for entry in _entries(folder):
         number = numbered(entry.name, name)
-        if number is not None and entry.is_dir():
-            yield number, entry.path
+        if number is not None:
+            yield number, entry
 
 
-def _below(night: date, folder: str, depth: int) -> Iterator[ListedFile]:
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether a name stands for a folder; a link that leads nowhere is refused: its night is not "no data"."""
+    return entry.is_dir(follow_symlinks=False) or stat.S_ISDIR(_status(entry).st_mode)
+
+
+def _below(night: date, folder: str, depth: int, listed: float) -> Iterator[ListedFile]:
     for entry in _entries(folder):
         if is_hidden(entry.name):
             continue
@@ -119,10 +146,10 @@ def _below(night: date, folder: str, depth: int) -> Iterator[ListedFile]:
         if stat.S_ISDIR(status.st_mode):
             if depth == 0:
                 raise UsageError(f"{folder} is nested too deeply: does a link in it lead back? remove it")
-            yield from _below(night, entry.path, depth - 1)
+            yield from _below(night, entry.path, depth - 1, listed)
         else:
-            version = f"{status.st_mtime_ns}-{status.st_ino}"
-            yield ListedFile(entry.path, night, status.st_size, status.st_mtime_ns // 1_000_000, version)
+            version, changed = f"{status.st_mtime_ns}-{status.st_ino}", status.st_mtime_ns // 1_000_000
+            yield ListedFile(entry.path, night, status.st_size, changed, version, is_settled(changed, listed))
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
@@ -141,7 +168,7 @@ def _status(entry: os.DirEntry[str]) -> os.stat_result:
         status = entry.stat()
     except FileNotFoundError:
         raise UsageError(
-            f"{entry.path} is a link to a file that does not exist; remove it or restore the file"
+            f"{entry.path} is a link to what does not exist; remove the link or restore what it leads to"
         ) from None
     except OSError as error:
         raise UsageError(f"{entry.path} cannot be looked at: {error.strerror}") from None

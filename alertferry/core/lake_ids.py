@@ -30,7 +30,10 @@ MOST_IDS = 1 << 24
 
 _THREADS = 8
 _FILES_TOGETHER = 256
-_INT32, _INT64, _TEXT = 1, 2, 6
+_TEXT = 6
+_COMPARED = {"int": 1, "long": 2, "string": _TEXT}
+"""Types of which equal values are stored as equal ones, with the physical type that they are of."""
+
 _MARK = b"PAR1"
 
 
@@ -62,7 +65,11 @@ class LakeIds:
 
     @property
     def _fact(self) -> str:
-        return f"no {self.column} twice in {self.nights.identity}" if self.nights.identity else ""
+        """What is remembered of settled files: that no two alerts share a value of the column as Spark reads it.
+
+        Two without a value count as sharing one. The number changes when an earlier finding is no longer trusted.
+        """
+        return f"2: no {self.column} twice in {self.nights.identity}" if self.nights.identity else ""
 
     def _read(self) -> Iterator[pa.ChunkedArray]:
         pairs = list(zip(self.nights.files, self.nights.footers, strict=True))
@@ -92,7 +99,7 @@ def _differ(found: Sequence[pa.ChunkedArray]) -> bool | None:
 
 
 def _ids(pairs: Sequence[tuple[ListedFile, Footer]], column: str) -> list[pa.ChunkedArray]:
-    """Return the ids of some files."""
+    """Return the ids of some files. Raises `NotImplementedError` for types that are left to Spark."""
     import pyarrow.parquet as pq
 
     found, pieces = [], list[_Piece]()
@@ -100,7 +107,10 @@ def _ids(pairs: Sequence[tuple[ListedFile, Footer]], column: str) -> list[pa.Chu
         if not footer.alerts:
             continue
         leaf = _leaf(footer.described, column)
-        piece = _piece(file, *leaf) if leaf else None
+        known = footer.schema.get(column)
+        if leaf is None or known is None or _COMPARED.get(str(known.type)) != leaf[1].physical:
+            raise NotImplementedError(f"{column} in {file.path} is not stored as its value")  # unsigned, decimal, ...
+        piece = _piece(file, *leaf)
         if piece is not None:
             pieces.append(piece)
         else:
@@ -129,9 +139,8 @@ class _Piece:
 
 
 def _piece(file: ListedFile, leaf: int, element: Element) -> _Piece | None:
-    """Return the values of a column in a file of one row group; None for other files and types."""
-    if element.physical not in (_INT32, _INT64, _TEXT):
-        return None
+    """Return the values of a column in a file of one row group; None for other files."""
+    assert element.physical is not None
     with Path(file.path).open("rb", buffering=0) as stream:
         stream.seek(-min(file.size, TAIL_BYTES), os.SEEK_END)
         tail = stream.read(TAIL_BYTES)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
 
 from alertferry.core.errors import UsageError
-from alertferry.core.footers import Footer, FooterMemory, is_settled
-from alertferry.core.lake_files import ListedFile
-from alertferry.core.nights import summarise
+from alertferry.core.footers import Footer, FooterMemory
+from alertferry.core.lake_files import ListedFile, fingerprint
+from alertferry.core.nights import shortened, summarise
 from alertferry.core.receipt import Conversion
 from alertferry.core.schema import Struct, lacking
 from alertferry.core.survey import PARTITION_COLUMNS
@@ -48,11 +47,8 @@ class LakeNights:
 
     @cached_property
     def identity(self) -> str:
-        """Hash of names, sizes and versions of the files; empty when one may still change unseen."""
-        if not all(map(is_settled, self.files)):
-            return ""
-        facts = "\n".join(f"{file.path} {file.size} {file.version}" for file in self.files)
-        return hashlib.sha256(facts.encode()).hexdigest()
+        """Fingerprint of the files; empty when one was so young when it was listed that it may change unseen."""
+        return fingerprint(self.files) if all(file.settled for file in self.files) else ""
 
     @property
     def by_night(self) -> Mapping[date, int]:
@@ -79,10 +75,11 @@ class LakeNights:
 
     @cached_property
     def _union(self) -> Struct:
-        """The union of all files' schemas without the columns of the night."""
-        named = [(self.files[numbers[0]].path, self._schema_of(numbers)) for numbers in self._kinds.values()]
-        union = unite_files(named, self.documented)
-        return Struct(tuple(item for item in union if item.name.lower() not in PARTITION_COLUMNS))
+        """The union of all files' schemas without the columns of the night, which are not read, whatever they are."""
+        named = [
+            (self.files[numbers[0]].path, _without_night(self._schema_of(numbers))) for numbers in self._kinds.values()
+        ]
+        return unite_files(named, self.documented)
 
     def lacking(self) -> dict[str, tuple[str, ...]]:
         """Return night to the fields that others have and it lacks."""
@@ -121,6 +118,10 @@ class LakeNights:
         return parts(self.files, self.footers, self._union)
 
 
+def _without_night(schema: Struct) -> Struct:
+    return Struct(tuple(item for item in schema if item.name.lower() not in PARTITION_COLUMNS))
+
+
 def parts(
     files: Sequence[ListedFile], footers: Sequence[Footer], wanted: Struct
 ) -> list[tuple[Part, list[ListedFile]]]:
@@ -140,7 +141,7 @@ def require_any(location: str, files: Sequence[ListedFile], nights: Sequence[dat
     filled = {file.night for file in files}
     absent = tuple(night for night in nights if night not in filled)
     if not files:
-        raise UsageError(f"the lake {location} has none of the {len(nights)} nights asked for: {_some(absent)}")
+        raise UsageError(f"the lake {location} has none of the {len(nights)} nights asked for: {shortened(absent)}")
     return absent
 
 
@@ -148,8 +149,3 @@ def require_any(location: str, files: Sequence[ListedFile], nights: Sequence[dat
 def footer_memory(home: Path) -> FooterMemory:
     """Return what this process remembers of footers."""
     return FooterMemory(home)
-
-
-def _some(nights: Iterable[date]) -> str:
-    parts = summarise(nights)
-    return ", ".join(parts[:5]) + (f" and {len(parts) - 5} more ranges" if len(parts) > 5 else "")

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 from alertferry.core.errors import Problem, UsageError
 from alertferry.core.file_option import LakeOption
 from alertferry.core.local_lake import glance, local_path
-from alertferry.core.nights import Interval, NightRange, as_list, bounds, check_count, expand, summarise
+from alertferry.core.nights import Interval, NightRange, as_list, bounds, check_count, expand, shortened
 from alertferry.core.paths import split_path
 from alertferry.core.places import absolute
 from alertferry.core.problems import shown
@@ -139,9 +139,7 @@ class LakeSource(Source):
     def warnings(self, glance: Glance | None) -> Iterator[Problem]:
         """Yield which of the named nights are not in the lake."""
         if glance and glance.absent and self.nights:
-            shown = summarise(glance.absent)
-            more = f" and {len(shown) - 5} more" if len(shown) > 5 else ""
-            yield Problem("nights", f"no data for {', '.join(shown[:5])}{more}")
+            yield Problem("nights", f"no data for {shortened(glance.absent)}")
 
     def glance(self, settings: Settings) -> Glance | None:
         """Look at a lake on a local disk; None for other filesystems or when no lake is configured."""

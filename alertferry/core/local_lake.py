@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -30,7 +31,7 @@ def local_path(location: str) -> Path | None:
         except ValueError as error:
             raise UsageError(f"the lake {location!r} is no address: {error}") from None
     root = on_this_disk(location)
-    if root is not None and not root.is_dir():
+    if root is not None and not os.path.isdir(root):  # Path.is_dir raises for names too long, folders that are closed
         raise UsageError(f"the lake {root} is not a folder; set source.lake or ALERTFERRY_LAKE_<SURVEY>")
     return root
 

@@ -93,3 +93,9 @@ def summarise(nights: Iterable[date]) -> list[str]:
         else:
             runs.append([night, night])
     return [str(first) if first == last else f"{first}..{last}" for first, last in runs]
+
+
+def shortened(nights: Iterable[date]) -> str:
+    """Return nights for a sentence: at most five dates and ranges, and how many more there are."""
+    parts = summarise(nights)
+    return ", ".join(parts[:5]) + (f" and {len(parts) - 5} more" if len(parts) > 5 else "")

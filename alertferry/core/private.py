@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 from alertferry.core.errors import UsageError
 
 _SHARED = stat.S_IRWXG | stat.S_IRWXO
+_MAKING = threading.Lock()
 
 
 def made(folder: Path) -> Path:
@@ -17,6 +20,16 @@ def made(folder: Path) -> Path:
         if not place.exists():
             place.mkdir(mode=0o700, exist_ok=True)
     return folder
+
+
+def private_file(path: Path) -> None:
+    """Make an empty file for its user only, unless it is there. Raises `OSError`.
+
+    A file that is there is not opened: by POSIX a process that closes a file loses all locks that it has on it, so that
+    SQLite's would be gone, whichever thread holds them. Hence also one thread at a time.
+    """
+    with _MAKING, suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def private_folder(folder: Path) -> Path:

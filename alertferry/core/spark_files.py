@@ -7,9 +7,8 @@ job's log says, not what a name with ``[`` or ``*`` matches.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
-import logging
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,18 +17,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from alertferry.core.catalyst import java
-from alertferry.core.errors import UsageError
-from alertferry.core.footers import Footer, checked, from_end, read_local, refusal
-from alertferry.core.lake_files import (
-    DEEPEST,
-    FileChangedError,
-    ListedFile,
-    is_hidden,
-    list_files,
-    night_of,
-    numbered,
-    ordered,
-)
+from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.footers import Footer, checked, read_local, refusal
+from alertferry.core.lake_files import FileChangedError, ListedFile, fingerprint, is_settled, list_files, ordered
 from alertferry.core.places import for_hadoop
 from alertferry.core.schema import Field, Primitive, Struct, to_json
 from alertferry.core.survey import PARTITION_COLUMNS
@@ -37,7 +27,6 @@ from alertferry.core.survey import PARTITION_COLUMNS
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-_log = logging.getLogger(__name__)
 _SOURCES = "org.apache.spark.sql.execution.datasources"
 _NIGHT = Struct(tuple(Field(name, Primitive("int")) for name in PARTITION_COLUMNS))
 _WITHOUT_CHECKSUMS = {
@@ -100,14 +89,15 @@ class SparkLake:
 
         if self.is_local:
             return list_files(self.root, nights)
+        listed = time.time()
         try:
-            if self._helper is None:
-                return ordered(_walked(self._system, self._path, set(nights)))
             text = self._helper.list(self._conf, self._path.toString(), "\0".join(map(str, nights)))
         except Py4JJavaError as error:
             raise self._refused(error) from None
         return ordered(
-            ListedFile(path, date.fromisoformat(night), int(size), int(changed), changed)
+            ListedFile(
+                path, date.fromisoformat(night), int(size), int(changed), changed, is_settled(int(changed), listed)
+            )
             for night, path, size, changed in _records(text, 4)
         )
 
@@ -117,10 +107,9 @@ class SparkLake:
 
         if self.is_local or not files:
             return read_local(files)
-        if self._helper is None:
-            return [_read(self._system, file, self._jvm.org.apache.hadoop.fs.Path(file.path)) for file in files]
+        facts = "\0".join(f"{file.path}\0{file.size}\0{file.changed_ms}" for file in files)
         try:
-            text = self._helper.footers(self._conf, "\0".join(file.path for file in files))
+            text = self._helper.footers(self._conf, facts)
         except Py4JJavaError as error:
             raise self._refused(error) from None
         fields = text.split("\0")[:-1]
@@ -151,9 +140,7 @@ class SparkLake:
             ) from None
 
 
-def frame_of(
-    spark: SparkSession, files: Sequence[ListedFile], schema: Struct, scheme: str, helper: Any | None
-) -> DataFrame:
+def frame_of(spark: SparkSession, files: Sequence[ListedFile], schema: Struct, scheme: str, helper: Any) -> DataFrame:
     """Return the alerts of files. Raises `FileChangedError` when Spark sees others.
 
     ``scheme`` goes before each path; what a file has of its own as year, month or day is not read.
@@ -165,14 +152,13 @@ def frame_of(
     types = jvm.org.apache.spark.sql.types.DataType
     nights = types.fromJson(to_json(_NIGHT))
     index = _index(spark, files, scheme, nights, helper)
-    facts = "\n".join(f"{file.path} {file.size} {file.version}" for file in files)
     options = jvm.java.util.HashMap()
     # Spark takes relations of the same folders for the same, and would answer one from what it keeps of another
     odd = scheme and any(":" in file.path.rpartition("/")[2] for file in files)
     for name, value in {
         **_STRICT,
         **(_WITHOUT_CHECKSUMS if odd else {}),
-        "alertferry.files": hashlib.sha256(facts.encode()).hexdigest(),
+        "alertferry.files": fingerprint(files),
     }.items():
         options.put(name, value)
     relation = getattr(jvm, f"{_SOURCES}.HadoopFsRelation")(
@@ -187,12 +173,10 @@ def frame_of(
     return DataFrame(session.baseRelationToDataFrame(relation), spark)
 
 
-def _index(spark: SparkSession, files: Sequence[ListedFile], scheme: str, nights: Any, helper: Any | None) -> Any:
+def _index(spark: SparkSession, files: Sequence[ListedFile], scheme: str, nights: Any, helper: Any) -> Any:
     """Return Spark's view of some files, held against them: they are what a scan of it reads."""
     from py4j.protocol import Py4JJavaError
 
-    if helper is None:
-        return _slow_index(spark, files, scheme, nights)
     fields = [
         f"{file.night.year}\0{file.night.month}\0{file.night.day}\0{scheme}{file.path}\0{file.size}\0{file.changed_ms}"
         for file in files
@@ -200,73 +184,28 @@ def _index(spark: SparkSession, files: Sequence[ListedFile], scheme: str, nights
     try:
         return helper.index(spark._jsparkSession, "\0".join(fields), nights)
     except Py4JJavaError as error:
-        raise _other_files(str(error.java_exception.getMessage())) from None
+        raise FileChangedError(
+            f"Spark does not see the files of the lake as they were listed ({error.java_exception.getMessage()}); run "
+            "the job again when nobody writes to these nights"
+        ) from None
 
 
-def _other_files(which: str) -> FileChangedError:
-    return FileChangedError(
-        f"Spark does not see the files of the lake as they were listed ({which}); run the job again when nobody "
-        "writes to these nights"
-    )
-
-
-def _slow_index(spark: SparkSession, files: Sequence[ListedFile], scheme: str, nights: Any) -> Any:
-    """Return Spark's own view of files, which looks at each of them once more."""
-    jvm, gateway = spark._jvm, spark.sparkContext._gateway
-    assert jvm is not None
-    assert gateway is not None
-    paths, partitions = jvm.java.util.ArrayList(), {}
-    for file in files:
-        path = jvm.org.apache.hadoop.fs.Path(scheme + file.path)
-        paths.add(path)
-        folder = file.path.rpartition("/")[0]
-        if folder not in partitions:
-            values = gateway.new_array(jvm.java.lang.Object, 3)
-            values[0], values[1], values[2] = file.night.year, file.night.month, file.night.day
-            row = jvm.org.apache.spark.sql.catalyst.expressions.GenericInternalRow(values)
-            partitions[folder] = getattr(jvm, f"{_SOURCES}.PartitionPath")(row, path.getParent())
-    found = jvm.java.util.ArrayList()
-    for partition in partitions.values():
-        found.add(partition)
-    as_seq = jvm.org.apache.spark.api.python.PythonUtils.toSeq
-    none = jvm.scala.Option.empty()
-    spec = getattr(jvm, f"{_SOURCES}.PartitionSpec")(nights, as_seq(found))
-    index = getattr(jvm, f"{_SOURCES}.InMemoryFileIndex")(
-        spark._jsparkSession,
-        as_seq(paths),
-        jvm.org.apache.spark.api.python.PythonUtils.toScalaMap(jvm.java.util.HashMap()),
-        none,
-        getattr(getattr(jvm, f"{_SOURCES}.NoopCache$"), "MODULE$"),
-        jvm.scala.Option.apply(spec),
-        none,
-    )
-    statuses = index.allFiles().toList()
-    seen = {
-        (str(status.getPath().toString()), int(status.getLen()), int(status.getModificationTime()))
-        for status in (statuses.apply(number) for number in range(statuses.size()))
-    }
-    listed = {(scheme + file.path, file.size, file.changed_ms) for file in files}
-    if seen != listed:
-        raise _other_files(min(seen ^ listed)[0])
-    return index
-
-
-_HELPERS: WeakKeyDictionary[Any, Any | None] = WeakKeyDictionary()
+_HELPERS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 """By Spark context: the object of our Java class, which knows the files that it has listed."""
 
 
-def _helper(spark: SparkSession) -> Any | None:
-    """Return our Java class at work; None where there is none."""
+def _helper(spark: SparkSession) -> Any:
+    """Return our Java class at work. Raises `AlertferryError` where there is none."""
     context = spark.sparkContext
     if context not in _HELPERS:
         _HELPERS[context] = _new_helper(spark)
     return _HELPERS[context]
 
 
-def _new_helper(spark: SparkSession) -> Any | None:
-    """Return an object of our Java class: of the jar, else compiled here and now; None, with a warning, without it."""
+def _new_helper(spark: SparkSession) -> Any:
+    """Return an object of our Java class: of the jar, else compiled here and now by Janino, which Spark needs too."""
     from py4j.java_gateway import JavaClass
-    from py4j.protocol import Py4JError
+    from py4j.protocol import Py4JError, Py4JJavaError
 
     found = java(spark, "alertferry.LakeFiles")
     if isinstance(found, JavaClass):
@@ -278,11 +217,13 @@ def _new_helper(spark: SparkSession) -> Any | None:
         compiler.setParentClassLoader(jvm.java.lang.Thread.currentThread().getContextClassLoader())
         compiler.cook(LAKE_FILES.read_text())
         return compiler.getClassLoader().loadClass("alertferry.LakeFiles").newInstance()
-    except Py4JError as error:
-        _log.warning(
-            "our reader of lakes cannot be compiled; files are looked at one by one, which is slow:\n%s", error
-        )
-        return None
+    except (Py4JError, TypeError) as error:  # a class that is not there is a package, which cannot be called
+        why = error.java_exception.getMessage() if isinstance(error, Py4JJavaError) else error
+        said = " ".join(str(why).split())[:200]
+        raise AlertferryError(
+            f"the reader of lakes cannot be compiled in this Spark ({said}); install the pyspark that alertferry asks "
+            "for, with all of its jars"
+        ) from None
 
 
 def _records(text: str, fields: int) -> Iterable[Sequence[str]]:
@@ -294,46 +235,3 @@ def _footer(file: ListedFile, said: str, number: str, schemas: Sequence[bytes]) 
     if number == "-1":
         raise refusal(file, said)
     return checked(file, Footer(int(said), schemas[int(number)]))
-
-
-def _walked(files: Any, root: Any, nights: set[date]) -> Iterable[ListedFile]:
-    """Yield the files of nights, asking for every folder and file by itself."""
-    places: list[tuple[tuple[int, ...], Any]] = [((), root)]
-    for name in ("year", "month", "day"):
-        places = [
-            ((*numbers, number), status.getPath())
-            for numbers, folder in places
-            for status in files.listStatus(folder)
-            if (number := numbered(str(status.getPath().getName()), name)) is not None and status.isDirectory()
-        ]
-    for numbers, folder in places:
-        night = night_of(numbers)
-        if night in nights:
-            yield from _below(files, night, folder, DEEPEST)
-
-
-def _below(files: Any, night: date, folder: Any, depth: int) -> Iterable[ListedFile]:
-    for status in files.listStatus(folder):
-        if is_hidden(str(status.getPath().getName())):
-            continue
-        if status.isDirectory():
-            if depth == 0:
-                raise UsageError(f"{folder.toString()} is nested too deeply: does a link in it lead back? remove it")
-            yield from _below(files, night, status.getPath(), depth - 1)
-        else:
-            changed = int(status.getModificationTime())
-            yield ListedFile(str(status.getPath().toString()), night, int(status.getLen()), changed, str(changed))
-
-
-def _read(files: Any, file: ListedFile, path: Any) -> Footer:
-    """Read a footer, byte by byte as it were."""
-    stream = files.open(path)
-    try:
-
-        def end(size: int) -> bytes:
-            stream.seek(file.size - size)
-            return bytes(stream.readNBytes(size))
-
-        return from_end(file, end)
-    finally:
-        stream.close()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pyspark.sql import Column
 
 _WHOLE = {"double": 2**53, "float": 2**24}
-"""Beyond these a floating-point number no longer tells neighbouring whole numbers apart (IEEE 754)."""
+"""From here on a floating-point number may stand for several whole ones: 2^53 + 1 is stored as 2^53 (IEEE 754)."""
 
 _FILE = "_metadata.file_path"
 """Spark's hidden column of each row's file."""
@@ -73,7 +73,7 @@ def _primitive(column: Column, stored: str, wanted: str, path: str) -> Column:
     if stored not in _WHOLE:
         return _if(exact, cast, column, path, "more than a long holds")
     sure = _if(
-        F.abs(column) <= _WHOLE[stored],
+        F.abs(column) < _WHOLE[stored],
         cast,
         column,
         path,

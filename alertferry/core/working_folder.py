@@ -40,6 +40,12 @@ def resolved(path: str) -> str:
     return str(here / given)
 
 
+def identity(path: str) -> tuple[int, ...]:
+    """Return what changes when a file is written again or replaced, so that it is read again. Raises `OSError`."""
+    facts = os.stat(path)
+    return facts.st_size, facts.st_mtime_ns, facts.st_ino, facts.st_ctime_ns
+
+
 def sent_file(folder: Path) -> Path:
     """Return the one file of an upload's folder; a path where nothing is when it was removed."""
     try:

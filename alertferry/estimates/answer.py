@@ -10,17 +10,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alertferry.core.content import PacketOutput
 from alertferry.core.errors import UsageError
 from alertferry.core.job import Job
 from alertferry.core.lake_source import LakeSource
-from alertferry.core.nights import summarise
+from alertferry.core.nights import shortened
 from alertferry.core.settings import Settings
-from alertferry.core.working_folder import resolved
+from alertferry.core.working_folder import identity, resolved
 from alertferry.estimates.interval import Interval, count_interval, ratio_interval
 from alertferry.estimates.looking import Looker
 from alertferry.estimates.packets import Sizes, columns, measure, records
@@ -176,8 +174,7 @@ def _mentioned(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         with contextlib.suppress(OSError, ValueError):
             path = resolved(value)
-            status = Path(path).stat()
-            yield f"{path} {status.st_size} {status.st_mtime_ns}"
+            yield f"{path} {identity(path)}"
     elif isinstance(value, dict | list | tuple):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _mentioned(item)
@@ -256,5 +253,4 @@ def _absent(view: View) -> Iterator[str]:
     asked = isinstance(view.job.source, LakeSource) and view.job.source.nights
     absent = view.nights.lake.absent if view.nights and asked else ()
     if absent:
-        shown = summarise(date.fromisoformat(str(night)) for night in absent)
-        yield f"no data for {', '.join(shown[:5])}" + (f" and {len(shown) - 5} more" if len(shown) > 5 else "")
+        yield f"no data for {shortened(absent)}"

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from alertferry.core.errors import AlertferryError
-from alertferry.core.lake_files import ListedFile
+from alertferry.core.lake_files import ListedFile, fingerprint
 from alertferry.core.places import on_this_disk
 from alertferry.core.working_folder import is_url
 
@@ -29,9 +29,8 @@ class NightFiles:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of names, sizes and versions: another one when the night was written again."""
-        facts = "\n".join(f"{file.path} {file.size} {file.version}" for file in self.files)
-        return hashlib.sha256(facts.encode()).hexdigest()[:16]
+        """Short hash of names, sizes and versions: another one when the night was written again."""
+        return fingerprint(self.files)[:16]
 
     @property
     def seed(self) -> int:

@@ -70,13 +70,15 @@ class Looker:
         listed = lake.files(asked)
         files = by_night(location, lake.root, listed)
         key = (location, source.survey.name, *map(str, asked), *(night.fingerprint for night in files))
-        if key not in self._known:
-            documented = source.survey.documented
-            self._known[key] = open_nights(spark, location, asked, documented=documented, files=listed)
+        found = self._known.get(key)
+        if found is None:
+            found = open_nights(spark, location, asked, documented=source.survey.documented, files=listed)
+        if found.identity:  # else a file may change and keep its fingerprint
+            self._known[key] = found
+            self._known.move_to_end(key)
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
-        self._known.move_to_end(key)
-        return Nights(source, files, self._known[key])
+        return Nights(source, files, found)
 
     def chosen(self, shape: tuple[str, ...], default: tuple[Tier, int]) -> tuple[Tier, int]:
         """Return the samples that the last job of a shape was counted on: their tier, about how many alerts of them."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alertferry.core.errors import UsageError
 from alertferry.core.projection import quote
 from alertferry.core.settings import load_settings
 from alertferry.core.steps import Alerts
-from alertferry.core.working_folder import resolved
+from alertferry.core.working_folder import identity, resolved
 
 if TYPE_CHECKING:
     from alertferry.catalogs.cell_table import CellTable
@@ -45,7 +45,7 @@ def unavailable() -> str:
     path = load_settings().tns_table
     if path is None:
         return "no table of TNS objects is known: set ALERTFERRY_TNS_TABLE to a file with columns ra, declination, type"
-    return "" if Path(resolved(path)).is_file() else f"ALERTFERRY_TNS_TABLE names {path}, which is no file"
+    return "" if os.path.isfile(resolved(path)) else f"ALERTFERRY_TNS_TABLE names {path}, which is no file"
 
 
 def derive(alerts: Alerts) -> Alerts:
@@ -64,15 +64,14 @@ def _with_type(alerts: Alerts, name: str) -> Alerts:
     reason = unavailable()
     if reason:
         raise UsageError(reason)
-    path = Path(resolved(load_settings().tns_table or ""))
-    facts = path.stat()
-    table = _table(str(path), (facts.st_size, facts.st_mtime_ns))
+    path = resolved(load_settings().tns_table or "")
+    table = _table(path, identity(path))
     position = Position(quote(alerts.survey.ra), quote(alerts.survey.dec))
     return replace(alerts, frame=with_nearest(alerts.frame, position, table, Nearest(name, "c0", UNKNOWN)))
 
 
 @lru_cache(maxsize=1)
-def _table(path: str, identity: tuple[int, int]) -> CellTable:  # noqa: ARG001 - a changed file is read again
+def _table(path: str, known: tuple[int, ...]) -> CellTable:  # noqa: ARG001 - a changed file is read again
     from alertferry.catalogs import ROW_NUMBER, read_catalog
     from alertferry.catalogs.cell_table import cell_table
 

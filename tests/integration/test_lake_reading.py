@@ -14,7 +14,6 @@ import pytest
 from alertferry.core import spark_files
 from alertferry.core.errors import AlertferryError, DamagedError, UsageError
 from alertferry.core.lake import open_nights, read_nights, refuse_changed_files
-from alertferry.core.lake_files import FileChangedError
 from alertferry.core.lake_source import LakeSource
 from alertferry.core.local_lake import glance
 from alertferry.core.run import Run
@@ -60,14 +59,12 @@ def reader(spark, request):
     spark.conf.set("spark.sql.parquet.enableVectorizedReader", before)
 
 
-@pytest.fixture(params=["helper", "compiled now", "without"])
+@pytest.fixture(params=["helper", "compiled now"])
 def helper(request, monkeypatch):
-    """Give each way to reach the files: Java from the jar, compiled in the session, none."""
+    """Give each way to reach the files: Java from the jar, compiled in the session."""
     if request.param == "compiled now":
         monkeypatch.setattr(spark_files, "java", lambda *_: None)
         monkeypatch.setattr(spark_files, "_HELPERS", WeakKeyDictionary())
-    elif request.param == "without":
-        monkeypatch.setattr(spark_files, "_helper", lambda _: None)
 
 
 def compare(spark, lake: RandomLake):
@@ -114,7 +111,7 @@ def test_every_value_of_200_random_lakes_is_read_as_it_was_written(spark, tmp_pa
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_random_lake_is_the_same_whoever_looks(spark, tmp_path, seed, helper):
-    """Python's listing and footers, Java's, and those of Spark's classes one by one."""
+    """Python's listing and footers, and Java's."""
     lake = RandomLake.made(tmp_path, 1000 + seed)
     here, there = SparkLake(spark, str(tmp_path)), SparkLake(spark, str(tmp_path))
     there.is_local = False
@@ -181,7 +178,7 @@ def test_columns_in_another_letter_case_are_one(spark, tmp_path, reader):
 
 def test_documented_longs_become_longs_exactly(spark, tmp_path, reader):
     history = pa.list_(pa.struct([("candid", pa.float64()), ("z", pa.int32())]))
-    nan, largest = float("nan"), 2**53
+    nan, largest = float("nan"), 2**53 - 1
     put(
         tmp_path,
         1,
@@ -204,6 +201,8 @@ def test_documented_longs_become_longs_exactly(spark, tmp_path, reader):
     ("stored", "said"),
     [
         (pa.array([1.5]), "candid holds 1.5, no whole number"),
+        (pa.array([2.0**53]), "candid holds 9.007199254740992E15, too large to be exact as a double"),
+        (pa.array([2.0**24], pa.float32()), "candid holds 1.6777216E7, too large to be exact as a float"),
         (pa.array([2.0**53 + 2]), "candid holds 9.007199254740994E15, too large to be exact as a double"),
         (pa.array([2.0**25], pa.float32()), "candid holds 3.3554432E7, too large to be exact as a float"),
         (pa.array([float("inf")]), "candid holds Infinity, no whole number"),
@@ -342,10 +341,33 @@ def test_other_rows_than_the_footers_have_fail_the_job(spark, tmp_path, monkeypa
     assert not (tmp_path / "out").exists()
 
 
-def test_a_view_of_other_files_is_refused(spark, tmp_path):
+def test_a_file_is_the_one_that_was_listed_whoever_lists_it_again(spark, tmp_path):
+    """Java keeps what Hadoop said of files, and another thread may have listed the night anew, with another file."""
     path = put(tmp_path, 1, id=[1])
     lake = SparkLake(spark, str(tmp_path))
-    (file,) = lake.files([ONE])
-    path.unlink()
-    with pytest.raises(FileChangedError, match="does not see the files of the lake as they were listed"):
-        spark_files.frame_of(spark, [file], Struct((Field("id", LONG),)), "file:", None)
+    lake.is_local = False
+    (before,) = lake.files([ONE])
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    (same_size,) = lake.files([ONE])
+    put(tmp_path, 1, id=list(range(1000)))
+    (after,) = lake.files([ONE])
+    for file in (before, same_size, after):
+        frame = spark_files.frame_of(spark, [file], Struct((Field("id", LONG),)), "", lake._helper)
+        seen = frame._jdf.queryExecution().optimizedPlan().relation().location().allFiles().head()
+        assert (seen.getLen(), seen.getModificationTime()) == (file.size, file.changed_ms)
+    with pytest.raises(DamagedError):
+        lake.read([before])
+    assert lake.read([after])[0].alerts == 1000
+
+
+def test_a_spark_that_compiles_nothing_is_refused_in_a_sentence(spark, tmp_path, monkeypatch):
+    put(tmp_path, 1, id=[1])
+    broken = tmp_path / "Broken.java"
+    broken.write_text("no Java")
+    monkeypatch.setattr(spark_files, "java", lambda *_: None)
+    monkeypatch.setattr(spark_files, "_HELPERS", WeakKeyDictionary())
+    monkeypatch.setattr(spark_files, "LAKE_FILES", broken)
+    with pytest.raises(
+        AlertferryError, match=r"^the reader of lakes cannot be compiled in this Spark \(.*of 'no'\); install"
+    ):
+        SparkLake(spark, str(tmp_path))

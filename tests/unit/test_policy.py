@@ -232,3 +232,13 @@ def test_a_sites_own_rule_hears_who_asks(home, monkeypatch):
         for plugin in [item for item in manager.get_plugins() if isinstance(item, Ours | Older)]:
             manager.unregister(plugin)
     assert found == {"ann page True", "kafka"}
+
+
+def test_a_lake_whose_link_leads_in_a_circle_hinders_no_other(tmp_path):
+    """Of any survey in the settings; who reads it is told when it is read."""
+    circle = tmp_path / "circle"
+    circle.symlink_to(circle)
+    lakes = {"ztf": str(circle), "lsst": str(tmp_path), "other": "~nobody-of-this-name/lake"}
+    found = service._context(load_settings().model_copy(update={"lakes": lakes})).lakes
+    assert found["lsst"] == str(tmp_path)
+    assert found["ztf"] == str(circle)

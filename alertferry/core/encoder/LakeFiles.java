@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -50,8 +51,14 @@ public final class LakeFiles {
   private static final int TAIL_BYTES = 64 * 1024;
   private static final int MOST_FOOTER_BYTES = 64 * 1024 * 1024;
 
-  /** By path: with them Spark knows where blocks are, and object stores need not be asked for lengths again. */
-  private final Map statuses = new HashMap();
+  /** Statuses that are kept at least until the next listing; more are forgotten by it. */
+  private static final int KEPT = 100000;
+
+  /**
+   * Files of the last listings by path: with them Spark knows where blocks are, and object stores need not be asked for
+   * lengths again. Several threads list and read.
+   */
+  private final Map statuses = new ConcurrentHashMap();
 
   /**
    * Returns the files of nights: for each its night, path, size, and time of change in milliseconds since 1970.
@@ -74,8 +81,12 @@ public final class LakeFiles {
             }
           });
     }
+    List folders = inParallel(tasks);
+    if (statuses.size() > KEPT) {
+      statuses.clear();
+    }
     StringBuilder text = new StringBuilder();
-    for (Iterator all = inParallel(tasks).iterator(); all.hasNext(); ) {
+    for (Iterator all = folders.iterator(); all.hasNext(); ) {
       Object[] item = (Object[]) all.next();
       for (Iterator each = ((List) item[1]).iterator(); each.hasNext(); ) {
         FileStatus status = (FileStatus) each.next();
@@ -88,6 +99,17 @@ public final class LakeFiles {
       }
     }
     return text.toString();
+  }
+
+  /** Returns a file as it was listed: what Hadoop said of it if that was this file, which may have been written again. */
+  private FileStatus listed(String path, String size, String changed) {
+    FileStatus status = (FileStatus) statuses.get(path);
+    long length = Long.parseLong(size);
+    long time = Long.parseLong(changed);
+    if (status == null || status.getLen() != length || status.getModificationTime() != time) {
+      status = new FileStatus(length, false, 1, 128L * 1024 * 1024, time, new Path(path));
+    }
+    return status;
   }
 
   /** Returns (night, path) of the folders of wanted nights, entering only those on the way. */
@@ -148,15 +170,15 @@ public final class LakeFiles {
   /**
    * Returns what the footers of files say.
    *
-   * @param paths of files that were listed here
+   * @param text for each file path, size, and time of change in milliseconds since 1970
    * @return for each file the number of its alerts and of its schema; or the reason why there is none, and -1. Then the
    *     schemas, as Base64.
    */
-  public String footers(final Configuration conf, String paths) throws Exception {
-    String[] each = paths.split("\0");
+  public String footers(final Configuration conf, String text) throws Exception {
+    String[] fields = text.split("\0");
     List tasks = new ArrayList();
-    for (int i = 0; i < each.length; i++) {
-      final FileStatus status = (FileStatus) statuses.get(each[i]);
+    for (int i = 0; i + 2 < fields.length; i += 3) {
+      final FileStatus status = listed(fields[i], fields[i + 1], fields[i + 2]);
       tasks.add(
           new Callable() {
             @Override
@@ -166,19 +188,19 @@ public final class LakeFiles {
           });
     }
     Map numbers = new LinkedHashMap();
-    StringBuilder text = new StringBuilder();
+    StringBuilder found = new StringBuilder();
     for (Iterator all = inParallel(tasks).iterator(); all.hasNext(); ) {
       Object[] item = (Object[]) all.next();
-      put(text, item[0]);
+      put(found, item[0]);
       if (item[1] != null && !numbers.containsKey(item[1])) {
         numbers.put(item[1], Integer.valueOf(numbers.size()));
       }
-      put(text, item[1] == null ? Integer.valueOf(-1) : numbers.get(item[1]));
+      put(found, item[1] == null ? Integer.valueOf(-1) : numbers.get(item[1]));
     }
     for (Iterator all = numbers.keySet().iterator(); all.hasNext(); ) {
-      put(text, Base64.getEncoder().encodeToString(((String) all.next()).getBytes(StandardCharsets.ISO_8859_1)));
+      put(found, Base64.getEncoder().encodeToString(((String) all.next()).getBytes(StandardCharsets.ISO_8859_1)));
     }
-    return text.toString();
+    return found.toString();
   }
 
   /** Returns the number of alerts and the bytes of the schema as Latin-1; or a reason and null. */
@@ -229,13 +251,8 @@ public final class LakeFiles {
     Map partitions = new LinkedHashMap();
     String[] fields = text.split("\0");
     for (int i = 0; i + 5 < fields.length; i += 6) {
-      Path path = new Path(fields[i + 3]);
-      FileStatus status = (FileStatus) statuses.get(fields[i + 3]);
-      if (status == null) {
-        long size = Long.parseLong(fields[i + 4]);
-        status = new FileStatus(size, false, 1, 128L * 1024 * 1024, Long.parseLong(fields[i + 5]), path);
-      }
-      Path folder = path.getParent();
+      FileStatus status = listed(fields[i + 3], fields[i + 4], fields[i + 5]);
+      Path folder = status.getPath().getParent();
       if (!partitions.containsKey(folder)) {
         Object[] night = {Integer.valueOf(fields[i]), Integer.valueOf(fields[i + 1]), Integer.valueOf(fields[i + 2])};
         partitions.put(folder, new PartitionPath(new GenericInternalRow(night), folder));

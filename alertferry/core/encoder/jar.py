@@ -24,7 +24,8 @@ _log = logging.getLogger(__name__)
 def encoder_jar(home: Path) -> Path | None:
     """Return the jar of our classes for the installed Spark, making it in ``home/jars`` on first use.
 
-    None, with a warning, where it cannot be compiled: Spark's own encoder and listing do the same, and take longer.
+    None, with a warning, where it cannot be compiled: Spark's own encoder writes the same, and takes longer; the
+    reader of lakes is then compiled in each session.
 
     Raises
     ------

@@ -36,7 +36,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, Pro
 
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.locks import folder_lock
-from alertferry.core.private import made
+from alertferry.core.private import made, private_file
 
 if TYPE_CHECKING:
     from alertferry.core.settings import Settings
@@ -175,7 +175,7 @@ def _create(url: str) -> Engine:
 def _make_private(path: Path) -> None:
     """Make the file before SQLite does, readable for its user only."""
     made(path.parent)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    private_file(path)
 
 
 def _durable(connection: Any, _: object) -> None:

@@ -20,7 +20,7 @@ from alertferry.core.schema import Array, Primitive, Struct, from_arrow
 from alertferry.core.schema import Field as SchemaField
 from alertferry.core.steps import Alerts, Filter
 from alertferry.core.survey import Survey
-from alertferry.core.working_folder import resolved
+from alertferry.core.working_folder import identity, resolved
 
 if TYPE_CHECKING:
     from alertferry.catalogs import Catalog
@@ -199,9 +199,9 @@ class Crossmatch(Filter):
         from alertferry.catalogs.display import shown
 
         try:
-            facts = Path(resolved(self.catalog)).stat()
+            place = resolved(self.catalog)
             reading = tuple((name, getattr(self, name)) for name in _READING)
-            return _read(resolved(self.catalog), (facts.st_size, facts.st_mtime_ns), reading)
+            return _read(place, identity(place), reading)
         except OSError as error:
             raise JobError([Problem("catalog", f"{shown(self.catalog, 200)}: {error.strerror}")]) from None
         except UsageError as error:
@@ -272,7 +272,7 @@ def _spark_is_here() -> bool:
 
 
 @lru_cache(maxsize=2)
-def _read(path: str, identity: tuple[int, int], reading: tuple[tuple[str, Any], ...]) -> Catalog:  # noqa: ARG001 - a changed file is read again
+def _read(path: str, known: tuple[int, ...], reading: tuple[tuple[str, Any], ...]) -> Catalog:  # noqa: ARG001 - a changed file is read again
     from alertferry.catalogs import read_catalog
 
     return read_catalog(path, **dict(reading))

@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -20,7 +19,7 @@ from alertferry.core.projection import quote
 from alertferry.core.schema import Struct
 from alertferry.core.steps import HIDDEN, Alerts, Filter, Predicate
 from alertferry.core.survey import Survey
-from alertferry.core.working_folder import resolved
+from alertferry.core.working_folder import identity, resolved
 
 if TYPE_CHECKING:
     from pyspark.sql import Column
@@ -201,12 +200,19 @@ class Region(Predicate):
 
     def _coverage(self) -> Coverage:
         """Read the map. Raises `JobError` with the option's name."""
+        from alertferry.catalogs.display import shown
+
         option = "skymap" if self.skymap is not None else "moc"
         text = str(getattr(self, option))
         try:
-            return _read(option, text, self.credible_level, _identity(text))
+            if option == "moc" and _is_moc_text(text):
+                return _read(option, text, self.credible_level, ())
+            place = resolved(text)
+            return _read(option, place, self.credible_level, identity(place))
         except UsageError as error:
             raise JobError([Problem(option, str(error))]) from None
+        except OSError as error:
+            raise JobError([Problem(option, f"{shown(text, 200)}: {error.strerror}")]) from None
 
 
 def _position(survey: Survey) -> tuple[Column, Column]:
@@ -216,23 +222,11 @@ def _position(survey: Survey) -> tuple[Column, Column]:
 
 
 @lru_cache(maxsize=4)
-def _read(option: str, text: str, level: float, identity: tuple[int, int] | None) -> Coverage:  # noqa: ARG001
-    from alertferry.catalogs.coverage import is_moc_text, read_moc, read_skymap
+def _read(option: str, given: str, level: float, known: tuple[int, ...]) -> Coverage:  # noqa: ARG001
+    """Read a map at an absolute path, or the text of a MOC; again when ``known``, its file's identity, is another."""
+    from alertferry.catalogs.coverage import read_moc, read_skymap
 
-    if option == "skymap":
-        return read_skymap(resolved(text), level)
-    return read_moc(text if is_moc_text(text) else resolved(text))
-
-
-def _identity(text: str) -> tuple[int, int] | None:
-    """Return what changes when a file is written again, so that it is read again; None for the text of a MOC."""
-    if _is_moc_text(text):
-        return None
-    try:
-        facts = Path(resolved(text)).stat()
-    except (OSError, ValueError):
-        return None
-    return facts.st_size, facts.st_mtime_ns
+    return read_skymap(given, level) if option == "skymap" else read_moc(given)
 
 
 def _subquery(coverage: Coverage) -> Column:

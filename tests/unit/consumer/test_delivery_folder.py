@@ -534,3 +534,10 @@ def test_a_folder_without_its_records_says_where_they_were(tmp_path):
         verify(tmp_path / "moved")
     beside(tmp_path / "alerts").rename(beside(tmp_path / "moved"))
     assert verify(tmp_path / "moved").ok
+
+
+def test_a_folder_whose_link_leads_in_a_circle_has_a_name(tmp_path):
+    """It is refused when it is opened, by one sentence: not when its name is asked for."""
+    circle = tmp_path / "circle"
+    circle.symlink_to(circle)
+    assert beside(circle).parent == tmp_path

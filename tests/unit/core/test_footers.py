@@ -2,8 +2,12 @@
 
 import os
 import random
+import sqlite3
 import stat
+import subprocess
+import sys
 import threading
+import time
 from datetime import date
 
 import pyarrow as pa
@@ -16,6 +20,7 @@ from alertferry.core import footers
 from alertferry.core.errors import AlertferryError, DamagedError, UsageError
 from alertferry.core.footers import FooterMemory, from_end, read_local
 from alertferry.core.lake_files import ListedFile, list_files
+from alertferry.core.lake_nights import LakeNights
 from alertferry.core.parquet_schema import first_fields, stored_schema
 from alertferry.core.schema import Array, Field, Map, Primitive, Struct
 
@@ -167,6 +172,42 @@ def test_a_file_that_was_only_just_written_is_not_remembered(tmp_path):
     os.utime(write(tmp_path, "a.parquet", 1))
     FooterMemory(tmp_path / "home").footers(listed(tmp_path), read_local)
     assert FooterMemory(tmp_path / "home").remembered(listed(tmp_path)) == []
+
+
+def test_a_file_that_was_young_when_it_was_listed_is_not_remembered_later(tmp_path, monkeypatch):
+    """What was read of it may be what was written after the listing, within the resolution of the disk's clock."""
+    os.utime(write(tmp_path, "a.parquet", 1))
+    files, memory = listed(tmp_path), FooterMemory(tmp_path / "home")
+    nights = LakeNights(str(tmp_path), tuple(files), tuple(read_local(files)))
+    later = time.time() + 60
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert memory.footers(files, read_local)[0].alerts == 1
+    assert memory.remembered(files) == []
+    assert FooterMemory(tmp_path / "home").remembered(files) == []
+    assert nights.identity == ""
+    assert LakeNights(str(tmp_path), tuple(listed(tmp_path)), nights.footers).identity
+
+
+def test_schemas_that_are_alike_are_held_once(tmp_path):
+    """More of them than the reader of footers knows at a time, and the same again from another call."""
+    for number in range(160):
+        write(tmp_path, f"{number:03d}.parquet", 1, **{f"c{number % 80}": [1]})
+    found = [*read_local(listed(tmp_path)), *read_local(listed(tmp_path))]
+    assert len({id(footer.described) for footer in found}) == len({footer.described for footer in found}) == 80
+
+
+def test_looking_into_the_memory_leaves_the_locks_of_this_process(tmp_path):
+    """By POSIX, who closes a file loses the locks that his process has on it: another would write between our writes."""
+    memory = FooterMemory(tmp_path)
+    memory.note("a fact")
+    (store,) = tmp_path.glob("footers*")
+    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+    connection = sqlite3.connect(store, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    assert memory.noted("a fact")
+    done = subprocess.run([sys.executable, "-c", other, str(store)], capture_output=True, text=True, check=False)
+    connection.close()
+    assert "database is locked" in done.stderr
 
 
 @pytest.mark.parametrize("damage", [b"", b"no database" * 500, None], ids=["empty", "text", "pages"])

@@ -8,6 +8,7 @@ import pytest
 
 from alertferry.core.errors import UsageError
 from alertferry.core.lake_files import FileChangedError, all_nights, list_files, refuse_changes
+from alertferry.core.local_lake import local_path
 from alertferry.core.places import absolute, for_hadoop, on_this_disk
 from alertferry.core.working_folder import is_url
 
@@ -73,7 +74,9 @@ def test_what_cannot_be_read_is_named(tmp_path):
     make(tmp_path, f"{NIGHT}/a.parquet")
     night = tmp_path / NIGHT
     (night / "gone.parquet").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match=r"gone\.parquet is a link to a file that does not exist"):
+    with pytest.raises(
+        UsageError, match=r"gone\.parquet is a link to what does not exist; remove the link or restore what it leads"
+    ):
         names(tmp_path)
     (night / "gone.parquet").unlink()
     (night / "again").symlink_to(night)
@@ -97,6 +100,33 @@ def test_links_are_followed(tmp_path):
     (tmp_path / "lake" / "year=2026").symlink_to(tmp_path / "elsewhere" / "year=2026")
     (tmp_path / "elsewhere" / NIGHT / "b.parquet").symlink_to(tmp_path / "b.parquet")
     assert names(tmp_path / "lake") == [f"{NIGHT}/a.parquet", f"{NIGHT}/b.parquet"]
+
+
+@pytest.mark.parametrize("level", ["year=2026", "year=2026/month=01", NIGHT])
+def test_a_night_behind_a_link_that_leads_nowhere_is_no_night_without_data(tmp_path, level):
+    """At any level; who asks for other nights does not meet it."""
+    make(tmp_path, "year=2025/month=1/day=1/a.parquet")
+    link = tmp_path / level
+    link.parent.mkdir(parents=True, exist_ok=True)
+    for target, said in [
+        (tmp_path / "nowhere", "link to what does not exist"),
+        (link, "Too many levels of symbolic li"),
+    ]:
+        link.symlink_to(target)
+        for look in (lambda: names(tmp_path), lambda: all_nights(str(tmp_path))):
+            with pytest.raises(UsageError, match=f"{link} .*{said}"):
+                look()
+        assert names(tmp_path, date(2025, 1, 1)) == ["year=2025/month=1/day=1/a.parquet"]
+        link.unlink()
+
+
+def test_a_lake_that_cannot_be_looked_at_is_no_folder(tmp_path):
+    for name in ("a" * 300, "circle"):
+        place = tmp_path / name
+        if name == "circle":
+            place.symlink_to(place)
+        with pytest.raises(UsageError, match="is not a folder"):
+            local_path(place.as_uri())
 
 
 def test_changes_are_named(tmp_path):

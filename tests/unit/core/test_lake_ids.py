@@ -3,6 +3,7 @@
 import os
 import random
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -86,6 +87,32 @@ def test_what_spark_would_take_for_equal_is_left_to_it(tmp_path):
     write(tmp_path, [1, 2])
     write(tmp_path, ["1", "3"], kind=pa.string())
     assert ids_of(tmp_path).all_differ() is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (pa.array([3_000_000_000], pa.uint32()), pa.array([3_000_000_000], pa.int64())),
+        (pa.array([Decimal("1.00")], pa.decimal128(9, 2)), pa.array([Decimal("1.0")], pa.decimal128(9, 1))),
+        (pa.array([1_000], pa.timestamp("ms")), pa.array([1_000_000], pa.timestamp("us"))),
+        (pa.array([None, 1.0]), pa.array([float("nan"), 2.0])),
+    ],
+    ids=["unsigned", "decimal", "time", "no number"],
+)
+def test_what_is_not_stored_as_its_value_is_left_to_spark(tmp_path, one, other):
+    """The same id, which other types store as other bytes."""
+    for ids in (one, other):
+        write(tmp_path, ids, store_decimal_as_integer=True)
+    assert ids_of(tmp_path).all_differ() is None
+
+
+def test_what_was_remembered_before_the_comparison_changed_is_forgotten(tmp_path):
+    write(tmp_path / "lake", [1, 1])
+    for file in (tmp_path / "lake").rglob("*.parquet"):
+        os.utime(file, (1e9, 1e9))
+    ids = ids_of(tmp_path / "lake", home=tmp_path / "home")
+    ids.memory.note(f"no id twice in {ids.nights.identity}")
+    assert ids.all_differ() is False
 
 
 def test_alerts_without_an_id(tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import update
 
 from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.jobs import tables
 from alertferry.core.jobs.entry import Context
 from alertferry.core.jobs.processes import this_process
 from alertferry.core.jobs.record import ACTIVE, OVER, STATES
@@ -260,3 +262,17 @@ def test_the_password_of_a_database_is_a_secret():
     settings = Settings(jobs_url="postgresql+psycopg://me:can%40ry-8@db.example.org/jobs")
     assert "can" not in repr(settings).replace("cancel", "")
     assert settings.redact("login can@ry-8 or can%40ry-8") == "login *** or ***"
+
+
+def test_opening_a_store_again_leaves_the_locks_of_this_process(tmp_path):
+    """As two first callers in threads do: who closes the file loses the locks that his process has on it."""
+    connect(Settings(home=tmp_path)).dispose()
+    path = tmp_path / "jobs.sqlite"
+    other = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=DELETE")  # whose locks are on the file itself
+    connection.execute("BEGIN IMMEDIATE")
+    tables._make_private(path)
+    done = subprocess.run([sys.executable, "-c", other, str(path)], capture_output=True, text=True, check=False)
+    connection.close()
+    assert "database is locked" in done.stderr

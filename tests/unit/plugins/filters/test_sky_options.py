@@ -1,11 +1,13 @@
 """What is wrong with a region or a crossmatch is said before Spark starts, with its place in the job."""
 
 import gzip
+import os
 
 import pytest
 
 from alertferry.core.errors import JobError
 from alertferry.core.job import Job
+from alertferry.plugins.filters.region import Region
 from alertferry.service import examine, problems_of
 
 
@@ -178,3 +180,33 @@ def test_units_and_tables_are_said_in_the_job(tmp_path, unit):
     assert "filters[0].dec_unit: must be deg, hour, rad, arcmin, arcsec, mas or uas; got 'parsec'" in problem
     (problem,) = faults({**step, "table": "stars"})
     assert "table: is csv, which holds one table only; leave table: out" in problem
+
+
+def test_files_of_one_name_in_two_folders_are_two(tmp_path, monkeypatch):
+    """Written at the same time, of the same size, and read one after the other by one process."""
+    for folder, text in (("a", "1/30-40"), ("b", "1/20-30")):
+        file = tmp_path / folder / "m.txt"
+        file.parent.mkdir()
+        file.write_text(text)
+        os.utime(file, (1e9, 1e9))
+    bounds = []
+    for folder in "ab":
+        monkeypatch.setenv("ALERTFERRY_WORKING_FOLDER", str(tmp_path / folder))
+        bounds.append(Region(moc="m.txt")._coverage().bounds.tolist())
+    assert bounds[0] != bounds[1]
+
+
+def test_a_map_that_was_replaced_is_read_again(tmp_path):
+    """By one of the same size and time."""
+    bounds = []
+    for text in ("1/30-40", "1/20-30"):
+        (tmp_path / "new.txt").write_text(text)
+        os.utime(tmp_path / "new.txt", (1e9, 1e9))
+        (tmp_path / "new.txt").replace(tmp_path / "m.txt")
+        bounds.append(Region(moc=str(tmp_path / "m.txt"))._coverage().bounds.tolist())
+    assert bounds[0] != bounds[1]
+
+
+def test_a_map_that_is_gone_is_said():
+    with pytest.raises(JobError, match=r"nowhere/m\.txt"):
+        Region(moc="/nowhere/m.txt")._coverage()
