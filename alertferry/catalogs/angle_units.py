@@ -119,6 +119,11 @@ def is_hours(unit: str) -> bool:
     return _known(unit) == HOURS
 
 
+def says_minutes_of_degrees(column: Column) -> bool:
+    """Tell whether header or name say degrees, minutes and seconds (``d:m:s``), not only degrees."""
+    return not {_bare(column.unit).lower(), unit_in_name(column.name).lower()}.isdisjoint(_SEXAGESIMAL_DEGREES.split())
+
+
 def spoken(unit: str) -> str:
     """Return a unit in words."""
     return {"deg": "degrees", HOURS: "hours", "rad": "radians"}.get(unit, unit)

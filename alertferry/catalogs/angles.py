@@ -16,11 +16,22 @@ import numpy as np
 import pyarrow as pa
 
 from alertferry.catalogs import numeric
-from alertferry.catalogs.angle_units import ASSUMED, BY_FORM, HOURS, Understood, angle_unit, arcsec_in, degrees_in
+from alertferry.catalogs.angle_units import (
+    ASSUMED,
+    BY_FORM,
+    BY_JOB,
+    HOURS,
+    Understood,
+    angle_unit,
+    arcsec_in,
+    degrees_in,
+    says_minutes_of_degrees,
+)
 from alertferry.catalogs.display import shown
 from alertferry.catalogs.faults import Measured, in_parts
 from alertferry.catalogs.model import MAX_RADIUS_ARCSEC, Column
 from alertferry.catalogs.sexagesimal import LOOKS_SEXAGESIMAL, Axis, parse_sexagesimal, tidy
+from alertferry.catalogs.unit_evidence import require_no_hours
 from alertferry.core.errors import UsageError
 
 _OTHER_FRAMES = ("fk4", "b1950", "gal", "ecl")
@@ -37,7 +48,10 @@ def measure_coordinate(column: Column, values: pa.Array | pa.ChunkedArray, axis:
     if not _is_sexagesimal(chunked):
         return in_parts(chunked, lambda part: limit(_from_decimals(column, part, unit)))
     read_as = _sexagesimal_unit(column, axis, unit)
-    return in_parts(chunked, lambda part: limit(_from_sexagesimal(column, part, axis, read_as)))
+    measured = in_parts(chunked, lambda part: limit(_from_sexagesimal(column, part, axis, read_as)))
+    if axis == "ra" and read_as.why != BY_JOB and not says_minutes_of_degrees(column):
+        require_no_hours(measured, chunked)
+    return measured
 
 
 def require_equatorial(frame: str, column: str) -> None:

@@ -70,8 +70,10 @@ def read_moc(text: str) -> Coverage:
     """
     if not is_moc_text(text):
         return _read(text, {})
-    check_moc_text(text)
-    return coverage_of_text(text)
+    try:
+        return coverage_of_text(text)
+    except UsageError as error:
+        raise UsageError(f"the text {error}") from None
 
 
 def read_skymap(path: str, credible_level: float) -> Coverage:
@@ -97,14 +99,6 @@ def _read(path: str, order: Mapping[str, Any]) -> Coverage:
     if answer.table is None:
         raise AlertferryError(f"{path}: the process that reads maps returned nothing")
     return Coverage(int(answer.report["order"]), answer.table.column("bounds").to_numpy())
-
-
-def check_moc_text(text: str) -> None:
-    """Look at the orders and cells of a MOC's text. Raises `UsageError` for those that do not exist, or for none."""
-    try:
-        coverage_of_text(text)
-    except UsageError as error:
-        raise UsageError(f"the text {error}") from None
 
 
 def coverage_of_text(text: str) -> Coverage:

@@ -7,7 +7,7 @@ both (``coord1 (ICRS,J2000/2000)``).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -18,7 +18,8 @@ from alertferry.catalogs.numeric import is_text
 from alertferry.catalogs.source import Rows, TableSource, cell_text
 from alertferry.catalogs.tables import is_split
 
-_PARTS = {"ra": ("RAh", "RAm", "RAs"), "dec": ("DE-", "DEd", "DEm", "DEs")}
+_SIGN = "DE-"
+_PARTS = {"ra": ("RAh", "RAm", "RAs"), "dec": (_SIGN, "DEd", "DEm", "DEs")}
 _TOGETHER = re.compile(r"(?i)^coord\d*\s*\((?:ICRS|FK5)\b.*\)$")
 _HALVES = r"^\s*(?P<ra>\S.*?)\s*(?P<dec>[+-].*?)\s*$"
 
@@ -66,25 +67,26 @@ class _Derived:
             name: pa.chunked_array([pa.array([row[index] for row in first], pa.string())])
             for index, name in enumerate(names)
         }
-        derived = [_derive(axis, [shown[part] for part in parts]).to_pylist() for axis, parts in self._made.values()]
+        made = self._made.values()
+        derived = [_derive(axis, {part: shown[part] for part in parts}).to_pylist() for axis, parts in made]
         return [[*row, *(cell_text(column[index]) for column in derived)] for index, row in enumerate(first)]
 
     def _column(self, name: str, rows: Rows) -> pa.ChunkedArray:
         if name not in self._made:
             return rows.columns[name]
         axis, parts = self._made[name]
-        return _derive(axis, [rows.columns[part] for part in parts])
+        return _derive(axis, {part: rows.columns[part] for part in parts})
 
 
-def _derive(axis: str, parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
-    texts = [part if is_text(part.type) else pc.cast(part, pa.string()) for part in parts]
+def _derive(axis: str, parts: Mapping[str, pa.ChunkedArray]) -> pa.ChunkedArray:
+    texts = {name: part if is_text(part.type) else pc.cast(part, pa.string()) for name, part in parts.items()}
     if len(texts) == 1:
-        return pa.chunked_array([_half(axis, chunk) for chunk in texts[0].chunks], pa.string())
-    bare = [pc.utf8_trim_whitespace(text) for text in texts]
+        return pa.chunked_array([_half(axis, chunk) for text in texts.values() for chunk in text.chunks], pa.string())
+    bare = {name: pc.utf8_trim_whitespace(text) for name, text in texts.items()}
     # A sign that is not written is a plus; without another part the whole is missing, as 12h 30s is not 12h 30m.
-    bare = [pc.if_else(pc.equal(text, ""), None, text) for text in bare]
-    sign = pc.fill_null(bare.pop(0), "") if axis == "dec" and len(bare) > 3 else None
-    whole = pc.binary_join_element_wise(*bare, " ")
+    bare = {name: pc.if_else(pc.equal(text, ""), None, text) for name, text in bare.items()}
+    sign = pc.fill_null(bare.pop(_SIGN), "") if _SIGN in bare else None
+    whole = pc.binary_join_element_wise(*bare.values(), " ")
     return whole if sign is None else pc.binary_join_element_wise(sign, whole, "")
 
 

@@ -36,7 +36,7 @@ class Measured:
     """A column as numbers; where a fault's mask is set the number means nothing.
 
     ``read_as`` is the unit in which the file's values were taken; ``values`` are in the unit that their user wants.
-    ``examples`` holds the first bad values by row once `joined` has let go of the rest.
+    ``examples`` holds the first bad values by row once `in_parts` has let go of the rest.
     """
 
     column: str

@@ -11,22 +11,28 @@ from typing import Any, BinaryIO
 from alertferry.catalogs.display import shown
 from alertferry.catalogs.line_table import LineLayout, LineTable, Pipes, Places, columns_of, first_text
 from alertferry.catalogs.model import Column
-from alertferry.catalogs.text_layout import BLOCK_BYTES, Writing
+from alertferry.catalogs.text_layout import Writing
+from alertferry.catalogs.text_table import whole_lines
 from alertferry.core.errors import UsageError
 
 _HEADER_BYTES = 2 * 1024 * 1024
 _BYTE_BY_BYTE = re.compile(r"(?im)^[ \t]*Byte-by-byte Description of file")
-_DELIMITER = re.compile(rb"(?:(?<=[\r\n])|\A)(?:------|======)[^\r\n]*(?:\r\n|\n|\r|\Z)")
+_DELIMITER = r"(?:(?<=[\r\n])|\A)(?:-{%d,}|={%d,})[ \t]*(?:\r\n|\n|\r|\Z)"
 _SIMBAD = re.compile(r"(?m)^#[ \t]*\|.*\|[ \t]*$")
 _IPAC_TYPES = ("integer", "long", "double", "float", "real", "char", "date")
 _RULE = re.compile(r"[-+=|: \t]+$")
+_RULE_BELOW = rb"(?:[ \t]*(?:\r\n|\n|\r)[+|: \t]*[-=][-+=|: \t]*(?=[\r\n]|\Z))?"
+_IPAC_TOP = re.compile(rb"(?:[|\\][^\r\n]*(?:[\r\n]|\Z)|[ \t]*[\r\n])*")
+_TIGHT_RULE = re.compile(r"[ \t]*(?=.*(?:--|==))[-+=|:]+[ \t]*$")
+"""A rule that no row of missing values (`| -- | -- |`) looks like: nothing blank is in it."""
 
 
 def open_lines(file: BinaryIO, writing: Writing, wanted: str | None) -> LineTable | None:
     """Return the table when its lines have one of these forms, or when ``wanted`` says which; else None."""
     text = first_text(file, writing, _HEADER_BYTES)
     for name, fits, read in _FORMS:
-        if wanted == name or (wanted is None and fits(text)):
+        # A csv in no box is read elsewhere; the others say themselves what they miss of the format that is wanted.
+        if wanted in (None, name) and (fits(text) or wanted not in (None, "csv")):
             return LineTable(file, writing, read(file, writing, text))
     return None
 
@@ -77,27 +83,32 @@ def _read_mrt(file: BinaryIO, writing: Writing, text: str) -> LineLayout:
         frozenset(null for null, _, *names in reader.data.fill_values if column.name in names) for column in columns
     ]
     places = Places([(column.start, column.end) for column in columns])
-    return LineLayout("mrt", columns_of(reader.header), places, _after_delimiters(file, writing), nulls=nulls)
+    start = _after_delimiters(file, writing, text[found.end() :])
+    return LineLayout("mrt", columns_of(reader.header), places, start, nulls=nulls)
 
 
-def _after_delimiters(file: BinaryIO, writing: Writing) -> int:
-    """Return where the last line of dashes ends: notes and their lines stand above the rows."""
-    file.seek(writing.start)
-    at, last, carry = writing.start, 0, b""
-    while block := file.read(BLOCK_BYTES):
-        block = carry + block
-        for found in _DELIMITER.finditer(block):
+def _after_delimiters(file: BinaryIO, writing: Writing, described: str) -> int:
+    """Return where the last line of dashes ends: notes and their lines stand above the rows.
+
+    A line is one when it holds nothing else and is no shorter than those of the description: a row may start with
+    dashes, or hold nothing but a few, and taking it for the end of the notes would lose all rows above it.
+    """
+    first = re.search(_DELIMITER % (6, 6), described)
+    width = len(first.group().strip()) if first else 6
+    delimiter = re.compile((_DELIMITER % (width, width)).encode())
+    at, last = writing.start, 0
+    for block in whole_lines(file, writing, writing.start):
+        for found in delimiter.finditer(block):
             last = at + found.end()
-        cut = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
-        at, carry = at + cut, block[cut:]
+        at += len(block)
     return last
 
 
-def _read_ipac(_: BinaryIO, writing: Writing, text: str) -> LineLayout:
+def _read_ipac(file: BinaryIO, writing: Writing, text: str) -> LineLayout:
     from astropy.io.ascii import Ipac
 
-    lines = text.split("\n")
-    header = [line for line in lines if line.startswith("|")][:5]
+    top = takewhile(lambda line: line.startswith(("|", "\\")) or not line.strip(), text.split("\n"))
+    header = [line for line in top if line.startswith("|")][:5]
     if not header:
         raise UsageError("is no IPAC table: it has no header between borders (|)")
     reader: Any = Ipac()
@@ -107,8 +118,11 @@ def _read_ipac(_: BinaryIO, writing: Writing, text: str) -> LineLayout:
     nulls = [frozenset({known[item.name]} - {""}) if item.name in known else frozenset() for item in columns]
     # The characters below the borders must be blank: a value that runs across would lose a digit.
     places = Places([(item.start, item.end) for item in columns], [0, *(item.end for item in columns)])
-    skip = re.compile(r"[|\\]")
-    return LineLayout("ipac", columns_of(reader.header), places, writing.start, skip=skip, nulls=nulls)
+    # What comes after the header is a row unless it is a comment; a second header does not fit the borders.
+    file.seek(writing.start)
+    above = _IPAC_TOP.match(file.read(_HEADER_BYTES))
+    start = writing.start + (above.end() if above else 0)
+    return LineLayout("ipac", columns_of(reader.header), places, start, comment="\\", nulls=nulls)
 
 
 def _read_simbad(file: BinaryIO, writing: Writing, text: str) -> LineLayout:
@@ -117,15 +131,17 @@ def _read_simbad(file: BinaryIO, writing: Writing, text: str) -> LineLayout:
         raise UsageError("is no list of SIMBAD: it has no header that starts with #|")
     names = [name.strip() for name in found.group().split("|")]
     columns = tuple(Column(name.lstrip("#") or "number") for name in names[:-1])
-    start = writing.start + _bytes_before(file, writing, found.group())
-    skip = re.compile(r"[#=]|-*\|[-| ]*$|-[-|]*$")
+    start = _after(file, writing, found.group())
     cut = Pipes(0, len(names))
-    return LineLayout("simbad", columns, cut, start, skip=skip, nulls=[frozenset({"~"})] * len(columns))
+    nulls = [frozenset({"~"})] * len(columns)
+    return LineLayout("simbad", columns, cut, start, rule=_TIGHT_RULE, comment="#", nulls=nulls)
 
 
-def _bytes_before(file: BinaryIO, writing: Writing, line: str) -> int:
+def _after(file: BinaryIO, writing: Writing, line: str, below: bytes = b"") -> int:
+    """Return where a line of the header ends, with what matches ``below`` it."""
     file.seek(writing.start)
-    return max(0, file.read(_HEADER_BYTES).find(line.encode(writing.encoding)))
+    found = re.search(re.escape(line.encode(writing.encoding)) + below, file.read(_HEADER_BYTES))
+    return writing.start + (found.end() if found else 0)
 
 
 def _read_boxed(file: BinaryIO, writing: Writing, text: str) -> LineLayout:
@@ -134,8 +150,8 @@ def _read_boxed(file: BinaryIO, writing: Writing, text: str) -> LineLayout:
     if len(names) < 3:
         raise UsageError("has no header between borders (|)")
     columns = tuple(Column(name or f"column_{index}") for index, name in enumerate(names[1:-1], 1))
-    start = writing.start + _bytes_before(file, writing, header) + len(header.encode(writing.encoding))
-    return LineLayout("csv", columns, Pipes(1, len(names)), start, skip=_RULE)
+    start = _after(file, writing, header, _RULE_BELOW)
+    return LineLayout("csv", columns, Pipes(1, len(names)), start, rule=_TIGHT_RULE)
 
 
 def _header(read: Callable[[], object], what: str) -> None:
@@ -154,5 +170,5 @@ _FORMS: tuple[tuple[str, Callable[[str], bool], Callable[[BinaryIO, Writing, str
     ("mrt", _is_mrt, _read_mrt),
     ("simbad", _is_simbad, _read_simbad),
     ("ipac", _is_ipac, _read_ipac),
-    ("boxed", _is_boxed, _read_boxed),
+    ("csv", _is_boxed, _read_boxed),
 )

@@ -20,7 +20,7 @@ from alertferry.catalogs.faults import MAX_LISTED, Mask
 from alertferry.catalogs.model import BadRow, Column
 from alertferry.catalogs.source import Rows, cell_text, check_columns, too_many_rows
 from alertferry.catalogs.text_layout import Writing
-from alertferry.catalogs.text_table import LARGE_BYTES, whole_lines
+from alertferry.catalogs.text_table import LARGE_BYTES, comments_warning, whole_lines
 from alertferry.core.errors import UsageError
 
 _MAX_MISFITS = 100_000
@@ -78,14 +78,16 @@ class Pipes:
 class LineLayout:
     """Where the rows start in bytes, and how they are cut.
 
-    ``skip`` matches lines that are no rows; ``nulls`` holds the texts that stand for no value, one set a column.
+    Lines that ``rule`` matches hold nothing, those that start with ``comment`` are counted and told of; all others are
+    rows. ``nulls`` holds the texts that stand for no value, one set a column.
     """
 
     format: str
     columns: tuple[Column, ...]
     cut: Cut
     start: int
-    skip: re.Pattern[str] | None = None
+    rule: re.Pattern[str] | None = None
+    comment: str = ""
     nulls: Sequence[frozenset[str]] = ()
 
 
@@ -99,6 +101,7 @@ class LineTable:
         self.format = layout.format
         self.columns = layout.columns
         self.one_by_one = file.seek(0, 2) > LARGE_BYTES
+        self._comments = 0
         check_columns(self.columns)
 
     def frame(self, column: str) -> str:  # noqa: ARG002
@@ -112,6 +115,7 @@ class LineTable:
         numbers: list[int] = []
         described: list[BadRow] = []
         total = 0
+        self._comments = 0
         for lines in self._lines():
             bad, reason = self._layout.cut.misfits(lines)
             for row in np.flatnonzero(bad).tolist():
@@ -127,7 +131,9 @@ class LineTable:
             for chunk, index in zip(chunks, wanted, strict=True):
                 chunk.append(self._column(kept, index))
         columns = {name: pa.chunked_array(chunk, pa.string()) for name, chunk in zip(names, chunks, strict=True)}
-        return Rows(columns, total - len(numbers), described, numbers)
+        return Rows(
+            columns, total - len(numbers), described, numbers, comments_warning(self._comments, self._layout.comment)
+        )
 
     def head(self, rows: int) -> list[list[str | None]]:
         """Return the first rows as they are written."""
@@ -149,7 +155,9 @@ class LineTable:
         for block in whole_lines(self._file, self._writing, layout.start):
             text = block.decode(self._writing.encoding)
             lines = re.split(r"\r\n|\n|\r", text)
-            kept = [line for line in lines if line.strip() and not (layout.skip and layout.skip.match(line))]
+            full = [line for line in lines if line.strip() and not (layout.rule and layout.rule.match(line))]
+            kept = [line for line in full if not (layout.comment and line.startswith(layout.comment))]
+            self._comments += len(full) - len(kept)
             if kept:
                 yield pa.array(kept, pa.string())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from typing import BinaryIO
 
 from alertferry.catalogs.derived_positions import with_positions
@@ -34,9 +35,11 @@ _OTHER_FORMATS = (
 
 def open_source(file: BinaryIO, request: Request) -> TableSource:
     """Return the table in an uncompressed file; `UsageError` when it is none that can be read."""
-    source = _open(file, request)
-    if request.format and request.format != source.format:
-        raise UsageError(f"format: is {source.format}, not {request.format}; leave format: out")
+    # A preview adds +gzip to the name of a format, which then may be given so.
+    wanted = request.format.removesuffix("+gzip") if request.format else None
+    source = _open(file, replace(request, format=wanted))
+    if wanted and wanted != source.format:
+        raise UsageError(f"format: is {source.format}, not {wanted}; leave format: out")
     if request.table is not None and source.format not in ("votable", "fits"):
         raise UsageError(f"table: is {source.format}, which holds one table only; leave table: out")
     return with_positions(source)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from alertferry.catalogs.display import shown_name
-from alertferry.catalogs.model import MAX_BYTES, MAX_ROWS, Catalog, OnBadRows, Preview, ProperMotion
+from alertferry.catalogs.model import Catalog, OnBadRows, Preview, ProperMotion
 from alertferry.catalogs.report import Report
 from alertferry.catalogs.request import Request
 from alertferry.catalogs.sandbox import Answer, parse
@@ -21,27 +21,33 @@ if TYPE_CHECKING:
 _MAX_PREVIEW_ROWS = 1000
 
 
-def read_catalog(  # noqa: PLR0913
-    path: str | os.PathLike[str],
-    *,
-    ra: str | None = None,
-    dec: str | None = None,
-    id: str | None = None,  # noqa: A002
-    radius: str | None = None,
-    columns: Sequence[str] = (),
-    pmra: str | None = None,
-    pmdec: str | None = None,
-    epoch: str | float | None = None,
-    on_bad_rows: OnBadRows = "fail",
-    table: str | int | None = None,
-    format: str | None = None,  # noqa: A002
-    unit: str | None = None,
-    ra_unit: str | None = None,
-    dec_unit: str | None = None,
-    max_rows: int = MAX_ROWS,
-    max_bytes: int = MAX_BYTES,
-    name: str | None = None,
-) -> Catalog:
+class PreviewOptions(TypedDict, total=False):
+    """How a catalogue is read; `read_catalog` says what each means, `Request` what holds without it."""
+
+    ra: str | None
+    dec: str | None
+    id: str | None
+    radius: str | None
+    pmra: str | None
+    pmdec: str | None
+    epoch: str | float | None
+    table: str | int | None
+    format: str | None
+    unit: str | None
+    ra_unit: str | None
+    dec_unit: str | None
+    max_rows: int
+    max_bytes: int
+
+
+class ReadOptions(PreviewOptions, total=False):
+    """And what becomes of it, which a preview does not ask."""
+
+    columns: Sequence[str]
+    on_bad_rows: OnBadRows
+
+
+def read_catalog(path: str | os.PathLike[str], *, name: str | None = None, **options: Unpack[ReadOptions]) -> Catalog:
     """Read a catalogue of sources: any of `FORMATS`, also with gzip, told apart by content.
 
     Parameters
@@ -65,7 +71,7 @@ def read_catalog(  # noqa: PLR0913
     table
         Which table of a file with several: its name or its number, from 1.
     format
-        One of `FORMATS` where the content does not tell it.
+        One of `FORMATS`, or the name that a `Preview` has for it, where the content does not tell it.
     unit, ra_unit, dec_unit
         Unit of both coordinates or of one (``deg``, ``hour``, ``rad``, ``arcmin``, ``arcsec``, ``mas``, ``uas``),
         whatever the file says; ``unit: hour`` is of right ascension, declination then being in degrees.
@@ -79,9 +85,7 @@ def read_catalog(  # noqa: PLR0913
     UsageError
         The file cannot be used; the message says why and what to do.
     """
-    roles = (ra, dec, id, radius, pmra, pmdec, epoch)
-    told = (table, format, unit, ra_unit, dec_unit)
-    request = Request(*roles, tuple(columns), on_bad_rows, max_rows, max_bytes, 0, *told)
+    request = Request(preview_rows=0, **options)
     title = _title(path, name)
     answer, report = _ask(path, title, request)
     if answer.table is None:
@@ -89,25 +93,8 @@ def read_catalog(  # noqa: PLR0913
     return _catalog(title, answer, report, answer.table, request.columns)
 
 
-def preview_catalog(  # noqa: PLR0913
-    path: str | os.PathLike[str],
-    rows: int = 10,
-    *,
-    ra: str | None = None,
-    dec: str | None = None,
-    id: str | None = None,  # noqa: A002
-    radius: str | None = None,
-    pmra: str | None = None,
-    pmdec: str | None = None,
-    epoch: str | float | None = None,
-    table: str | int | None = None,
-    format: str | None = None,  # noqa: A002
-    unit: str | None = None,
-    ra_unit: str | None = None,
-    dec_unit: str | None = None,
-    max_rows: int = MAX_ROWS,
-    max_bytes: int = MAX_BYTES,
-    name: str | None = None,
+def preview_catalog(
+    path: str | os.PathLike[str], rows: int = 10, *, name: str | None = None, **options: Unpack[PreviewOptions]
 ) -> Preview:
     """Show the first rows of a catalogue and what would become of it; the parameters are those of `read_catalog`.
 
@@ -115,9 +102,7 @@ def preview_catalog(  # noqa: PLR0913
     even its columns can be read.
     """
     shown_rows = max(1, min(rows, _MAX_PREVIEW_ROWS))
-    roles = (ra, dec, id, radius, pmra, pmdec, epoch)
-    options = (table, format, unit, ra_unit, dec_unit)
-    request = Request(*roles, (), "drop", max_rows, max_bytes, shown_rows, *options)
+    request = Request(preview_rows=shown_rows, columns=(), on_bad_rows="drop", **options)
     title = _title(path, name)
     answer, report = _ask(path, title, request)
     told = report.statistics

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from alertferry.core.errors import UsageError
 FIRST_YEAR, LAST_YEAR = 1800.0, 2200.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """Names of columns, limits, and how many rows to show (0: read the catalogue)."""
 
@@ -24,7 +24,7 @@ class Request:
     pmra: str | None = None
     pmdec: str | None = None
     epoch: str | float | None = None
-    columns: tuple[str, ...] = ()
+    columns: Sequence[str] = ()
     on_bad_rows: OnBadRows = "fail"
     max_rows: int = MAX_ROWS
     max_bytes: int = MAX_BYTES
@@ -68,4 +68,4 @@ class Request:
     @classmethod
     def from_fields(cls, fields: Mapping[str, Any]) -> Request:
         """Read what `to_fields` returned."""
-        return cls(**{**fields, "columns": tuple(fields["columns"])})
+        return cls(**fields)

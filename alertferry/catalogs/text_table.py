@@ -179,9 +179,7 @@ class _Body(io.RawIOBase):
 
     def warnings(self) -> tuple[str, ...]:
         """Return what a user should know about lines that were left out."""
-        if self._comments <= 0:
-            return ()
-        return (f"{self._comments:,} lines below the header start with '#' and were taken as comments",)
+        return comments_warning(self._comments, "#")
 
     def readable(self) -> bool:
         """Tell that this is a stream to read."""
@@ -237,6 +235,11 @@ class _Body(io.RawIOBase):
         if self._writing.quotes:
             self._in_quotes ^= part.count(b'"') % 2 == 1
         return part
+
+
+def comments_warning(count: int, mark: str) -> tuple[str, ...]:
+    """Return what a user should know of lines that are no rows, as they start with the mark of comments."""
+    return (f"{count:,} lines below the header start with {mark!r} and were taken as comments",) if count > 0 else ()
 
 
 def whole_lines(file: BinaryIO, writing: Writing, start: int) -> Iterator[bytes]:

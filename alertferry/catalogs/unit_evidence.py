@@ -2,7 +2,8 @@
 
 Nothing in a table of plain numbers says that they are degrees, but values can say that they are not: right ascensions
 that fill the range of hours (0 to 24) or of radians (0 to 2 pi) while declinations spread over more than 24 degrees, as
-those of a single field hardly do; or both coordinates in the ranges of radians.
+those of a single field hardly do; or both coordinates in the ranges of radians. And sexagesimal right ascensions
+below 24 are hours, even where a header says degrees.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pyarrow as pa
 
-from alertferry.catalogs.angle_units import ASSUMED, BY_FORM, BY_NAME, HOURS, degrees_in, given_unit, spoken
+from alertferry.catalogs import numeric
+from alertferry.catalogs.angle_units import ASSUMED, BY_FORM, BY_JOB, BY_NAME, HOURS, degrees_in, given_unit, spoken
 from alertferry.catalogs.display import shown
 from alertferry.catalogs.faults import Measured
 from alertferry.core.errors import UsageError
@@ -26,6 +29,11 @@ _SMALL_UNITS = ("rad", "arcmin", "arcsec", "mas", "uas")
 
 def require_degrees(ra: Measured, dec: Measured) -> None:
     """Raise `UsageError` where values, or the unit of the other coordinate, speak against the units that were taken."""
+    if dec.read_as.unit == HOURS and dec.read_as.why != BY_JOB:
+        raise UsageError(
+            f"declinations in {shown(dec.column)!r} are in hours, as {dec.read_as.why}, in which hardly anybody writes "
+            "them; say which is right with dec_unit: deg or dec_unit: hour"
+        )
     _agree(ra, dec)
     _within_its_circle(ra)
     if ra.read_as.why != ASSUMED:
@@ -39,6 +47,23 @@ def require_degrees(ra: Measured, dec: Measured) -> None:
         raise UsageError(_question(ra, "2 pi, as in radians", ask))
     if ras.max() <= 24 and spread > 12 and np.ptp(decs) > _WIDE:
         raise UsageError(_question(ra, "24, as in hours", "ra_unit: hour"))
+
+
+def require_no_hours(ra: Measured, texts: pa.ChunkedArray) -> None:
+    """Ask when sexagesimal right ascensions without marks are in degrees by header or name, and all are below 24.
+
+    Such columns are called ``RA (deg)`` where another one of the table is in degrees; hardly anybody writes right
+    ascensions in degrees, minutes and seconds.
+    """
+    good = ra.values[~ra.bad()]
+    if ra.read_as.unit != "deg" or not len(good) or good.max() >= 24:
+        return
+    if any(numeric.matching(chunk, r"(?i)[dh°º˚ʰᵈ]").any() for chunk in texts.chunks):
+        return
+    raise UsageError(
+        f"right ascensions in {shown(ra.column)!r} are in degrees, as {ra.read_as.why}, but written as hours, minutes "
+        "and seconds are, and all are below 24; say which is right with ra_unit: hour or ra_unit: deg"
+    )
 
 
 def unit_warnings(ra: Measured, dec: Measured) -> list[str]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, StrictInt, StrictStr, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr, field_validator, model_validator
 
 from alertferry.catalogs.angle_units import given_unit
 from alertferry.core.errors import JobError, Problem, UsageError
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 ColumnName = Annotated[StrictStr, Field(min_length=1)]
 AngleUnit = Annotated[StrictStr, AfterValidator(given_unit)]
+_Format = Annotated[
+    Literal["csv", "tsv", "ecsv", "mrt", "ipac", "simbad", "parquet", "votable", "fits"],
+    BeforeValidator(lambda value: value.removesuffix("+gzip") if isinstance(value, str) else value),
+]
+"""A preview adds ``+gzip`` to the name of a format, which then may be given so."""
 
 SMALL_BYTES = 8 * 1024 * 1024
 """A catalogue up to this size is read when the job is checked: bad rows show before Spark starts."""
@@ -51,7 +56,7 @@ class Crossmatch(Filter):
     table: StrictStr | StrictInt | None = None
     """Which table of a file with several: its name, or its number from 1."""
 
-    format: Literal["csv", "tsv", "ecsv", "mrt", "ipac", "simbad", "parquet", "votable", "fits"] | None = None
+    format: _Format | None = None
     """Format of the file, where its content does not tell."""
 
     ra: ColumnName | None = None

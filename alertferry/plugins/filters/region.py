@@ -138,13 +138,13 @@ class Region(Predicate):
 
     def problems(self, survey: Survey, schema: Struct) -> Iterator[Problem]:  # noqa: ARG002 - roles always exist
         """Yield what a look at the file shows; its content is read when the job runs."""
-        from alertferry.catalogs.coverage import check_map_file, check_moc_text, is_moc_text
+        from alertferry.catalogs.coverage import check_map_file, is_moc_text, read_moc
 
         for option in ("moc", "skymap"):
             value = getattr(self, option)
             try:
                 if value is not None and option == "moc" and is_moc_text(value):
-                    check_moc_text(value)
+                    read_moc(value)
                 elif value is not None:
                     check_map_file(resolved(value))
             except UsageError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,22 @@ Reader = Callable[..., Read]
 
 
 def read_content(content: bytes | str | pa.Table, **options: Any) -> Read:
+    """Read a catalogue twice: as it is told, and with all that the first reading names, which must give the same."""
+    found = _read(content, **options)
+    again = _read(content, **options | named(found.report))
+    assert again.table.equals(found.table)
+    assert (again.report.format, again.report.rows) == (found.report.format, found.report.rows)
+    return found
+
+
+def named(report: Report) -> dict[str, str]:
+    """Return the options that a report names: format, units, and the table where it was chosen among several."""
+    table = re.search(r"; table (\d+) '.*' was read", " ".join(report.warnings))
+    units = {f"{axis}_unit": report.units[axis][0] for axis in ("ra", "dec") if axis in report.units}
+    return {"format": report.format} | units | ({"table": table[1]} if table else {})
+
+
+def _read(content: bytes | str | pa.Table, **options: Any) -> Read:
     if isinstance(content, pa.Table):
         sink = io.BytesIO()
         pq.write_table(content, sink)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 
 import pyarrow as pa
 import pytest
 from astropy.io import ascii as astropy_ascii
 from astropy.table import MaskedColumn, Table
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from alertferry.catalogs import line_formats, text_table
 from alertferry.core.errors import UsageError
-from tests.unit.catalogs.in_process import Reader
+from tests.unit.catalogs.in_process import Reader, read_content
 
 MRT = """Title: A table
 Authors: N.N.
@@ -84,6 +88,106 @@ def test_a_part_that_is_missing_makes_a_bad_row(read: Reader) -> None:
     assert found.bad[0][0] == 1
 
 
+def test_a_row_that_starts_with_dashes_is_a_row(read: Reader) -> None:
+    """The line that ends the notes holds nothing else; a missing identifier may be dashes."""
+    out = io.StringIO()
+    content = Table({"id": ["a" * 8, "b", "c", "d"], "ra": [1.5, 2.5, 3.5, 4.5], "dec": [1.25, 2.25, 3.25, 4.25]})
+    content.write(out, format="ascii.mrt")
+    for dashed in ("--------", "------  ", "========"):
+        found = read(out.getvalue().replace("\nc       ", "\n" + dashed))
+        assert (found.ids, found.ra) == (["a" * 8, "b", dashed.strip(), "d"], [1.5, 2.5, 3.5, 4.5])
+    empty = out.getvalue().replace("\nc        3.5 3.25", "\n--------")
+    assert empty != out.getvalue()
+    found = read(empty, on_bad_rows="drop")
+    assert (found.ids, [number for number, _, _ in found.bad]) == (["a" * 8, "b", "d"], [3])
+
+
+def test_a_row_cut_by_the_end_of_a_block_ends_no_notes(read: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = MRT.replace("b     00", "------00").replace("A5     ---    ID", "A6     ---    ID")
+    content = content.replace("   1-  5 A", "   1-  6 A").replace("-" * 80, "------")
+    monkeypatch.setattr(text_table, "BLOCK_BYTES", content.index("------00") + 6)
+    monkeypatch.setattr(line_formats, "BLOCK_BYTES", content.index("------00") + 6, raising=False)
+    assert len(read(content).ids) == 3
+
+
+ODD_NAMES = st.text(st.sampled_from("-=#|\\+~:a1 "), min_size=1, max_size=12)
+
+
+def _as_mrt(names: list[str]) -> str:
+    width = 80
+    rules = ("=" * width, "-" * width)
+    fields = "   1- 12 A12    ---    name   Name\n  14- 17 F4.1   deg    ra     RA\n  19- 22 F4.1   deg    dec    Dec\n"
+    head = f"{rules[0]}\nByte-by-byte Description of file: x\n{rules[1]}\n   Bytes Format Units  Label  Explanations\n{rules[1]}\n"
+    return head + fields + rules[1] + "\n" + "".join(f"{name:12} 10.5 20.5\n" for name in names)
+
+
+def _as_ipac(names: list[str]) -> str:
+    head = "\\ c\n|name         |ra  |dec |\n|char         |real|real|\n|             |deg |deg |\n|             |    |    |\n"
+    return head + "".join(f"{name:14} 10.5 20.5 \n" for name in names)
+
+
+def _as_simbad(names: list[str]) -> str:
+    head = "SIMBAD\n\n#|identifier   | coord1 (ICRS,J2000/2000) |\n-|-------------|--------------------------|\n"
+    return head + "".join(f"{i}|{name:13}|00 00 01.0 +01 00 00.0|\n" for i, name in enumerate(names, 1)) + "=====\n"
+
+
+def _as_box(names: list[str]) -> str:
+    rule = "+--------------+------+------+\n"
+    return (
+        rule + "| name         | ra   | dec  |\n" + rule + "".join(f"| {n:12} | 10.5 | 20.5 |\n" for n in names) + rule
+    )
+
+
+def _as_markdown(names: list[str]) -> str:
+    return "| name | ra | dec |\n|------|----|----|\n| a | 1 | 2 |\n" + "".join(
+        f"| {n} | -- | -- |\n" for n in names[1:]
+    )
+
+
+def _as_csv(names: list[str]) -> str:
+    return "name,ra,dec\n" + "".join(f"{name},10.5,20.5\n" for name in names)
+
+
+FORMS = [_as_mrt, _as_ipac, _as_simbad, _as_box, _as_markdown, _as_csv]
+
+
+@pytest.mark.parametrize("written", FORMS)
+@given(names=st.lists(ODD_NAMES, min_size=1, max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_no_line_below_the_header_is_lost_unseen(written: Callable[[list[str]], str], names: list[str]) -> None:
+    """Every line is a row, a bad row, or counted as a comment."""
+    names = [" a", *(name.rstrip() or "b" for name in names)]
+    report = read_content(written(names), on_bad_rows="drop", id="#").report
+    told = re.search(r"(\d+) lines below the header start with", " ".join(report.warnings))
+    assert report.rows + int(told[1] if told else 0) == len(names)
+
+
+@pytest.mark.parametrize("row", ["-,-,-", "--,--,--"])
+def test_rows_around_one_of_dashes_are_rows(read: Reader, row: str) -> None:
+    """VizieR's line of dashes has units above it, not data."""
+    found = read(
+        f"id,mag,RAJ2000,DEJ2000\na,7,10:00:00,+02:00:00\n{row},-\nb,8,11:00:00,+02:00:00\n", on_bad_rows="drop"
+    )
+    assert (found.ids, found.report.rows) == (["a", "b"], 3)
+
+
+def test_a_second_ipac_header_is_no_comment(read: Reader) -> None:
+    """Two tables in one file: the places of the second are not those of the first."""
+    found = read(IPAC + IPAC.replace("\\ a comment\n", ""), on_bad_rows="drop")
+    assert (len(found.ids), found.report.bad_row_count) == (4, 4)
+    assert found.report.warnings == ["1 lines below the header start with '\\\\' and were taken as comments"]
+
+
+def test_coordinates_without_seconds(read: Reader) -> None:
+    """The sign is known by its name: `DE-` blank is north, with as many parts as there are."""
+    content = re.sub(r".*(?:DEs|Vmag) .*\n", "", MRT).replace("00007 12 30 00.000 -00", "00007 12 30 00.000  00")
+    assert "DEs" not in content
+    found = read(content)
+    assert found.ids == ["00007", "b", "c"]
+    assert found.dec == pytest.approx([0.5, 90 - 1 / 60, 0.0])
+    assert read(content.replace(" 89 59", "-89 59")).dec[1] == pytest.approx(-90 + 1 / 60)
+
+
 def test_the_machine_readable_table_of_astropy(read: Reader) -> None:
     content = Table({"id": ["a", "b"], "ra": [10.5, 350.25], "dec": [-20.5, 0.25]}, units={"ra": "deg", "dec": "deg"})
     out = io.StringIO()
@@ -150,6 +254,7 @@ def test_a_list_of_the_transient_name_server(read: Reader) -> None:
 def test_tables_in_boxes(read: Reader) -> None:
     content = "+----+-------+-------+\n| id | ra    | dec   |\n+----+-------+-------+\n| 07 | 10.5  | -20.5 |\n+----+-------+-------+\n"
     assert (read(content).ids, read(content).ra) == (["07"], [10.5])
+    assert read(content, format="csv").report.format == "csv"
     markdown = "| id | ra | dec |\n|----|----|----|\n| a b | 10.5 | -20.5 |\n"
     assert (read(markdown).ids, read(markdown).dec) == (["a b"], [-20.5])
     fixed = io.StringIO()

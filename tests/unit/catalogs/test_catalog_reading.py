@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 import os
@@ -9,6 +10,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +18,21 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 
-from alertferry.catalogs import BadRow, Catalog, ProperMotion, preview_catalog, read_catalog, sandbox
+from alertferry.catalogs import (
+    PREVIEW_OPTIONS,
+    BadRow,
+    Catalog,
+    ProperMotion,
+    preview_catalog,
+    read_catalog,
+    sandbox,
+)
+from alertferry.catalogs.reading import PreviewOptions, ReadOptions
+from alertferry.catalogs.request import Request
 from alertferry.catalogs.sandbox import Limits, explain_death
 from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.plugins.filters import crossmatch
+from tests.foreign_files import CATALOGUES
 
 CONTENT = (
     b"Name,RAJ2000,DEJ2000,r,z\n00123,12:30:00,-01 30 00,1.5,0.5\n1e5,bad,00 00,2,\n x,-00:00:01,+90 00 00.0,3,0.75\n"
@@ -259,3 +273,32 @@ def test_a_catalogue_outlives_its_file(csv: Path) -> None:
     csv.unlink()
     assert found.ra_deg.sum() > 0
     assert not found.ra_deg.flags.writeable
+
+
+def test_every_option_is_known_to_all_who_pass_it_on() -> None:
+    """Options go by name from a job to the process that reads: a name that one of them lacks would be lost."""
+    fields = {field.name for field in dataclasses.fields(Request)}
+    read, preview = (set(get_type_hints(kind)) for kind in (ReadOptions, PreviewOptions))
+    assert read == fields - {"preview_rows"}
+    assert set(PREVIEW_OPTIONS) < preview
+    assert preview == read - {"columns", "on_bad_rows"}
+    assert set(crossmatch._READING) == read - {"max_bytes"}
+    with pytest.raises(TypeError):
+        Request("ra", "dec")  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_what_a_preview_names_can_be_said(tmp_path: Path, compressed: bool) -> None:
+    """Of every example of a format: a preview, then a reading with the format and the units that it names."""
+    for kind in ("csv", "mrt", "simbad"):
+        content = CATALOGUES[kind]()
+        path = tmp_path / kind
+        path.write_bytes(gzip.compress(content) if compressed else content)
+        seen = preview_catalog(path)
+        units = {f"{axis}_unit": seen.units[axis][0] for axis in ("ra", "dec")}
+        found = read_catalog(path, format=seen.format, **units)
+        assert (found.format, found.rows) == (seen.format, seen.usable_rows)
+        named = crossmatch.Crossmatch.model_validate(
+            {"catalog": str(path), "radius_arcsec": 1, "format": seen.format, **units}
+        )
+        assert named.format == kind

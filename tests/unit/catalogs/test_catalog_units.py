@@ -164,6 +164,44 @@ def test_a_stripe_as_long_as_a_day_is_read_with_a_warning(read: Reader) -> None:
     ]
 
 
+HOURS_BY_FORM = (
+    "written as hours, minutes and seconds are, and all are below 24; say which is right with ra_unit: hour or "
+)
+
+
+@pytest.mark.parametrize("ra", ["10:00:24", "10 00 24"])
+@pytest.mark.parametrize(
+    ("first", "second", "more"),
+    [("RA (deg)", "Dec (deg)", ""), ("ra_deg", "dec_deg", ""), ("RAJ2000", "DEJ2000", "\tdeg\tdeg\n--\t--\t--\n")],
+)
+def test_hours_in_a_column_of_degrees_are_asked_about(
+    read: Reader, ra: str, first: str, second: str, more: str
+) -> None:
+    content = f"id\t{first}\t{second}\n{more}a\t{ra}\t+02:12:00\nb\t23:59:59\t-02:12:00\n"
+    with pytest.raises(UsageError, match=f"right ascensions in .* are in degrees, as .*, but {HOURS_BY_FORM}"):
+        read(content)
+    assert read(content, ra_unit="hour").ra == pytest.approx([150.1, 359.99583333])
+    assert read(content, ra_unit="deg").ra == pytest.approx([10.00666667, 23.99972222])
+
+
+@pytest.mark.parametrize(
+    ("name", "ra"),
+    [("RA (deg)", "24:00:01"), ("RA (deg)", "10d00m24s"), ("RA (d:m:s)", "10:00:24"), ("RA (deg)", "10h00m24s")],
+)
+def test_degrees_minutes_and_seconds_are_read(read: Reader, name: str, ra: str) -> None:
+    expected = {"24:00:01": 24 + 1 / 3600, "10h00m24s": 150.1}.get(ra, 10 + 24 / 3600)
+    assert read(f"id,{name},Dec\na,{ra},+02:12:00\n").ra == pytest.approx([expected])
+
+
+@pytest.mark.parametrize("name", ["Dec (h:m:s)", "DEC_h"])
+def test_a_declination_in_hours_is_asked_about(read: Reader, name: str) -> None:
+    content = f"id,RA_h,{name}\na,10:00:24,+02:12:00\n"
+    with pytest.raises(UsageError, match=r"declinations in .* are in hours, as the name of the column says, in which"):
+        read(content)
+    assert read(content, dec_unit="deg").dec == pytest.approx([2.2])
+    assert read(content, dec_unit="hour").dec == pytest.approx([33.0])
+
+
 def test_sexagesimal_values_tell_their_unit(read: Reader) -> None:
     found = read("id,ra,dec\na,12:30:00,-01:30:00\n")
     assert found.report.units == {

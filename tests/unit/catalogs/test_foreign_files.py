@@ -25,6 +25,7 @@ from alertferry.catalogs.coverage import read_moc, read_skymap
 from alertferry.core.errors import UsageError
 from tests import foreign_files
 from tests.foreign_files import CATALOGUES, COVERAGES, SKYMAPS
+from tests.unit.catalogs.in_process import read_content
 
 ALL = {**CATALOGUES, **COVERAGES, **SKYMAPS}
 ENGINE = re.compile(r"Traceback|Error\b(?! -?\d)|Exception|object at 0x|<class")
@@ -107,6 +108,11 @@ def test_good_files_are_never_called_damaged(kind: str) -> None:
     said = outcome(kind, ALL[kind]())
     assert "report" in said, said
     assert not said["report"].get("problem"), said
+
+
+@pytest.mark.parametrize("kind", list(CATALOGUES))
+def test_good_files_are_read_the_same_by_what_is_named_of_them(kind: str) -> None:
+    assert read_content(CATALOGUES[kind]()).report.rows >= foreign_files.ROWS - 1
 
 
 HOSTILE = dict(foreign_files.hostile())

@@ -12,6 +12,7 @@ import pytest
 from astropy.io import fits
 from mocpy import MOC
 
+from alertferry.catalogs import coverage
 from alertferry.catalogs.coverage import coverage_of_text, read_moc, read_skymap
 from alertferry.catalogs.map_files import parse_moc, parse_skymap
 from alertferry.core.errors import UsageError
@@ -63,6 +64,13 @@ def test_the_text_of_a_moc(text: str, bounds: list[int], order: int) -> None:
     assert (found.bounds.tolist(), found.order) == (bounds, order)
     if text not in ("1/0-10 2/4-7", "1/1 1/1"):  # mocpy refuses parts that overlap
         assert deepest(found) == MOC.from_string(text.replace(",", " ")).to_depth29_ranges.ravel().tolist()
+
+
+def test_a_text_is_taken_apart_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr(coverage, "_cells_of_text", lambda text: seen.append(text) or iter([(1, 2, 3)]))
+    assert read_moc("1/2").bounds.tolist() == [2, 3]
+    assert seen == ["1/2"]
 
 
 @pytest.mark.parametrize("level", [0.1, 0.5, 0.9, 1.0])
