@@ -1,9 +1,8 @@
 """Where things of a delivery are: alerts in its folder, and nothing else; records of them beside it.
 
 Readers differ in what they skip. Most pass over names that begin with ``_`` or ``.``; polars opens every file that it
-finds in a folder, at any depth, and refuses the folder for one that is not parquet. So the records of ``alerts`` are
-in ``_alerts.records``. They are in the folder itself where version 0.1.0 put them, where the folder is a shard, which
-is merged with others by copying, and where nothing can be renamed into it from beside (a disk of its own).
+finds in a folder, at any depth, and refuses the folder for one that is not parquet. So records are
+elsewhere (`records`).
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import re
 from pathlib import Path
 
 from alertferry.consumer.spans import Span
-from alertferry.core.receipt import RECEIPT_FILE, RECORDS_SUFFIX
 
 JOB_FILE = "_job.json"
 LOCK_FILE = "_lock"
@@ -49,17 +47,6 @@ def message_stem(partition: int, offset: int) -> str:
 def temporary(path: Path, folder: Path | None = None) -> Path:
     """Return the name under which ``path`` is written before it is complete; in ``folder`` where one is given."""
     return (folder or path.parent) / f".{path.name}.tmp"
-
-
-def beside(folder: Path) -> Path:
-    """Return the folder of records beside a delivery folder."""
-    whole = folder.resolve()
-    return whole.with_name(f"_{whole.name}{RECORDS_SUFFIX}")
-
-
-def records_folder(folder: Path) -> Path:
-    """Return where the records of a delivery folder are, or will be: beside it unless they are in it already."""
-    return folder if any((folder / name).exists() for name in (JOB_FILE, RECEIPT_FILE)) else beside(folder)
 
 
 def is_hidden(path: Path, folder: Path) -> bool:

@@ -14,8 +14,8 @@ from alertferry.consumer import verify
 from alertferry.consumer.archive import Archive
 from alertferry.consumer.commits import commits_folder
 from alertferry.consumer.folder import Folder, Label
-from alertferry.consumer.layout import records_folder
 from alertferry.consumer.partitioning import Partitioning
+from alertferry.consumer.records import records_folder
 from alertferry.core.errors import UsageError
 from tests.delivered import chunk, complete, deliver, label, manifest, recipe
 from tests.publishing import FIRST_ID, keyed, light_alerts
