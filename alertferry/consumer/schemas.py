@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -239,3 +239,16 @@ def field_at(schema: pa.Schema, path: str) -> pa.Field | None:
     """Return the field at a dotted path; None when there is none."""
     fields = fields_to(schema, path)
     return fields[-1] if fields else None
+
+
+def column_at(table: pa.Table | pa.RecordBatch, path: str) -> Any:
+    """Return the column at a dotted path, where `field_at` finds a field: chunked in a table, an array in a batch."""
+    root, *rest = split_path(path)
+    return nested(table.column(root), rest)
+
+
+def nested(column: Any, names: Sequence[str]) -> Any:
+    """Return what is at the end of some names in a column of structs; null where any of the structs around it is."""
+    import pyarrow.compute as pc
+
+    return pc.struct_field(column, list(names)) if names else column
