@@ -75,6 +75,7 @@ BROKEN = {
         "same name",
     ),
     "twice the same type": (record(a=WIDE, b=WIDE), "'w' is defined twice"),
+    "a long name": (record(a={"type": "record", "name": "x" * 999}), "no list of fields"),
     "a name of a type": (record(a={"type": "record", "name": "a b", "fields": []}), "'a b'"),
     "a name of a field": (record(**{"a\nb": "long"}), r"'a\\nb'"),
     "no text": (record(a={"type": "enum", "name": "e", "symbols": ["\ud800"]}), "symbol"),
