@@ -13,8 +13,9 @@ from alertferry.consumer.durable import make_durably, storage_errors, write_dura
 from alertferry.consumer.encoding import ROW_GROUP_BYTES, Encoded, Part, encoder
 from alertferry.consumer.framing import slices
 from alertferry.consumer.intake import Chunk
-from alertferry.consumer.layout import BAD_FOLDER, EMPTY_STEM, message_stem, records_folder, stem
+from alertferry.consumer.layout import BAD_FOLDER, EMPTY_STEM, message_stem, stem
 from alertferry.consumer.partitioning import Partitioning
+from alertferry.consumer.records import records_folder
 from alertferry.consumer.spans import Span
 from alertferry.core.receipt import format_digest, ids_digest
 

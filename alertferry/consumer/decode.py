@@ -40,7 +40,7 @@ class Decoder:
 
     def __init__(self, schema_json: str) -> None:
         avro = parse_schema(schema_json)
-        self.schema = arrow_schema(avro)
+        self.schema = arrow_schema(schema_json)
         self._final = arrow_type(avro)
         fast = FastReader(avro)
         self._slow = SlowReader(avro)

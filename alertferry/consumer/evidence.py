@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from alertferry.consumer.archive import TOPIC_KEY
 from alertferry.consumer.durable import checksum
 from alertferry.consumer.framing import FramingError, scan
 from alertferry.consumer.identity import Ids
-from alertferry.consumer.schemas import field_at
+from alertferry.consumer.schemas import column_at, field_at, nested
 from alertferry.core.paths import split_path
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 @dataclass
@@ -27,8 +22,8 @@ class Facts:
     """
 
     name: str
-    checksum: str
-    size_bytes: int
+    checksum: str = ""
+    size_bytes: int = 0
     rows: int = 0
     topic: str | None = None
     columns: tuple[str, ...] = ()
@@ -39,8 +34,9 @@ class Facts:
 
 def inspect(path: Path, folder: Path, alert_id: str | None, ids: Ids, *, every_page: bool = False) -> Facts:
     """Read what a file says, its alert ids into ``ids``; with ``every_page``, decode all and check pages' checksums."""
-    facts = Facts(str(path.relative_to(folder)), checksum(path), path.stat().st_size)
+    facts = Facts(str(path.relative_to(folder)))
     try:
+        facts.checksum, facts.size_bytes = checksum(path), path.stat().st_size
         if path.suffix == ".parquet":
             _inspect_parquet(path, facts, alert_id, ids, every_page=every_page)
         else:
@@ -82,27 +78,5 @@ def read_container_ids(path: Path, facts: Facts, alert_id: str, ids: Ids) -> Non
     arrays = container_column(path, root)
     if arrays is None:
         return
-    facts.digest = sum(ids.add(_field(array, rest)) for array in arrays)
+    facts.digest = sum(ids.add(nested(array, rest)) for array in arrays)
     facts.has_ids = True
-
-
-def column_at(table: pa.Table, alert_id: str) -> pa.ChunkedArray:
-    """Return the column at a dotted path."""
-    import pyarrow as pa
-
-    root, *rest = split_path(alert_id)
-    column = table.column(root)
-    return pa.chunked_array([_field(chunk, rest) for chunk in column.chunks], _type_at(column.type, rest))
-
-
-def _type_at(kind: Any, rest: Sequence[str]) -> Any:
-    for name in rest:
-        kind = kind.field(name).type
-    return kind
-
-
-def _field(array: pa.Array, rest: Sequence[str]) -> pa.Array:
-    """Return a nested field of a struct array; null where any of the structs around it is."""
-    import pyarrow.compute as pc
-
-    return pc.struct_field(array, list(rest)) if rest else array

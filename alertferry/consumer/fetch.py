@@ -209,24 +209,31 @@ class _Run:
             outlook = self._look(pacing)
             if outlook is None:
                 return judge.unreachable(self.folder, self.order)
-            self._expect(outlook)
-            progress(self.folder.alerts, outlook.expected)
-            todo = self._todo(outlook)
-            verdict = judge.verdict(self.folder, outlook, self.order.limit, todo, pacing)
-            if self.stop.requested:
-                return judge.interrupted(self.folder, outlook, self.stop.name)
-            if verdict is not None:
-                return self._finish(verdict)
-            if not pacing.due(todo, outlook) and not self._fills_limit(todo):
-                self.stop.wait(LOOK_SECONDS)
-                continue
             try:
-                self._fetch(todo, outlook, progress)
+                delivery = self._step(outlook, pacing, progress)
             except OvertakenError:
                 continue  # the next look finds what expired
             except SilentBrokerError as error:
                 return judge.silent(self.folder, outlook, str(error))
-            pacing.fetched(self.folder)
+            if delivery is not None:
+                return delivery
+
+    def _step(self, outlook: Outlook, pacing: Pacing, progress: Progress) -> Delivery | None:
+        """Do what is due after a look; return how the run ends, or None when it goes on."""
+        self._expect(outlook)
+        progress(self.folder.alerts, outlook.expected)
+        todo = self._todo(outlook)
+        verdict = judge.verdict(self.folder, outlook, self.order.limit, todo, pacing)
+        if self.stop.requested:
+            return judge.interrupted(self.folder, outlook, self.stop.name)
+        if verdict is not None:
+            return self._finish(verdict)
+        if not pacing.due(todo, outlook) and not self._fills_limit(todo):
+            self.stop.wait(LOOK_SECONDS)
+            return None
+        self._fetch(todo, outlook, progress)
+        pacing.fetched(self.folder)
+        return None
 
     def _look(self, pacing: Pacing) -> Outlook | None:
         """Return a new look at the topic; None when the broker has not answered for the whole timeout."""

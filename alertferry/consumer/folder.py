@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import secrets
-import shutil
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,22 +16,18 @@ from alertferry.consumer.layout import (
     COMMITS_FOLDER,
     FORMATS,
     JOB_FILE,
-    LOCK_FILE,
     SHARDS_FOLDER,
     data_files,
     is_hidden,
     message_stem,
     parse_stem,
-    records_folder,
 )
+from alertferry.consumer.records import LOCK_SECONDS, Records, records_folder
 from alertferry.consumer.selection import column_of
 from alertferry.consumer.shards import Shard, lacking, mark, marked, portion
 from alertferry.consumer.spans import Span, coverage
 from alertferry.core.errors import UsageError
 from alertferry.core.receipt import RECEIPT_FILE, Manifest, Receipt
-
-LOCK_SECONDS = 5.0
-"""A consumer that was killed leaves workers that need a moment to notice."""
 
 
 @dataclass(frozen=True)
@@ -140,23 +131,31 @@ def _is_another(known: Label, now: Label) -> bool:
 class Folder:
     """A locked delivery folder. What is not committed is removed when it is opened.
 
-    ``alerts`` is the number of alerts on disk, ``commits`` what they are proved by, ``records`` the folder in which
-    that is kept.
+    ``alerts`` is the number of alerts on disk, ``commits`` what they are proved by.
     """
 
     def __init__(self, path: Path, label: Label, lock_seconds: float = LOCK_SECONDS) -> None:
         self.path = path
-        self.records = records_folder(path)
         self.label = label
+        self._kept = Records(path)
         self._lock_seconds = lock_seconds
         self.commits: dict[Span | None, Commit] = {}
         self.alerts = 0
-        self._lock = -1
+
+    @property
+    def records(self) -> Path:
+        """The folder of the records."""
+        return self._kept.path
+
+    @property
+    def former(self) -> Path | None:
+        """Where the records of a delivery went whose files are gone from here; None without one."""
+        return self._kept.former
 
     @property
     def lock(self) -> int:
         """Descriptor of the lock file; the folder stays locked while any process holds it."""
-        return self._lock
+        return self._kept.lock
 
     def open(self, from_beginning: bool) -> None:
         """Lock the folder, check that it is this topic's, and bring it to its committed state.
@@ -164,13 +163,9 @@ class Folder:
         Raises `UsageError` for a folder of something else or one in use, `AlertferryError` when the disk refuses.
         """
         with storage_errors(self.path):
-            if self.path.is_dir() and not self._is_deserted():
+            if self.path.is_dir() and not self._kept.deserted:
                 self._refuse_foreign(Label.read(self.path), from_beginning)
-            self.path.mkdir(parents=True, exist_ok=True)
-            self.records = _place(self.path, self.label.shard)
-            self._lock = _acquire(self.records, self.path, self._lock_seconds)
-            if self._is_deserted():
-                _clear_records(self.records)
+            self._kept.take(in_folder=self.label.shard is not None, seconds=self._lock_seconds)
             known = Label.read(self.path)
             self._refuse_foreign(known, from_beginning)
             commits_folder(self.records).mkdir(exist_ok=True)
@@ -187,9 +182,7 @@ class Folder:
 
     def close(self) -> None:
         """Give up the lock."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        self._kept.release()
 
     def relabel(self, manifest: Manifest | None, anew: bool = False) -> None:
         """Keep the job's newest manifest; the file is left untouched when nothing changed."""
@@ -233,13 +226,6 @@ class Folder:
     def files(self) -> tuple[Path, ...]:
         """The data files, sorted."""
         return tuple(sorted(self.path / file.name for commit in self.commits.values() for file in commit.files))
-
-    def _is_deserted(self) -> bool:
-        """Tell whether records are left beside a folder whose files were all removed: it is as good as new."""
-        if self.records == self.path or data_files(self.path):
-            return False
-        commits = (item for item in read_commits(self.records) if isinstance(item, Commit))
-        return (self.records / RECEIPT_FILE).exists() or any(commit.files for commit in commits)
 
     def _refuse_foreign(self, known: Label | None, from_beginning: bool) -> None:
         if known is not None:
@@ -342,49 +328,6 @@ class Folder:
                 (self.records / BAD_FOLDER / f"{name}{suffix}").unlink(missing_ok=True)
         if self.commits.pop(commit.span, None) is not None:
             self.alerts -= commit.rows
-
-
-def _place(folder: Path, shard: Shard | None) -> Path:
-    """Return where the records of a folder go; the folder beside it is made, if that is where."""
-    records = records_folder(folder)
-    if records == folder or (records / JOB_FILE).exists():
-        return records
-    if shard is not None:  # what is copied brings its records along
-        return folder
-    try:
-        records.mkdir(exist_ok=True)
-        trial = records / f".{secrets.token_hex(4)}.tmp"
-        trial.touch()
-        trial.rename(folder / trial.name).unlink()
-    except OSError:  # the folder around it is not ours to write to, or on another disk
-        shutil.rmtree(records, ignore_errors=True)
-        return folder
-    return records
-
-
-def _clear_records(records: Path) -> None:
-    """Forget a delivery whose files somebody removed; the lock stays."""
-    for item in records.iterdir():
-        if item.is_dir():
-            shutil.rmtree(item)
-        elif item.name != LOCK_FILE:
-            item.unlink()
-
-
-def _acquire(records: Path, folder: Path, seconds: float) -> int:
-    descriptor = os.open(records / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(descriptor)
-                raise UsageError(
-                    f"another `alertferry consume` is at work in {folder}; wait for it, or choose another folder"
-                ) from None
-        time.sleep(0.1)
 
 
 def remove_empty_file(folder: Folder) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from alertferry.consumer.connection import close_consumer, is_passing, kafka_failure, learn, open_consumer
 from alertferry.consumer.spans import Span, total
-from alertferry.core.errors import AlertferryError
+from alertferry.core.errors import DamagedError, IncompleteError
 from alertferry.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ LEAST_PATIENCE_SECONDS = 2.0
 Stop = Callable[[], bool]
 
 
-class OvertakenError(AlertferryError):
+class OvertakenError(DamagedError):
     """The broker deleted records while they were about to be read."""
 
 
-class SilentBrokerError(AlertferryError):
+class SilentBrokerError(IncompleteError):
     """The broker holds records but sends none."""
 
 

@@ -13,7 +13,7 @@ from alertferry.consumer.pacing import Pacing
 from alertferry.consumer.shards import lacking
 from alertferry.consumer.source import Outlook
 from alertferry.consumer.spans import Span
-from alertferry.core.receipt import Receipt, format_digest
+from alertferry.core.receipt import RECORDS_SUFFIX, Receipt, format_digest
 
 if TYPE_CHECKING:
     from alertferry.consumer.fetch import Order
@@ -81,7 +81,17 @@ def _delivery(folder: Folder, state: State, message: str, lost: int = 0) -> Deli
         duplicates_dropped=folder.dropped,
         bad=folder.bad,
         expired=lost,
-        message=message,
+        message=message + _former(folder),
+    )
+
+
+def _former(folder: Folder) -> str:
+    """Return what became of the records of a delivery that was in the folder before."""
+    if folder.former is None:
+        return ""
+    return (
+        f"; the files delivered to {folder.path} before are gone from there, and their records are kept in "
+        f"{folder.former}: if the files are now in `other`, call it `_other{RECORDS_SUFFIX}`, beside them"
     )
 
 
@@ -182,7 +192,7 @@ def _out_of_patience(folder: Folder, outlook: Outlook) -> Delivery:
     return _delivery(
         folder,
         "incomplete",
-        f"the job behind {folder.label.topic} has not finished: it is still running, or died without a word; "
+        f"the job behind {folder.label.topic} has not finished: it is still running, or stopped without reporting; "
         f"{_safe(folder)}, safe: {AGAIN}{_undivided(outlook)}",
     )
 

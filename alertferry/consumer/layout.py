@@ -1,9 +1,8 @@
 """Where things of a delivery are: alerts in its folder, and nothing else; records of them beside it.
 
 Readers differ in what they skip. Most pass over names that begin with ``_`` or ``.``; polars opens every file that it
-finds in a folder, at any depth, and refuses the folder for one that is not parquet. So the records of ``alerts`` are
-in ``_alerts.records``. They are in the folder itself where version 0.1.0 put them, where the folder is a shard, which
-is merged with others by copying, and where nothing can be renamed into it from beside (a disk of its own).
+finds in a folder, at any depth, and refuses the folder for one that is not parquet. So records are
+elsewhere (`records`).
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import re
 from pathlib import Path
 
 from alertferry.consumer.spans import Span
-from alertferry.core.receipt import RECEIPT_FILE, RECORDS_SUFFIX
 
 JOB_FILE = "_job.json"
 LOCK_FILE = "_lock"
@@ -55,17 +53,6 @@ def temporary(path: Path, folder: Path | None = None) -> Path:
 def real(folder: Path) -> Path:
     """Return a folder's path without links; one whose links lead in a circle stays, to be refused when it is opened."""
     return Path(os.path.realpath(folder))
-
-
-def beside(folder: Path) -> Path:
-    """Return the folder of records beside a delivery folder."""
-    whole = real(folder)
-    return whole.with_name(f"_{whole.name}{RECORDS_SUFFIX}")
-
-
-def records_folder(folder: Path) -> Path:
-    """Return where the records of a delivery folder are, or will be: beside it unless they are in it already."""
-    return folder if any((folder / name).exists() for name in (JOB_FILE, RECEIPT_FILE)) else beside(folder)
 
 
 def is_hidden(path: Path, folder: Path) -> bool:

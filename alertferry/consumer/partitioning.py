@@ -14,9 +14,10 @@ from urllib.parse import quote
 
 import xxhash
 
-from alertferry.consumer.schemas import field_at
+from alertferry.consumer.schemas import column_at, field_at
 from alertferry.core.columns import name_columns
 from alertferry.core.errors import UsageError, did_you_mean
+from alertferry.core.paths import split_path
 from alertferry.core.time_scales import TIME_SCALES, utc_days
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Partitioning:
 
     def folders(self, batches: list[pa.RecordBatch]) -> list[str]:
         """Return the folder of each row, relative to the delivery folder."""
-        return [folder for batch in batches for folder in self._of(_column(batch, self.path))]
+        return [folder for batch in batches for folder in self._of(column_at(batch, self.path))]
 
     def _of(self, column: pa.Array) -> list[str]:
         import pyarrow.compute as pc
@@ -118,7 +119,7 @@ def plan(by: str, schema: pa.Schema, manifest: Manifest | None, select: Sequence
             f"--partition-by {by}: the column {path!r} holds {field.type}; text, whole numbers and true or false "
             "divide files"
         )
-    return Partitioning(by, path, (_key("class" if by == "class" else path.replace(".", "_"), taken),))
+    return Partitioning(by, path, (_key("class" if by == "class" else "_".join(split_path(path)), taken),))
 
 
 def _class(schema: pa.Schema) -> str:
@@ -176,14 +177,6 @@ def _divides(kind: pa.DataType) -> bool:
     import pyarrow as pa
 
     return any(test(kind) for test in (pa.types.is_string, pa.types.is_integer, pa.types.is_boolean))
-
-
-def _column(batch: pa.RecordBatch, path: str) -> pa.Array:
-    import pyarrow.compute as pc
-
-    root, *below = path.split(".")
-    column = batch.column(root)
-    return pc.struct_field(column, below) if below else column
 
 
 def _leaves(schema: Any, before: str = "") -> list[str]:

@@ -8,6 +8,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -54,6 +55,8 @@ class Offsets(Collection[int]):
 class Seen:
     """What was seen, each with its place (a number): which of it repeats, whatever its amount.
 
+    Its methods raise `AlertferryError` when the disk refuses.
+
     Digests are put aside by their first byte, so that those that are equal are together in one of 256 parts, of which
     only one is in memory at a time. They depend on a number that is drawn anew each time: nobody can prepare content
     whose digests are equal.
@@ -61,7 +64,10 @@ class Seen:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._seed = secrets.randbits(64)
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `__exit__`
+        # each step that touches the disk names it: callers read files of their own, and would blame those
+        with storage_errors(folder or Path("$TMPDIR")):
+            self._folder = folder or Path(tempfile.gettempdir())
+            self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed by `__exit__`
         self._held: list[tuple[bytearray, array[int]]] = [(bytearray(), array("q")) for _ in range(256)]
         self._unwritten = 0
         self._written: dict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -74,7 +80,8 @@ class Seen:
 
     def close(self) -> None:
         """Let go of what waits on disk."""
-        self._file.close()
+        with suppress(OSError):  # what a full disk did not take is not needed any more
+            self._file.close()
 
     def digest(self, content: bytes) -> bytes:
         """Return 16 bytes that differ for different content."""
@@ -103,21 +110,24 @@ class Seen:
                 yield again["digest"].combine_chunks(), again["place"].combine_chunks()
 
     def _put_aside(self) -> None:
-        for part, (digests, places) in enumerate(self._held):
-            if places:
-                self._written[part].append((self._file.tell(), len(places)))
-                self._file.write(digests)
-                self._file.write(places)
+        with storage_errors(self._folder):
+            for part, (digests, places) in enumerate(self._held):
+                if places:
+                    self._written[part].append((self._file.tell(), len(places)))
+                    self._file.write(digests)
+                    self._file.write(places)
+            self._file.flush()
         self._held = [(bytearray(), array("q")) for _ in range(256)]
         self._unwritten = 0
 
     def _read(self, at: int, count: int) -> pa.Table:
         import pyarrow as pa
 
-        end = self._file.seek(0, 2)
-        self._file.seek(at)
-        digests, places = (pa.py_buffer(self._file.read(count * size)) for size in (_DIGEST_BYTES, _PLACE_BYTES))
-        self._file.seek(end)
+        with storage_errors(self._folder):
+            end = self._file.seek(0, 2)
+            self._file.seek(at)
+            digests, places = (pa.py_buffer(self._file.read(count * size)) for size in (_DIGEST_BYTES, _PLACE_BYTES))
+            self._file.seek(end)
         return pa.table(
             {
                 "digest": pa.FixedSizeBinaryArray.from_buffers(pa.binary(_DIGEST_BYTES), count, [None, digests]),
@@ -135,7 +145,7 @@ def repeated_offsets(
     only those that are equal to an earlier one in every byte. Receipts of 0.1.0 say nothing of ids: there keys decide
     if as many are repeated as there are too many records. What waits on disk does so in ``folder``.
     """
-    with storage_errors(folder or Path(tempfile.gettempdir())), Seen(folder) as by_key, Seen(folder) as by_record:
+    with Seen(folder) as by_key, Seen(folder) as by_record:
         wanted = [by_key, by_record] if receipt.distinct is None else [by_record if receipt.differing else by_key]
         for chunk in intake.fetch(spans, stop):
             for seen in wanted:

@@ -21,7 +21,7 @@ MOST_BYTES = 4 << 20
 """Length of a schema's text. The largest of the surveys has 24 kB."""
 
 MOST_DEPTH = 64
-"""Records, arrays, maps and unions in each other."""
+"""Records, arrays, maps and unions in each other, once every name is replaced by what it stands for."""
 
 MOST_TYPES = 20_000
 """Types in a schema once every name is replaced by what it stands for; the largest of the surveys has 900."""
@@ -31,6 +31,9 @@ MOST_FIXED_BYTES = 1 << 20
 
 NARROW_BYTES = 16
 """A null takes as much room as a value; where that is no more than this, nulls are not worth counting."""
+
+ROOT = "packet."
+"""Before the names of a judged schema: one that holds a dot is a full name to every decoder, wherever it stands."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ENDLESS = 1 << 62
@@ -53,7 +56,7 @@ class Shape:
     ``least`` bytes are in a message, ``width`` bytes in memory, not counting what comes in repetition; ``ratio`` is
     the most bytes in memory for one in a message, nulls apart. ``slot`` is the widest value inside that may be null,
     ``wide`` the widest of those in arrays and maps; ``codes`` and ``wide_codes`` are the bytes by which messages say
-    that they are. ``types`` counts the types inside.
+    that they are. ``types`` counts the types inside, ``height`` the levels of records, arrays, maps and unions.
     """
 
     least: int
@@ -65,11 +68,16 @@ class Shape:
     wide: int = 0
     wide_codes: frozenset[int] = frozenset()
     recursive: bool = False
+    height: int = 0
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A schema that may be used, and the shape of its messages."""
+    """A schema that may be used, and the shape of its messages.
+
+    Every name in it is written out in full, below `ROOT`, whatever namespaces the topic's own text has: nothing that
+    reads it needs Avro's rules for names.
+    """
 
     schema: dict[str, Any]
     shape: Shape
@@ -90,10 +98,14 @@ def judge(text: str | bytes) -> Judged:
         raise DamagedError(f"the topic's schema is not JSON: {said}; {_ASK}") from None
     if not isinstance(schema, dict) or schema.get("type") != "record":
         raise DamagedError(f"the topic's schema is not an Avro record; {_ASK}")
-    return Judged(schema, _Judge({}, (), "", 0).type(schema, ""))
+    shape, written = _Judge({}, (), "", 0).type(schema, "")
+    return Judged(written, shape)
 
 
 _ASK = "ask who published the topic"
+
+_Found = tuple[Shape, Any]
+"""The shape of a type, and the type as it is written for everything that comes after."""
 
 
 @dataclass(frozen=True)
@@ -109,36 +121,41 @@ class _Judge:
         place = f"at the field {self.path[:200]!r}" if self.path else "at its top"
         return DamagedError(f"the topic's schema cannot be used: {place}, {why}; {_ASK}")
 
-    def type(self, schema: Any, space: str) -> Shape:
-        if self.depth > MOST_DEPTH:
-            raise self.refuse(f"types are nested more than {MOST_DEPTH} deep")
+    def type(self, schema: Any, space: str) -> _Found:
+        self.admit(0)
         below = replace(self, depth=self.depth + 1)
         if isinstance(schema, str):
-            return _primitive(schema) if schema in _PRIMITIVES else self.named(schema, space)
+            return (_primitive(schema), schema) if schema in _PRIMITIVES else self.named(schema, space)
         if isinstance(schema, list):
             return below.union(schema, space)
         if not isinstance(schema, dict) or "type" not in schema:
             raise self.refuse("a type is neither a name, a list nor an object with a type")
         kind = schema["type"]
-        if isinstance(kind, dict | list):
-            return below.type(kind, space)
         judges = {"record": below.record, "array": below.array, "map": below.map, "enum": below.enum}
         found = {**judges, "fixed": below.fixed}.get(kind) if isinstance(kind, str) else None
-        shape = found(schema, space) if found else below.type(kind, space)
+        shape, written = found(schema, space) if found else below.type(kind, space)
         if shape.types > MOST_TYPES:
             raise self.refuse(f"it has more than {MOST_TYPES:,} types once its names are written out")
+        if isinstance(kind, str) and kind in _PRIMITIVES:
+            written = schema  # with its logical type; around anything else an object means nothing
         if "precision" in schema:  # a decimal of up to 256 bits, however short it is in the message
-            return replace(shape, width=max(shape.width, 32), ratio=max(shape.ratio, 32))
-        return shape
+            shape = replace(shape, width=max(shape.width, 32), ratio=max(shape.ratio, 32))
+        return shape, written
 
-    def named(self, name: str, space: str) -> Shape:
+    def admit(self, height: int) -> None:
+        """Raise for a type of some levels that is too deep down here: whatever uses a schema goes into each."""
+        if self.depth + height > MOST_DEPTH:
+            raise self.refuse(f"types are nested more than {MOST_DEPTH} deep")
+
+    def named(self, name: str, space: str) -> _Found:
         full = name if "." in name or not space else f"{space}.{name}"
         full = full if full in self.known else name
         if full not in self.known:
             raise self.refuse(f"it uses the type {name[:200]!r} but does not define it")
         if full in self.around:
-            return Shape(_ENDLESS, 0, recursive=True)
-        return self.known[full]
+            return Shape(_ENDLESS, 0, recursive=True), ROOT + full
+        self.admit(self.known[full].height)
+        return self.known[full], ROOT + full
 
     def define(self, schema: dict[str, Any], space: str) -> tuple[str, str]:
         """Return the full name of a type and the namespace inside it, once both are known to be new and valid."""
@@ -149,58 +166,65 @@ class _Judge:
         inside = name.rpartition(".")[0] if "." in name else space if own is None else own
         full = name if "." in name or not inside else f"{inside}.{name}"
         if full in self.known or full in _PRIMITIVES:
-            raise self.refuse(f"the type {full!r} is defined twice")
+            raise self.refuse(f"the type {full!r:.200} is defined twice")
         self.known[full] = Shape(_ENDLESS, 0)
         return full, inside
 
-    def record(self, schema: dict[str, Any], space: str) -> Shape:
+    def defined(self, schema: dict[str, Any], full: str, shape: Shape, **changes: Any) -> _Found:
+        """Keep the shape of a type that was defined, and return both."""
+        self.known[full] = shape
+        return shape, {key: schema[key] for key in schema if key != "namespace"} | {"name": ROOT + full} | changes
+
+    def record(self, schema: dict[str, Any], space: str) -> _Found:
         full, inside = self.define(schema, space)
         fields = schema.get("fields")
         if not isinstance(fields, list) or not all(isinstance(field, dict) and "type" in field for field in fields):
-            raise self.refuse(f"the record {full!r} has no list of fields with types")
+            raise self.refuse(f"the record {full!r:.200} has no list of fields with types")
         names = [field.get("name") for field in fields]
         for name in names:
             if not isinstance(name, str) or not _NAME.fullmatch(name):
                 raise self.refuse(f"the name {name!r:.200} of a field is none that Avro has")
         if len(set(names)) < len(names):
-            raise self.refuse(f"two fields of the record {full!r} have the same name")
+            raise self.refuse(f"two fields of the record {full!r:.200} have the same name")
         within = replace(self, around=(*self.around, full))
-        shapes = [
+        found = [
             replace(within, path=f"{self.path}.{field['name']}".strip(".")).type(field["type"], inside)
             for field in fields
         ]
+        shapes = [shape for shape, _ in found]
         least = sum(shape.least for shape in shapes)
         if least >= _ENDLESS:
-            raise self.refuse(f"the record {full!r} contains itself without end")
-        found = replace(_together(shapes), least=least, width=sum(shape.width for shape in shapes))
-        self.known[full] = found
-        return found
+            raise self.refuse(f"the record {full!r:.200} contains itself without end")
+        shape = replace(_together(shapes), least=least, width=sum(shape.width for shape in shapes))
+        written = [{**field, "type": kind} for field, (_, kind) in zip(fields, found, strict=True)]
+        return self.defined(schema, full, shape, fields=written)
 
-    def union(self, branches: list[Any], space: str) -> Shape:
-        kinds = [branch.get("type") if isinstance(branch, dict) else branch for branch in branches]
-        if not branches or any(isinstance(kind, list) for kind in kinds):
+    def union(self, branches: list[Any], space: str) -> _Found:
+        found = [self.type(branch, space) for branch in branches]
+        shapes, written = [shape for shape, _ in found], [kind for _, kind in found]
+        if not found or any(isinstance(kind, list) for kind in written):
             raise self.refuse("a union is empty, or holds another union")
-        plain = [kind for kind in kinds if kind in ("array", "map") or (isinstance(kind, str) and kind in _PRIMITIVES)]
-        if len(set(plain)) < len(plain):
+        kinds = [_identity(kind) for kind in written]
+        if len(set(kinds)) < len(kinds):
             raise self.refuse("a union holds the same type twice")
-        shapes = [self.type(branch, space) for branch in branches]
         width = max(shape.width for shape in shapes)
-        found = replace(_together(shapes), least=1 + min(shape.least for shape in shapes), width=width)
+        shape = replace(_together(shapes), least=1 + min(shape.least for shape in shapes), width=width)
         if "null" not in kinds or width <= NARROW_BYTES:
-            return found
-        return replace(found, slot=max(width, found.slot), codes=found.codes | {2 * kinds.index("null") & 0xFF})
+            return shape, written
+        code = 2 * kinds.index("null") & 0xFF
+        return replace(shape, slot=max(width, shape.slot), codes=shape.codes | {code}), written
 
-    def array(self, schema: dict[str, Any], space: str) -> Shape:
-        return self.repeated(schema.get("items"), space, key=0)
+    def array(self, schema: dict[str, Any], space: str) -> _Found:
+        return self.repeated(schema, "items", space, key=0)
 
-    def map(self, schema: dict[str, Any], space: str) -> Shape:
-        return self.repeated(schema.get("values"), space, key=1)
+    def map(self, schema: dict[str, Any], space: str) -> _Found:
+        return self.repeated(schema, "values", space, key=1)
 
-    def repeated(self, items: Any, space: str, key: int) -> Shape:
-        item = self.type(items, space)
+    def repeated(self, schema: dict[str, Any], inside: str, space: str, key: int) -> _Found:
+        item, written = self.type(schema.get(inside), space)
         if item.least + key == 0:
             raise self.refuse("the items of an array have no size, so any number of them fits into a few bytes")
-        return Shape(
+        shape = Shape(
             1,
             4,
             item.types + 1,
@@ -208,26 +232,33 @@ class _Judge:
             wide=max(item.slot, item.wide),
             wide_codes=item.codes | item.wide_codes,
             recursive=item.recursive,
+            height=item.height + 1,
         )
+        return shape, {"type": schema["type"], inside: written}
 
-    def enum(self, schema: dict[str, Any], space: str) -> Shape:
+    def enum(self, schema: dict[str, Any], space: str) -> _Found:
         full, _ = self.define(schema, space)
         symbols = schema.get("symbols")
         if not isinstance(symbols, list) or not symbols or len(set(map(str, symbols))) < len(symbols):
-            raise self.refuse(f"the enum {full!r} has no list of different symbols")
+            raise self.refuse(f"the enum {full!r:.200} has no list of different symbols")
         if not all(isinstance(symbol, str) and _NAME.fullmatch(symbol) for symbol in symbols):
-            raise self.refuse(f"a symbol of the enum {full!r} is none that Avro has")
+            raise self.refuse(f"a symbol of the enum {full!r:.200} is none that Avro has")
         width = 4 + max(map(len, symbols))
-        self.known[full] = Shape(1, width, ratio=width)
-        return self.known[full]
+        return self.defined(schema, full, Shape(1, width, ratio=width))
 
-    def fixed(self, schema: dict[str, Any], space: str) -> Shape:
+    def fixed(self, schema: dict[str, Any], space: str) -> _Found:
         full, _ = self.define(schema, space)
         size = schema.get("size")
         if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= MOST_FIXED_BYTES:
-            raise self.refuse(f"the size of {full!r} is not a number of bytes up to {MOST_FIXED_BYTES:,}")
-        self.known[full] = Shape(size, size)
-        return self.known[full]
+            raise self.refuse(f"the size of {full!r:.200} is not a number of bytes up to {MOST_FIXED_BYTES:,}")
+        return self.defined(schema, full, Shape(size, size))
+
+
+def _identity(written: Any) -> str:
+    """Return what a union may hold once: a kind of type, or a name."""
+    if isinstance(written, str):
+        return written
+    return str(written["name"] if written["type"] in ("record", "enum", "fixed") else written["type"])
 
 
 def _primitive(name: str) -> Shape:
@@ -248,4 +279,5 @@ def _together(shapes: Iterable[Shape]) -> Shape:
         wide=max((shape.wide for shape in found), default=0),
         wide_codes=frozenset().union(*(shape.wide_codes for shape in found)),
         recursive=any(shape.recursive for shape in found),
+        height=1 + max((shape.height for shape in found), default=0),
     )

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from alertferry.consumer.schema_check import judge
-from alertferry.core.errors import DamagedError, UsageError
+from alertferry.core.errors import UsageError
 from alertferry.core.paths import split_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Avro = Any
-"""A parsed Avro schema: text, list or mapping, as the specification writes it."""
+"""A judged Avro schema: text, list or mapping, as the specification writes it, every name in full."""
 
-_NAMES = ("type", "name", "namespace")
+_NAMES = ("type", "name")
 _KEPT = {
     "record": _NAMES,
     "array": ("type", "items"),
@@ -39,7 +40,7 @@ class UnsupportedSchemaError(UsageError):
 
 
 def parse_schema(schema_json: str | bytes) -> dict[str, Any]:
-    """Read the schema of a topic, which is one record.
+    """Read the schema of a topic, which is one record, and write every name in it in full.
 
     Raises `DamagedError` when the text is not an Avro record schema, or none that can be used.
     """
@@ -66,8 +67,6 @@ def storage_schema(schema: Avro, *, decimals: bool = True) -> Avro:
     if isinstance(schema, list):
         return [storage_schema(branch, decimals=decimals) for branch in schema]
     kind = schema["type"]
-    if isinstance(kind, (dict, list)) or kind not in (*_KEPT, *_PRIMITIVES):
-        return storage_schema(kind, decimals=decimals)  # also a name in an object: fastavro knows only primitive ones
     kept: dict[str, Any] = {key: schema[key] for key in _KEPT.get(kind, ("type",)) if key in schema}
     if decimals and is_decimal(schema):
         kept |= {key: schema[key] for key in ("logicalType", "precision", "scale") if key in schema}
@@ -90,17 +89,17 @@ def arrow_schema(schema: str | bytes | dict[str, Any]) -> pa.Schema:
     """
     import pyarrow as pa
 
-    record = parse_schema(schema) if isinstance(schema, (str, bytes)) else schema
-    return pa.schema(list(arrow_type(record)))
+    text = json.dumps(schema) if isinstance(schema, dict) else schema
+    return pa.schema(list(arrow_type(parse_schema(text))))
 
 
 def arrow_type(schema: Avro, *, storage: bool = False, dictionary: bool = False) -> pa.DataType:
-    """Return the Arrow type of an Avro type.
+    """Return the Arrow type of a judged Avro type.
 
     With ``storage``, dates and times stay integers; with ``dictionary``, enums are dictionaries, not strings.
     """
     builder = _Builder(names={}, open_names=(), path="", storage=storage, dictionary=dictionary)
-    return builder.field("", schema, "").type
+    return builder.field("", schema).type
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ class _Builder:
     storage: bool
     dictionary: bool
 
-    def field(self, name: str, schema: Avro, namespace: str) -> pa.Field:
+    def field(self, name: str, schema: Avro) -> pa.Field:
         import pyarrow as pa
 
         below = replace(self, path=f"{self.path}.{name}".strip("."))
@@ -123,8 +122,8 @@ class _Builder:
                 below.refuse("is a union of several types")
             inner = branches[0] if branches else "null"
             nullable = len(branches) < len(schema)
-            return pa.field(name, below.type(inner, namespace), nullable)
-        kind = below.type(schema, namespace)
+            return pa.field(name, below.type(inner), nullable)
+        kind = below.type(schema)
         return pa.field(name, kind, pa.types.is_null(kind))
 
     def refuse(self, why: str) -> None:
@@ -133,18 +132,16 @@ class _Builder:
             "use `--format avro`, which keeps the messages as they are"
         )
 
-    def type(self, schema: Avro, namespace: str) -> pa.DataType:
+    def type(self, schema: Avro) -> pa.DataType:
         if isinstance(schema, str):
-            return _primitive(schema) if schema in _PRIMITIVES else self.named(schema, namespace)
+            return _primitive(schema) if schema in _PRIMITIVES else self.named(schema)
         if isinstance(schema, list):
-            return self.field("", schema, namespace).type
+            return self.field("", schema).type
         kind = schema["type"]
-        if isinstance(kind, (dict, list)):
-            return self.type(kind, namespace)
         logical = schema.get("logicalType")
         if not self.storage and isinstance(logical, str) and (kind, logical) in _LOGICAL:
             return _logical(logical)
-        compound: dict[str, Callable[[Avro, str], pa.DataType]] = {
+        compound: dict[str, Callable[[Avro], pa.DataType]] = {
             "record": self.record,
             "array": self.array,
             "map": self.map,
@@ -152,53 +149,41 @@ class _Builder:
             "fixed": self.fixed,
         }
         if kind in compound:
-            return compound[kind](schema, namespace)
-        return _decimal(schema) if is_decimal(schema) else self.type(kind, namespace)
+            return compound[kind](schema)
+        return _decimal(schema) if is_decimal(schema) else self.type(kind)
 
-    def named(self, name: str, namespace: str) -> pa.DataType:
-        full = name if "." in name or not namespace else f"{namespace}.{name}"
-        full = full if full in self.names else name
-        if full in self.open_names:
+    def named(self, name: str) -> pa.DataType:
+        if name in self.open_names:
             self.refuse("contains itself")
-        if full not in self.names:
-            raise DamagedError(f"the topic's schema uses the type {name!r} but does not define it")
-        definition, at = self.names[full]
-        return self.type(definition, at)
+        return self.type(self.names[name])
 
-    def define(self, schema: Avro, namespace: str) -> tuple[str, str]:
-        name = schema["name"]
-        space = name.rpartition(".")[0] if "." in name else schema.get("namespace", namespace)
-        full = name if "." in name or not space else f"{space}.{name}"
-        self.names[full] = (schema, namespace)
-        return full, space
-
-    def record(self, schema: Avro, namespace: str) -> pa.DataType:
+    def record(self, schema: Avro) -> pa.DataType:
         import pyarrow as pa
 
-        full, space = self.define(schema, namespace)
-        inside = replace(self, open_names=(*self.open_names, full))
-        return pa.struct([inside.field(field["name"], field["type"], space) for field in schema["fields"]])
+        self.names[schema["name"]] = schema
+        inside = replace(self, open_names=(*self.open_names, schema["name"]))
+        return pa.struct([inside.field(field["name"], field["type"]) for field in schema["fields"]])
 
-    def array(self, schema: Avro, namespace: str) -> pa.DataType:
+    def array(self, schema: Avro) -> pa.DataType:
         import pyarrow as pa
 
-        return pa.list_(self.field("item", schema["items"], namespace))
+        return pa.list_(self.field("item", schema["items"]))
 
-    def map(self, schema: Avro, namespace: str) -> pa.DataType:
+    def map(self, schema: Avro) -> pa.DataType:
         import pyarrow as pa
 
-        return pa.map_(pa.string(), self.field("value", schema["values"], namespace))
+        return pa.map_(pa.string(), self.field("value", schema["values"]))
 
-    def enum(self, schema: Avro, namespace: str) -> pa.DataType:
+    def enum(self, schema: Avro) -> pa.DataType:
         import pyarrow as pa
 
-        self.define(schema, namespace)
+        self.names[schema["name"]] = schema
         return pa.dictionary(pa.int32(), pa.string()) if self.dictionary else pa.string()
 
-    def fixed(self, schema: Avro, namespace: str) -> pa.DataType:
+    def fixed(self, schema: Avro) -> pa.DataType:
         import pyarrow as pa
 
-        self.define(schema, namespace)
+        self.names[schema["name"]] = schema
         return _decimal(schema) if is_decimal(schema) else pa.binary(schema["size"])
 
 
@@ -254,3 +239,16 @@ def field_at(schema: pa.Schema, path: str) -> pa.Field | None:
     """Return the field at a dotted path; None when there is none."""
     fields = fields_to(schema, path)
     return fields[-1] if fields else None
+
+
+def column_at(table: pa.Table | pa.RecordBatch, path: str) -> Any:
+    """Return the column at a dotted path, where `field_at` finds a field: chunked in a table, an array in a batch."""
+    root, *rest = split_path(path)
+    return nested(table.column(root), rest)
+
+
+def nested(column: Any, names: Sequence[str]) -> Any:
+    """Return what is at the end of some names in a column of structs; null where any of the structs around it is."""
+    import pyarrow.compute as pc
+
+    return pc.struct_field(column, list(names)) if names else column

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from alertferry.consumer.schemas import field_at, fields_to
+from alertferry.consumer.schemas import column_at, field_at, fields_to
 from alertferry.core.columns import Content, name_columns, role_column
 from alertferry.core.errors import UsageError, did_you_mean
 
@@ -52,7 +52,7 @@ class Selection:
 
         if not self._contents:
             return batch
-        return pa.RecordBatch.from_arrays([_column(batch, item.path) for item in self._contents], schema=self.schema)
+        return pa.RecordBatch.from_arrays([column_at(batch, item.path) for item in self._contents], schema=self.schema)
 
 
 def _hint(path: str, schema: pa.Schema, known: Iterable[str]) -> str:
@@ -83,11 +83,3 @@ def _field(schema: pa.Schema, content: Content) -> pa.Field:
 
     around = fields_to(schema, content.path)
     return pa.field(content.name, around[-1].type, any(field.nullable for field in around))
-
-
-def _column(batch: pa.RecordBatch, path: str) -> pa.Array:
-    import pyarrow.compute as pc
-
-    root, *below = path.split(".")
-    column = batch.column(root)
-    return pc.struct_field(column, below) if below else column

@@ -30,8 +30,8 @@ array, says up to 51 times.
 CAREFUL_RATIO = 8
 """Of others, so many together as become so many times the size of a usual slice."""
 
-MOST_DEPTH = 100
-"""Values inside each other, where a type contains itself."""
+MOST_DEPTH = 300
+"""Records, arrays, maps and unions inside each other, where a type contains itself; each takes a frame or two here."""
 
 
 class Sizes:
@@ -106,7 +106,7 @@ class _Walk:
 
     @classmethod
     def of(cls, schema: dict[str, Any]) -> _Walk:
-        return cls(_Steps({}).of(schema, ""))
+        return cls(_Steps({}).made(schema)[0])
 
     def through(self, message: bytes) -> None:
         """Raise `ReadError` for a message that is too large, or too deep; decoders find whatever else is wrong."""
@@ -143,72 +143,61 @@ class _Steps:
 
     known: dict[str, tuple[_Step, int]]
 
-    def of(self, schema: Any, space: str) -> _Step:
-        return self.made(schema, space)[0]
-
-    def made(self, schema: Any, space: str) -> tuple[_Step, int]:
+    def made(self, schema: Any) -> tuple[_Step, int]:
         """Return the step of a type, and the bytes of one value in a column."""
         if isinstance(schema, str):
-            return _PRIMITIVE_STEPS[schema] if schema in _PRIMITIVE_STEPS else self.named(schema, space)
+            return _PRIMITIVE_STEPS[schema] if schema in _PRIMITIVE_STEPS else self.named(schema)
         if isinstance(schema, list):
-            return self.union(schema, space)
+            return self.union(schema)
         kind = schema["type"]
         if kind == "record":
-            return self.record(schema, space)
+            return self.record(schema)
         if kind in ("array", "map"):
-            return self.repeated(schema, space)
+            return self.repeated(schema)
         if kind in ("enum", "fixed"):
-            size = schema.get("size", 0)
-            return self.define(schema, space, (_long_step if kind == "enum" else _sized(size), max(4, size)))[1]
-        return self.made(kind, space)
+            size = schema.get("size", 0) if kind == "fixed" else 0
+            self.known[schema["name"]] = (_long_step if kind == "enum" else _sized(size), max(4, size))
+            return self.known[schema["name"]]
+        return _PRIMITIVE_STEPS[kind]
 
-    def named(self, name: str, space: str) -> tuple[_Step, int]:
-        full = f"{space}.{name}" if "." not in name and f"{space}.{name}" in self.known else name
-
+    def named(self, name: str) -> tuple[_Step, int]:
         def step(walk: _Walk, at: int, depth: int) -> int:
-            return self.known[full][0](walk, at, depth)  # by now: within itself a type is not made yet
+            return self.known[name][0](walk, at, depth)  # by now: within itself a type is not made yet
 
-        return step, self.known[full][1]
+        return step, self.known[name][1]
 
-    def define(self, schema: dict[str, Any], space: str, step: tuple[_Step, int]) -> tuple[str, tuple[_Step, int]]:
-        name = schema["name"]
-        inside = name.rpartition(".")[0] if "." in name else schema.get("namespace", space) or ""
-        self.known[name if "." in name or not inside else f"{inside}.{name}"] = step
-        return inside, step
-
-    def record(self, schema: dict[str, Any], space: str) -> tuple[_Step, int]:
+    def record(self, schema: dict[str, Any]) -> tuple[_Step, int]:
         steps: list[_Step] = []
 
         def step(walk: _Walk, at: int, depth: int) -> int:
-            if depth > MOST_DEPTH:
-                raise ReadError(f"its values are nested more than {MOST_DEPTH} deep")
+            below = _below(depth)
             for inner in steps:
-                at = inner(walk, at, depth + 1)
+                at = inner(walk, at, below)
             return at
 
-        inside, _ = self.define(schema, space, (step, 0))
-        made = [self.made(field["type"], inside) for field in schema["fields"]]
+        self.known[schema["name"]] = (step, 0)
+        made = [self.made(field["type"]) for field in schema["fields"]]
         steps += [inner for inner, _ in made]
-        width = sum(size for _, size in made)
-        self.define(schema, space, (step, width))
-        return step, width
+        self.known[schema["name"]] = (step, sum(size for _, size in made))
+        return self.known[schema["name"]]
 
-    def union(self, branches: list[Any], space: str) -> tuple[_Step, int]:
-        made = [self.made(branch, space) for branch in branches]
+    def union(self, branches: list[Any]) -> tuple[_Step, int]:
+        made = [self.made(branch) for branch in branches]
 
         def step(walk: _Walk, at: int, depth: int) -> int:
             index, at = walk.long(at)
             if not 0 <= index < len(made):
                 raise IndexError
-            return made[index][0](walk, at, depth)
+            return made[index][0](walk, at, _below(depth))
 
         return step, max(width for _, width in made)
 
-    def repeated(self, schema: dict[str, Any], space: str) -> tuple[_Step, int]:
+    def repeated(self, schema: dict[str, Any]) -> tuple[_Step, int]:
         is_map = schema["type"] == "map"
-        inner, width = self.made(schema["values" if is_map else "items"], space)
+        inner, width = self.made(schema["values" if is_map else "items"])
 
         def step(walk: _Walk, at: int, depth: int) -> int:
+            below = _below(depth)
             while True:
                 count, at = walk.long(at)
                 if count == 0:
@@ -217,9 +206,16 @@ class _Steps:
                     _, at = walk.long(at)
                 for _ in range(abs(count)):
                     walk.take(width + 4)
-                    at = inner(walk, _text_step(walk, at, depth) if is_map else at, depth)
+                    at = inner(walk, _text_step(walk, at, depth) if is_map else at, below)
 
         return step, 4
+
+
+def _below(depth: int) -> int:
+    """Return the depth of what is inside a value. Raises `ReadError` when it is too deep."""
+    if depth >= MOST_DEPTH:
+        raise ReadError(f"its values are nested more than {MOST_DEPTH} deep")
+    return depth + 1
 
 
 def _sized(size: int) -> _Step:

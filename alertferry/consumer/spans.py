@@ -59,6 +59,11 @@ def coverage(spans: Iterable[Span]) -> dict[int, list[Covered]]:
     return joined
 
 
+def spans_of(covered: Coverage) -> list[Span]:
+    """Return the covered intervals as spans, in order; `coverage` the other way round."""
+    return [Span(number, part.start, part.end) for number, parts in covered.items() for part in parts]
+
+
 def gaps(partition: int, covered: Sequence[Covered], start: int, end: int) -> list[Span]:
     """Return what of ``start`` to ``end`` is not covered; ``covered`` is sorted and disjoint."""
     found = []

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alertferry.consumer.delivery import count_text
 from alertferry.core.errors import UsageError
 from alertferry.core.receipt import RECEIPT_FILE, Manifest, Receipt, format_digest
 from alertferry.core.settings import Settings
@@ -52,17 +53,13 @@ class Verification:
 
     def __str__(self) -> str:
         part = f" (shard {self.shard})" if self.shard else ""
-        head = f"{self.alerts:,} {'alert' if self.alerts == 1 else 'alerts'} in {self.folder}{part}: "
+        head = f"{count_text(self.alerts)} in {self.folder}{part}: "
         if self.ok:
             return head + "; ".join([self.note or _GOOD, *self.remarks])
         wrong = [f"{self.missing:,} missing"] if self.missing else []
         wrong += [f"{self.duplicates:,} repeated"] if self.duplicates else []
         wrong += ["ids are not those of the receipt"] if self.digest_ok is False else []
-        return head + ", ".join([*wrong, _count(self.problems)])
-
-
-def _count(problems: Sequence[str]) -> str:
-    return f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
+        return head + ", ".join([*wrong, count_text(len(self.problems), "problem")])
 
 
 def verify(folder: str | Path, settings: Settings | None = None) -> Verification:
@@ -74,7 +71,7 @@ def verify(folder: str | Path, settings: Settings | None = None) -> Verification
     broker. Raises `UsageError` for folders that neither `consume` nor a files job wrote.
     """
     from alertferry.consumer.folder import Label
-    from alertferry.consumer.layout import records_folder
+    from alertferry.consumer.records import records_folder
 
     path = Path(folder)
     if not path.is_dir():
@@ -82,12 +79,14 @@ def verify(folder: str | Path, settings: Settings | None = None) -> Verification
     label = Label.read(path)
     if label is not None:
         return _verify_consumed(path, label, settings)
-    if (records_folder(path) / RECEIPT_FILE).is_file():
+    records = records_folder(path)
+    if (records / RECEIPT_FILE).is_file():
         return _verify_written(path)
+    lack = f"no {RECEIPT_FILE}" if records == path else f"neither {records} nor a {RECEIPT_FILE}"
     raise UsageError(
-        f"{path} has no receipt: there is neither {records_folder(path)} nor a {RECEIPT_FILE} in it, so there is "
-        "nothing to compare its files with; name a folder that `alertferry consume` or a files job wrote (one that was "
-        "moved or copied needs the folder of its records beside it)"
+        f"{path} has no receipt: there is {lack} in it, so there is nothing to compare its files with; name a folder "
+        "that `alertferry consume` or a files job wrote (one that was moved or copied needs its records beside "
+        "it)"
     )
 
 
@@ -177,7 +176,8 @@ def _unexplained(found: int, receipt: Receipt | None, duplicates: int) -> str:
 def _verify_consumed(folder: Path, label: Label, settings: Settings | None) -> Verification:
     """Check every file against its commit record, and their sum against the receipt."""
     from alertferry.consumer.commits import Commit, read_commits, total_digest
-    from alertferry.consumer.layout import BAD_FOLDER, data_files, records_folder
+    from alertferry.consumer.layout import BAD_FOLDER, data_files
+    from alertferry.consumer.records import records_folder
     from alertferry.consumer.shards import marked
 
     held = marked(folder)
@@ -318,7 +318,7 @@ def _check_stranger(findings: _Findings, path: Path, label: Label) -> None:
 def _check_extent(findings: _Findings, commits: Sequence[Commit], label: Label, held: Sequence[Shard]) -> None:
     """Report what was never fetched, shards that are not here, and jobs that are not complete."""
     from alertferry.consumer.shards import absent
-    from alertferry.consumer.spans import coverage
+    from alertferry.consumer.spans import coverage, spans_of
 
     manifest = label.manifest
     if manifest is None:
@@ -339,7 +339,7 @@ def _check_extent(findings: _Findings, commits: Sequence[Commit], label: Label, 
                 f"the shard {shard} is not here, with {size:,} alerts: copy its folder into this one, or fetch it with "
                 f"--shard {shard} into a folder of its own"
             )
-            covered = coverage([*_spans(covered), *own])
+            covered = coverage([*spans_of(covered), *own])
     for gap in _gaps(covered, findings.shard, manifest.receipt):
         findings.problems.append(f"{gap}: not fetched; consume the topic again")
 
@@ -350,16 +350,11 @@ def _gaps(covered: Coverage, shard: Shard | None, receipt: Receipt) -> list[Span
     return lacking(covered, portion(shard, receipt.partitions))
 
 
-def _spans(covered: Coverage) -> list[Span]:
-    from alertferry.consumer.spans import Span
-
-    return [Span(number, part.start, part.end) for number, parts in covered.items() for part in parts]
-
-
 def _verify_written(folder: Path) -> Verification:
     """Check the parquet files of a files job, which has no commit records: every page, all ids, the receipt."""
     from alertferry.consumer.evidence import inspect
-    from alertferry.consumer.layout import data_files, records_folder
+    from alertferry.consumer.layout import data_files
+    from alertferry.consumer.records import records_folder
 
     kept = records_folder(folder) / RECEIPT_FILE
     manifest = Manifest.from_json(kept.read_bytes())

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alertferry.consumer.schemas import column_at
+from alertferry.core.paths import as_part
 from alertferry.ui.flat import read_row
 from alertferry.ui.lakes import surveys
 from alertferry.ui.text import printable
@@ -99,21 +101,18 @@ def _dotted(schema: Any, prefix: str = "") -> set[str]:
 
     found = set()
     for field in schema:
-        found.add(prefix + field.name)
+        name = prefix + as_part(field.name)
+        found.add(name)
         if pa.types.is_struct(field.type):
-            found |= _dotted(field.type, f"{prefix}{field.name}.")
+            found |= _dotted(field.type, f"{name}.")
     return found
 
 
 def _column(table: Any, name: str, role: str) -> list[Any] | None:
     """Return a column of the packets; None where its type is none that its role can have."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    root, *inner = name.split(".")
-    column = table.column(root)
-    for part in inner:
-        column = pc.struct_field(column, part)
+    column = column_at(table, name)
     number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
     if not number and not (role in _TEXT_ROLES and pa.types.is_string(column.type)):
         return None

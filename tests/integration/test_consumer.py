@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from alertferry.consumer import consume, verify
-from alertferry.consumer.layout import records_folder
+from alertferry.consumer.records import records_folder
 from alertferry.core.errors import IncompleteError, UsageError
 from tests.consuming import contents, expected, ids
 from tests.publishing import (

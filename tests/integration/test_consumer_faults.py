@@ -14,7 +14,7 @@ import pytest
 
 from alertferry.consumer import batches, consume, verify
 from alertferry.consumer.connection import Broker
-from alertferry.consumer.layout import records_folder
+from alertferry.consumer.records import records_folder
 from alertferry.core.errors import AlertferryError, DamagedError, UsageError
 from alertferry.core.settings import Settings
 from tests.consuming import consuming, contents, expected, ids, order_line, wait_for_files

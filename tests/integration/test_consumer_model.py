@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from alertferry.consumer import consume, verify
 from alertferry.consumer.commits import Commit, read_commits
-from alertferry.consumer.layout import records_folder
+from alertferry.consumer.records import records_folder
 from alertferry.core.settings import Settings
 from tests.consuming import Nursery, ids, order_line
 from tests.faults import POINTS

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from alertferry.consumer import verify
-from alertferry.consumer.layout import records_folder
+from alertferry.consumer.records import records_folder
 from tests.commands import Shell
 from tests.consuming import Case
 from tests.publishing import Publisher, keyed, light_alerts, produce

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 import alertferry as af
-from alertferry.consumer.layout import records_folder
+from alertferry.consumer.records import records_folder
 from alertferry.core.job import Job
 from alertferry.current import current_settings
 

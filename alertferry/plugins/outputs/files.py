@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
 from alertferry.core.content import PacketOutput
-from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.errors import AlertferryError, Problem, UsageError
 from alertferry.core.hooks import hookimpl
 from alertferry.core.pandas_types import pandas_metadata
 from alertferry.core.places import absolute, for_hadoop
@@ -72,10 +73,13 @@ class Files(PacketOutput):
             measured = packing.receipt(run, alerts, packed, Measures.of(seen, *left_out))
             receipt = measured.model_copy(update={"bytes": folder.size()})
             complete = manifest.model_copy(update={"state": "complete", "receipt": receipt})
-            folder.finish(complete.to_json())
+            former = folder.finish(complete.to_json())
         except BaseException:  # also when interrupted: nothing half-written stays
             folder.drop()
             raise
+        if former is not None:
+            kept = f"the files that were in {folder.target} before are gone from there; their records are in {former}"
+            run.warn("output", [Problem("path", kept)])
         return Report(destination=folder.target, receipt=receipt)
 
 
@@ -153,14 +157,28 @@ class _Folder:
         finally:
             stream.close()
 
-    def finish(self, receipt: str) -> None:
-        """Put the receipt beside the target, where no reader of it finds it; then let the folder appear."""
+    def finish(self, receipt: str) -> str | None:
+        """Put the receipt beside the target, where no reader of it finds it; then let the folder appear.
+
+        Return where the records are of a folder that was there before.
+        """
         self.refuse_existing()
-        self._files.delete(self._path(self.records), True)  # of a folder that was removed since
+        former = self._keep_former()
         self._write(f"{self.records}/{RECEIPT_FILE}", receipt.encode())
         if not self._files.rename(self._path(self.partial), self._path(self.target)):
             self._files.delete(self._path(self.records), True)
             raise AlertferryError(f"{self.partial} cannot be renamed to {self.target}; check the rights on its parent")
+        return former
+
+    def _keep_former(self) -> str | None:
+        """Put records aside that are there already, of a folder that was removed or moved; return where they are."""
+        if not self._files.exists(self._path(self.records)):
+            return None
+        names = (f"{self.records}.{number}" for number in count(1))
+        former = next(name for name in names if not self._files.exists(self._path(name)))
+        if not self._files.rename(self._path(self.records), self._path(former)):
+            raise AlertferryError(f"{self.records} cannot be renamed to {former}; check the rights on its parent")
+        return former
 
     def drop(self) -> None:
         self._files.delete(self._path(self.partial), True)

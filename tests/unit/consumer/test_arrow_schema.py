@@ -3,7 +3,11 @@ import json
 import pyarrow as pa
 import pytest
 
+from alertferry.consumer.decode import Decoder
+from alertferry.consumer.schema_check import judge
 from alertferry.consumer.schemas import UnsupportedSchemaError, arrow_schema, parse_schema, storage_schema
+from alertferry.consumer.sizes import Sizes
+from alertferry.consumer.slowpath import SlowReader
 from alertferry.core.errors import DamagedError, UsageError
 
 
@@ -71,6 +75,40 @@ def test_a_name_belongs_to_the_namespace_around_it():
     kind = {"type": "enum", "name": "e", "symbols": ["A"]}
     found = arrow_schema(record(("a", kind), ("b", "e"), ("c", "x.e"), namespace="x"))
     assert {field.type for field in found} == {pa.string()}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        record(
+            ("a", record(("b", {"type": "enum", "name": "e", "symbols": ["A"]}), name="i")), ("c", "i"), namespace=None
+        ),
+        record(
+            ("a", record(("b", {"type": "enum", "name": "e", "symbols": ["A"]}), name="i", namespace=None)),
+            ("c", "x.i"),
+            ("d", "x.e"),
+            namespace="x",
+        ),
+        record(
+            ("a", record(("b", {"type": "enum", "name": "e", "symbols": ["A"]}), name="i", namespace="")),
+            ("c", "i"),
+            ("d", {"type": "e"}),
+            namespace="x",
+        ),
+        record(("a", {"type": "fixed", "name": "AlertferryMark", "size": 8}), ("c", ["AlertferryMark", "null"])),
+    ],
+    ids=["null-outside", "null-inside", "none-inside", "a-name-of-ours"],
+)
+def test_every_reader_finds_a_name_where_the_judge_found_it(schema):
+    """A null for a namespace is none of its own; the empty one is that of names without a dot."""
+    text = json.dumps(schema)
+    value = {"b": "A"} if "symbols" in text else b"12345678"
+    message = b"\0" * len(schema["fields"]) if "symbols" in text else value + b"\0" + value
+    found = Decoder(text).decode([message] * 3)
+    assert not found.bad
+    assert [row["c"] for batch in found.results for row in batch.to_pylist()] == [value] * 3
+    assert SlowReader(judge(text).schema).read([message]).to_pylist()[0]["c"] == value
+    assert Sizes(judge(text)).refused([message]) == {}
 
 
 def test_unions_of_several_types_are_refused_by_path():

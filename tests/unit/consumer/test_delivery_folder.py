@@ -1,11 +1,13 @@
 """A folder after every partial state that a kill, a full disk or a stranger can leave."""
 
+import fcntl
 import json
 import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +20,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alertferry.consumer import fastpath
+from alertferry.consumer import fastpath, judge
 from alertferry.consumer.archive import Archive
 from alertferry.consumer.commits import Commit, commits_folder, read_commits
 from alertferry.consumer.durable import checksum, storage_errors, write_durably
 from alertferry.consumer.encoding import ROW_GROUP_BYTES
 from alertferry.consumer.folder import Folder, Label, finished
-from alertferry.consumer.layout import beside, records_folder
+from alertferry.consumer.records import beside, records_folder
 from alertferry.consumer.spans import Covered
 from alertferry.consumer.verify import verify
 from alertferry.core.errors import AlertferryError, UsageError
@@ -525,6 +527,64 @@ def test_a_folder_that_was_removed_is_a_new_one(tmp_path):
     folder = opened(path, label("avro", manifest("other"), topic="other"))
     assert (folder.alerts, folder.label.topic) == (0, "other")
     folder.close()
+
+
+def test_records_of_a_folder_that_was_moved_are_kept_and_prove_it(tmp_path):
+    path = tmp_path / "alerts"
+    for number in (1, 2):
+        deliver(path)
+        path.rename(tmp_path / f"old{number}")
+        folder = opened(path, label(about=manifest("other"), topic="other"))
+        assert folder.former == tmp_path / f"_alerts.records.{number}"
+        assert judge.complete(folder).message.count(str(folder.former)) == 1
+        folder.close()
+        shutil.rmtree(path)
+        folder.former.rename(beside(tmp_path / f"old{number}"))
+        assert verify(tmp_path / f"old{number}").ok
+        (tmp_path / "_alerts.records.1").mkdir(exist_ok=True)
+
+
+def test_a_folder_removed_before_its_first_file_is_a_new_one(tmp_path):
+    path = tmp_path / "alerts"
+    opened(path).close()
+    shutil.rmtree(path)
+    folder = opened(path, label(about=manifest("other"), topic="other"))
+    assert (folder.label.topic, folder.former) == ("other", None)
+    assert [item.name for item in tmp_path.iterdir() if "records" in item.name] == ["_alerts.records"]
+    folder.close()
+
+
+def test_who_waits_for_records_that_are_put_aside_gets_those_that_are_there(tmp_path):
+    path = tmp_path / "alerts"
+    deliver(path)
+    shutil.rmtree(path)
+    lock = os.open(beside(path) / "_lock", os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(opened, path)
+        time.sleep(0.3)
+        beside(path).rename(tmp_path / "aside")
+        beside(path).mkdir()
+        os.close(lock)
+        folder = waiting.result()
+    assert os.path.samestat(os.fstat(folder.lock), (folder.records / "_lock").stat())
+    folder.close()
+
+
+@pytest.mark.parametrize("name", ["", "a" * 247, "ä" * 124], ids=["root", "long", "long-in-bytes"])
+def test_records_are_in_a_folder_beside_which_none_can_be(tmp_path, name):
+    path = tmp_path / name if name else Path("/")
+    assert beside(path) is None
+    assert records_folder(path) == path
+    if not name:
+        with pytest.raises(UsageError, match=r"/ has no receipt: there is no _receipt\.json in it"):
+            verify(path)
+        return
+    deliver(path)
+    assert (path / "_job.json").is_file()
+    assert verify(path).ok
+    opened(path, Label.read(path)).close()
+    assert verify(path).ok
 
 
 def test_a_folder_without_its_records_says_where_they_were(tmp_path):

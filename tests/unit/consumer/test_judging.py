@@ -1,18 +1,21 @@
 """How a run ends, from what is on disk and what the topic says."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from alertferry.consumer import consume
+from alertferry.consumer import consume, fetch, repeats
 from alertferry.consumer.archive import Archive, Recipe
 from alertferry.consumer.connection import FETCHING, open_consumer
 from alertferry.consumer.crew import Task
 from alertferry.consumer.delivery import Delivery, count_text
+from alertferry.consumer.fetch import Order, _Run
 from alertferry.consumer.folder import Folder
-from alertferry.consumer.intake import Limits
+from alertferry.consumer.intake import Limits, OvertakenError, SilentBrokerError
 from alertferry.consumer.judge import verdict
 from alertferry.consumer.pacing import Pacing
+from alertferry.consumer.signals import Interruption
 from alertferry.consumer.source import Outlook
 from alertferry.consumer.spans import Span
 from alertferry.core.errors import UsageError
@@ -191,3 +194,43 @@ def test_a_task_goes_to_a_worker_whole():
     assert Task.from_line(task.to_line()) == task
     assert "\n" not in task.to_line()
     assert "hush" not in repr(task)
+
+
+class _Broker:
+    """A source of one topic with a repeated record, whose reader does as it is told."""
+
+    manifest = None
+    topic_id = "id"
+
+    def __init__(self, looks):
+        self._looks = looks
+
+    def look(self):
+        return next(self._looks)
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "code"), [(SilentBrokerError, "incomplete", 3), (OvertakenError, "expired", 4)]
+)
+def test_looking_for_repeats_ends_as_fetching_does(tmp_path, monkeypatch, error, state, code):
+    about = complete(MESSAGES, {0: 21})
+    about = about.model_copy(update={"receipt": about.receipt.model_copy(update={"acknowledged": {0: 21}})})
+    assert about.receipt.records == 21
+    folder = Folder(tmp_path, label(about=about))
+    folder.open(False)
+    order = Order("t", tmp_path, Settings(), "parquet", None, 1, False, False, PATIENT, None)
+    looks = iter([Outlook(about, {0: 0}, {0: 21}), Outlook(about, {0: 21}, {0: 21})])
+    run = _Run(order, _Broker(looks), folder, None, Interruption())
+    monkeypatch.setattr(fetch, "Intake", lambda *_: SimpleNamespace(close=lambda: None))
+    failures = iter([error("the broker sends nothing")])
+
+    def repeated(*_):
+        if (failure := next(failures, None)) is not None:
+            raise failure
+        return {}
+
+    monkeypatch.setattr(repeats, "repeated_offsets", repeated)
+    delivery = run.deliver(lambda *_: None)
+    assert (delivery.state, delivery.exit_code) == (state, code)
+    assert error("").exit_code == code
+    folder.close()

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from alertferry.consumer.archive import Archive, Recipe
 from alertferry.consumer.intake import Chunk
-from alertferry.consumer.layout import records_folder
+from alertferry.consumer.records import records_folder
 from alertferry.consumer.spans import Span
 from alertferry.core.receipt import schema_fingerprint
 

@@ -122,3 +122,15 @@ def test_packets_without_time_or_class():
         plan("time", schema, None)
     with pytest.raises(UsageError, match=r"no class.*fields name finkclass"):
         plan("class", schema, None)
+
+
+@pytest.mark.parametrize("by", ["`candidate`.`fid`", "candidate.`fid`", "`candid`"])
+def test_names_may_stand_in_back_quotes(by):
+    column = {"`candid`": "candid"}.get(by, "candidate_fid")
+    batch = {"candid": [7], "finkclass": [None], "candidate": [{"fid": 7, "jd": 1.0, "note": ""}], "list": [None]}
+    [folder] = folders(by, SCHEMA, batch_of(batch))
+    assert folder == f"{'by_' if column in SCHEMA.names else ''}{column}=7"
+
+
+def batch_of(columns):
+    return [pa.array(values, SCHEMA.field(name).type) for name, values in columns.items()]

@@ -10,6 +10,7 @@ from alertferry.consumer import repeats
 from alertferry.consumer.intake import Chunk
 from alertferry.consumer.repeats import Offsets, Seen, repeated_offsets
 from alertferry.consumer.spans import Span
+from alertferry.core.errors import AlertferryError
 from alertferry.core.receipt import Receipt
 
 
@@ -102,6 +103,29 @@ def test_memory_holds_only_a_part(tmp_path, monkeypatch):
         again = {place for _, places in seen.repeated() for place in places.to_pylist()}
     assert again == set(range(len(numbers))) - set(first.values())
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("method", ["write", "flush", "read"])
+def test_a_full_disk_is_an_error_about_the_disk(tmp_path, method):
+    class Refusing:
+        def __init__(self, file):
+            self._file = file
+
+        def __getattr__(self, name):
+            if name == method:
+                raise OSError(28, "No space left on device")
+            return getattr(self._file, name)
+
+    with Seen(tmp_path) as seen:
+        seen._file = Refusing(seen._file)
+        seen.add(seen.digest(b"1"), 0)
+        with pytest.raises(AlertferryError, match=rf"cannot write to {tmp_path}: the disk is full"):
+            list(seen.repeated())
+
+
+def test_no_place_for_what_waits_on_disk_is_an_error_that_says_so(tmp_path):
+    with pytest.raises(AlertferryError, match="absent"):
+        Seen(tmp_path / "absent")
 
 
 def test_digests_are_drawn_anew():

@@ -184,6 +184,21 @@ def test_a_folder_keeps_its_shard(tmp_path):
         opened(tmp_path / "b", Shard(1, 3))
 
 
+def test_a_shard_in_place_of_a_folder_that_was_removed_brings_its_proof_along(tmp_path):
+    """Records of the whole topic are still beside the folder; those of the shard are in it all the same."""
+    path = tmp_path / "alerts"
+    opened(path).close()
+    whole = Folder(path, label(about=complete(MESSAGES, ENDS)))
+    whole.open(from_beginning=False)
+    Archive(recipe(path)).write(chunk(0, 0, MESSAGES[:20]))
+    whole.close()
+    shutil.rmtree(path)
+    shard_folder(path, Shard(1, 2))
+    second = shard_folder(tmp_path / "b", Shard(2, 2))
+    assert verify(merge(tmp_path / "whole", path, second)).ok
+    assert (tmp_path / "_alerts.records.1/_commits").is_dir()
+
+
 def test_merged_shards_can_be_made_whole_without_shard(tmp_path):
     folders = [shard_folder(tmp_path / str(number), Shard(number, 3)) for number in (1, 2)]
     whole = merge(tmp_path / "whole", *folders)

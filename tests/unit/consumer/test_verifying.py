@@ -4,19 +4,21 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import partial
+from pathlib import Path
 
 import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from alertferry.consumer import verify
+from alertferry.consumer import evidence, repeats, verify
 from alertferry.consumer.archive import Archive
 from alertferry.consumer.commits import commits_folder
 from alertferry.consumer.folder import Folder, Label
-from alertferry.consumer.layout import records_folder
 from alertferry.consumer.partitioning import Partitioning
-from alertferry.core.errors import UsageError
+from alertferry.consumer.records import records_folder
+from alertferry.core.errors import AlertferryError, UsageError
 from tests.delivered import chunk, complete, deliver, label, manifest, recipe
 from tests.publishing import FIRST_ID, keyed, light_alerts
 
@@ -45,6 +47,33 @@ def test_a_good_folder(tmp_path, kind, alert_id):
     assert found.digest_ok is True
     assert found.problems == ()
     assert str(found) == f"60 alerts in {tmp_path}: complete, each once, ids as in the receipt"
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_full_temporary_folder_says_nothing_of_the_files(tmp_path, kind, monkeypatch):
+    deliver(tmp_path / "alerts", kind)
+    monkeypatch.setattr(repeats, "HELD_BYTES", 1)
+    opening = partial(Path.open, Path("/dev/full"), "r+b", buffering=0)
+    monkeypatch.setattr(repeats.tempfile, "TemporaryFile", lambda **_: opening())
+    with pytest.raises(AlertferryError, match=r"cannot write to .*: the disk is full"):
+        verify(tmp_path / "alerts")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_file_that_the_disk_refuses_is_named(tmp_path, kind, monkeypatch):
+    deliver(tmp_path, kind)
+    refused = sorted(tmp_path.glob(f"*.{kind}"))[0]
+
+    def checksum(path):
+        if path == refused:
+            raise OSError(5, "Input/output error")
+        return known(path)
+
+    known = evidence.checksum
+    monkeypatch.setattr(evidence, "checksum", checksum)
+    found = verify(tmp_path)
+    assert not found.ok
+    assert f"{refused.name}: cannot be read ([Errno 5] Input/output error)" in found.problems[0]
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -1,12 +1,13 @@
 """`verify` of folders whose alerts share ids or have none, of this version's jobs and of 0.1.0."""
 
 import json
+import tracemalloc
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from alertferry.consumer import verify
+from alertferry.consumer import identity, verify
 from alertferry.consumer.archive import Archive, Recipe
 from alertferry.consumer.folder import Folder
 from alertferry.core.receipt import Receipt, format_digest, ids_digest, schema_fingerprint
@@ -114,3 +115,26 @@ def test_an_id_of_any_name(tmp_path):
     (tmp_path / "_receipt.json").write_text(found.to_json())
     found = verify(tmp_path)
     assert (found.ok, found.distinct, found.digest_ok) == (True, 20, True), found.problems
+
+
+def test_ids_that_repeat_take_no_more_memory_however_many(monkeypatch):
+    monkeypatch.setattr(identity, "FILTER_BITS", 1 << 16, raising=False)
+    ids = identity.Ids()
+    for _ in range(2):
+        ids.add(pa.array(range(50_000)))
+    tell = next(getattr(ids, name) for name in ("may_have_several", "has_several") if hasattr(ids, name))
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    assert tell(b"1")
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 1 << 20
+    ids.close()
+
+
+@pytest.mark.parametrize("kind", ["parquet", "avro"])
+def test_ids_taken_for_some_that_repeat_are_compared_too(tmp_path, kind, monkeypatch):
+    """What is kept of ids may be the same for all of them."""
+    monkeypatch.setattr(identity, "FILTER_BITS", 8)
+    deliver(tmp_path, kind, **NOW)
+    assert verify(tmp_path).ok
