@@ -342,6 +342,15 @@ def test_other_rows_than_the_footers_have_fail_the_job(spark, tmp_path, monkeypa
     assert not (tmp_path / "out").exists()
 
 
+def test_sizes_that_java_cannot_tell_fail_no_job(spark, tmp_path):
+    path = put(tmp_path, 1, id=[1])
+    lake = SparkLake(spark, str(tmp_path))
+    (file,) = lake.files([ONE])
+    assert lake.described(file)
+    path.unlink()
+    assert lake.described(file) == []
+
+
 def test_a_view_of_other_files_is_refused(spark, tmp_path):
     path = put(tmp_path, 1, id=[1])
     lake = SparkLake(spark, str(tmp_path))
