@@ -125,3 +125,8 @@ def test_a_file_is_damaged_where_parquet_says_so(text):
     error = from_spark_error(RuntimeError(READING.format("NO_HINT") + " SQLSTATE: KD001\nCaused by: " + text))
     assert isinstance(error, DamagedError)
     assert "it is damaged or incomplete; write it again or remove it" in str(error)
+
+
+def test_a_job_that_was_cancelled_while_it_read_a_file_is_not_about_the_file():
+    text = READING.format("NO_HINT") + " SQLSTATE: KD001\nJob 3 cancelled because SparkContext was shut down"
+    assert str(from_spark_error(RuntimeError(text))) == "the job was cancelled"
