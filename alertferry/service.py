@@ -214,7 +214,7 @@ def job_events(id: str, *, after: int = 0, owner: str | None = None) -> tuple[li
 
 
 def job_log(id: str, *, owner: str | None = None, last_bytes: int = 200_000) -> str:
-    """Return the end of a job's log, secrets blotted out; one line that says so when it was removed."""
+    """Return the end of a job's log, secrets redacted; one line that says so when it was removed."""
     queue = _queue()
     return queue.log(queue.store.get(id, owner), last_bytes)
 

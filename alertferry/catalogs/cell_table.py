@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from alertferry.catalogs.discs import DiscCells, Floats, cells_of_discs, choose_nside, chord_squared, unit_vectors
 from alertferry.core.errors import UsageError
+from alertferry.core.naming import avro_name
 
 if TYPE_CHECKING:
     from alertferry.catalogs.model import Catalog
@@ -21,6 +22,7 @@ FIXED = ("id", "separation_arcsec", "rank")
 """Fields of a match that do not come from the catalogue's columns."""
 
 _ARCSEC = np.pi / 180 / 3600
+_ODD = re.compile(r"(?![A-Za-z0-9_])[\x00-\x7f]")
 _ROW_BYTES = 16  # what Spark adds to each source for lengths and null bits
 
 _WIDER = {
@@ -142,17 +144,23 @@ def spark_array(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def field_names(columns: Iterable[str]) -> tuple[str, ...]:
-    """Return what carried columns are called in a match: Avro allows letters, digits and ``_`` only.
+    """Return what carried columns are called in a match: as in the catalogue, with ``_`` for odd ASCII characters.
 
-    Raises `UsageError` when two would share a name, or one would hide a field of every match.
+    Letters of other alphabets stay; packets have the names that Avro allows, as of any column. Raises `UsageError`
+    when two would share a name, there or here, or one would hide a field of every match.
     """
-    names: dict[str, str] = {}
+    found, taken = list[str](), dict[str, str]()
     for column in columns:
-        name = re.sub(r"^(?=\d)|[^A-Za-z0-9_]", "_", column)
-        other = names.get(name.lower())
-        if name.lower() in FIXED:
-            raise UsageError(f"{column!r} would hide the {name.lower()!r} of the match; rename the column")
-        if other is not None:
-            raise UsageError(f"{other!r} and {column!r} would both be called {name!r}; rename or leave out one")
-        names[name.lower()] = column
-    return tuple(re.sub(r"^(?=\d)|[^A-Za-z0-9_]", "_", column) for column in columns)
+        plain = _ODD.sub("_", column)
+        name = plain if plain and not plain[0].isdigit() else f"_{plain}"
+        names = {called.lower(): called for called in (name, avro_name(name))}
+        for small, called in names.items():
+            if small in FIXED:
+                raise UsageError(f"{column!r} would hide the {small!r} of the match; rename the column")
+            if small in taken:
+                raise UsageError(
+                    f"{taken[small]!r} and {column!r} would both be called {called!r}; rename or leave out one"
+                )
+        taken |= dict.fromkeys(names, column)
+        found.append(name)
+    return tuple(found)

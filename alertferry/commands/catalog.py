@@ -69,18 +69,19 @@ def _overlaps(seen: Preview, survey: str | None, lake: str | None, nights: str |
     from alertferry.catalogs.footprint import lake_cells, overlap_percent
     from alertferry.core.local_lake import local_path, night_files
     from alertferry.core.local_lake import nights as nights_of
+    from alertferry.core.places import absolute
     from alertferry.core.registry import default_registry
     from alertferry.core.settings import load_settings
 
     if lake and not survey:
         raise UsageError("--lake needs --survey: whose alerts are they?")
     settings, registry, found = load_settings(), default_registry(), {}
-    for name in [survey] if survey else list(settings.lakes):
+    for name in [survey] if survey else registry.steps["source"]:
         known = registry.get("source", name).survey
         location = lake or settings.lakes.get(known.name)
         if survey and not location:
             raise UsageError(f"no lake is known for {survey}: set ALERTFERRY_LAKE_{survey.upper()} or give --lake")
-        root = local_path(location) if location else None
+        root = local_path(absolute(location)) if location else None
         if root is None or seen.moc is None:
             continue
         chosen = read_nights(nights) if nights else nights_of(root)

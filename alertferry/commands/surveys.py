@@ -79,11 +79,12 @@ def _lake_schema(source: Any, lake: str | None, nights: list[str] | None) -> Any
     """Return the schema of the nights asked for, of all nights of the lake, or None without a lake to look at."""
     from alertferry.core.local_lake import local_path
     from alertferry.core.local_lake import nights as nights_of
+    from alertferry.core.places import absolute
     from alertferry.core.settings import load_settings
 
     settings = load_settings()
     location = lake or settings.lakes.get(source.survey.name)
-    root = local_path(location) if location else None
+    root = local_path(absolute(location)) if location else None
     wanted = nights or (list(map(str, nights_of(root))) if root else [])
     glance = source(nights=wanted, lake=location).glance(settings) if wanted else None
     return glance.schema if glance else None

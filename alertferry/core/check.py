@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alertferry.core.access import COMMAND_LINE, Access
@@ -60,8 +60,18 @@ def _examined(job: Job, registry: Registry, settings: Settings, access: Access) 
         found.problems.append(Problem("source", str(error), error.exit_code))
     schema = glance.schema if glance and glance.schema else job.source.survey.documented
     _look_at_steps(job, with_partitions(schema), found)
+    if glance and glance.partial:
+        _leave_unseen_fields_to_spark(found)
     found.problems.extend(registry.check_job(job, access))
     return found
+
+
+def _leave_unseen_fields_to_spark(found: Findings) -> None:
+    """Make problems of fields into what is not checked: files that were not looked at may have them."""
+    for problem in [item for item in found.problems if item.lacks_field]:
+        found.problems.remove(problem)
+        said = f"{problem.message}, in the files that were looked at; there are too many to look at all without Spark"
+        found.unchecked.append(replace(problem, message=said))
 
 
 def _excess(job: Job, settings: Settings) -> Iterator[Problem]:

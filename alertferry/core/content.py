@@ -87,7 +87,8 @@ def field_problems(fields: Iterable[str], schema: Struct, added: Sequence[str], 
         known = known or [*(name for name, _ in paths(schema)), *(item.name for item in survey.derived)]
         obstacle = next((item.obstacle(schema) for item in survey.derived if item.name == path), "")
         said = f"{path!r} cannot be derived: {obstacle}" if obstacle else None
-        yield Problem(f"fields[{index}]", said or f"no field {path!r}{did_you_mean(path, known)}")
+        said = said or f"no field {path!r}{did_you_mean(path, known)}"
+        yield Problem(f"fields[{index}]", said, lacks_field=True)
 
 
 def name_problems(contents: Iterable[Content], schema: Struct, chosen: bool) -> Iterator[Problem]:

@@ -41,11 +41,15 @@ class CancelledError(AlertferryError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a job file, or with what it reads: where, and what to do."""
+    """One thing that is wrong with a job file, or with what it reads: where, and what to do.
+
+    ``lacks_field``: it is only that no file which was looked at has a field.
+    """
 
     path: str
     message: str
     exit_code: int = UsageError.exit_code
+    lacks_field: bool = False
 
     @property
     def as_json(self) -> dict[str, str]:

@@ -14,7 +14,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from alertferry.core.errors import AlertferryError
-from alertferry.core.lake_files import FileChangedError, ListedFile, refuse_changes
+from alertferry.core.lake_files import FileChangedError, ListedFile, MissingError, refuse_changes
 from alertferry.core.lake_nights import LakeNights, footer_memory, require_any
 from alertferry.core.schema import Struct
 from alertferry.core.settings import load_settings
@@ -47,7 +47,7 @@ def open_nights(
     footers = footer_memory(load_settings().home).footers(listed, lake.read)
     filled = [file for file, footer in zip(listed, footers, strict=True) if footer.alerts]
     sizes = _column_sizes(lake, max(filled, key=lambda file: file.size)) if filled else ({}, {})
-    return LakeNights(location, tuple(listed), tuple(footers), absent, documented, *sizes)
+    return LakeNights(location, tuple(listed), tuple(footers), absent, documented, *sizes, is_local=lake.is_local)
 
 
 def read_nights(spark: SparkSession, found: LakeNights) -> DataFrame:
@@ -79,11 +79,16 @@ def _read_alike(lake: SparkLake, part: Part, files: Sequence[ListedFile], schema
 
 
 def refuse_changed_files(spark: SparkSession, found: LakeNights) -> None:
-    """List the nights again. Raises `FileChangedError` naming files that changed, vanished or appeared meanwhile."""
+    """List the nights again. Raises `FileChangedError` naming files that changed, vanished or appeared meanwhile.
+
+    Raises another `AlertferryError` when the lake cannot be looked at again: nothing is known then of its files.
+    """
     try:
         now = SparkLake(spark, found.location).files([*found.found, *found.absent])
-    except AlertferryError as error:
+    except MissingError as error:
         raise FileChangedError(f"the lake changed while it was read: {error}") from None
+    except AlertferryError as error:
+        raise AlertferryError(f"it is not known whether the lake changed while it was read: {error}") from None
     refuse_changes(found.files, now)
 
 

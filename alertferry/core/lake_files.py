@@ -59,6 +59,10 @@ def fingerprint(files: Iterable[ListedFile]) -> str:
     return hashlib.sha256(facts.encode()).hexdigest()
 
 
+class MissingError(UsageError):
+    """A folder or a file of the lake is not there."""
+
+
 class FileChangedError(AlertferryError):
     """Files of the lake are not those that were there when the job began."""
 
@@ -157,7 +161,8 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return list(entries)
     except OSError as error:
-        raise UsageError(f"the folder {shown(folder)} of the lake cannot be read: {error.strerror}") from None
+        kind = MissingError if isinstance(error, FileNotFoundError | NotADirectoryError) else UsageError
+        raise kind(f"the folder {shown(folder)} of the lake cannot be read: {error.strerror}") from None
 
 
 def _status(entry: os.DirEntry[str]) -> os.stat_result:
@@ -167,7 +172,7 @@ def _status(entry: os.DirEntry[str]) -> os.stat_result:
     try:
         status = entry.stat()
     except FileNotFoundError:
-        raise UsageError(
+        raise MissingError(
             f"{entry.path} is a link to what does not exist; remove the link or restore what it leads to"
         ) from None
     except OSError as error:

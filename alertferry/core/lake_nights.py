@@ -24,7 +24,8 @@ class LakeNights:
     """The nights of a request as the lake holds them.
 
     ``footers`` are those of ``files``, in their order. ``root_bytes`` and ``stored_bytes`` are bytes per alert by root
-    column, uncompressed and compressed.
+    column, uncompressed and compressed. ``is_local`` says whether the files are on a disk of this machine, as whoever
+    opened the lake knows. ``partial``: there are more files, which nobody looked at, and they may have other fields.
     """
 
     location: str
@@ -34,6 +35,8 @@ class LakeNights:
     documented: Struct | None = None
     root_bytes: Mapping[str, float] = field(default_factory=dict)
     stored_bytes: Mapping[str, float] = field(default_factory=dict)
+    is_local: bool = False
+    partial: bool = False
 
     @cached_property
     def found(self) -> tuple[date, ...]:

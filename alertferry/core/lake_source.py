@@ -121,7 +121,7 @@ class LakeSource(Source):
             count=found.alerts,
             root_bytes=found.root_bytes,
             stored_bytes=found.stored_bytes,
-            unchanged=partial(refuse_changed_files, frame.sparkSession, found),
+            refuse_changes=partial(refuse_changed_files, frame.sparkSession, found),
             ids=_ids(found, self.survey.alert_id),
         )
         return alerts.where(self._within()) if self.times else alerts
@@ -149,7 +149,7 @@ class LakeSource(Source):
         if root is None:
             return None
         seen = glance(root, self.requested(), self.survey.documented)
-        return Glance(str(root), seen.found, seen.absent if self.nights else (), seen.schema())
+        return Glance(seen.absent if self.nights else (), seen.schema(), seen.partial)
 
 
 def _ids(found: LakeNights, column: str) -> LakeIds | None:
@@ -161,7 +161,7 @@ def _ids(found: LakeNights, column: str) -> LakeIds | None:
     names = split_path(column)
     if len(names) > 1:
         return None
-    return LakeIds(found, names[0], footer_memory(load_settings().home), local_path(found.location) is not None)
+    return LakeIds(found, names[0], footer_memory(load_settings().home), found.is_local)
 
 
 def _is_another_folder(name: str, lake: str) -> bool:

@@ -76,7 +76,9 @@ def glance(root: Path, asked: Sequence[date], documented: Struct | None = None) 
     memory = footer_memory(load_settings().home)
     seen = files if len(files) <= GLANCE_FILES else [*memory.remembered(files), *_some_of(files)]
     seen = list(dict.fromkeys(seen))
-    return LakeNights(str(root), tuple(seen), tuple(memory.footers(seen, read_local)), absent, documented)
+    footers = tuple(memory.footers(seen, read_local))
+    partial = len(seen) < len(files)
+    return LakeNights(str(root), tuple(seen), footers, absent, documented, is_local=True, partial=partial)
 
 
 def _some_of(files: Sequence[ListedFile]) -> list[ListedFile]:

@@ -11,7 +11,7 @@ from alertferry.core.paths import quoted, split_path
 from alertferry.core.schema import Array, Map, Primitive, Struct, Type
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import Column
 
     from alertferry.core.steps import Alerts
 
@@ -75,8 +75,3 @@ def _change_struct(column: Column, struct: Struct) -> Column:
 
     parts = [as_plain(column[field.name], field.type).alias(field.name) for field in struct]
     return F.when(column.isNotNull(), F.struct(*parts))
-
-
-def packets_frame(alerts: Alerts, columns: list[Column]) -> DataFrame:
-    """Return the packets, one row an alert."""
-    return alerts.frame.select(*columns)

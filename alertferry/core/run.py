@@ -5,12 +5,13 @@ A `Run` lives for one job in one Spark session.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from alertferry.core.errors import JobError, Problem, below
+from alertferry.core.errors import AlertferryError, JobError, Problem, below
 from alertferry.core.gateway import acknowledge_at_once
 from alertferry.core.job import Job
 from alertferry.core.lake_files import FileChangedError
@@ -18,11 +19,14 @@ from alertferry.core.progress import Progress
 from alertferry.core.receipt import StepCount
 from alertferry.core.selection import Selection
 from alertferry.core.settings import Settings, load_settings
+from alertferry.core.spark_errors import from_spark_error
 from alertferry.core.steps import Alerts, Filter, Output, Report, Source
 from alertferry.core.topics import new_topic
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+_log = logging.getLogger(__name__)
 
 SESSION = {
     "spark.sql.session.timeZone": "UTC",
@@ -74,6 +78,7 @@ class Run:
         self._source: Source | None = None
         self._selection: Selection | None = None
         self._proved = False
+        self._told: tuple[BaseException, AlertferryError] | None = None
         self.warnings: list[Problem] = []
         for key, value in SESSION.items():
             spark.conf.set(key, value)
@@ -120,9 +125,9 @@ class Run:
         changed meanwhile, or other alerts were read than they hold.
         """
         start = self.selection.start
-        if start.unchanged:
+        if start.refuse_changes:
             with self.timed("lake_again"):
-                start.unchanged()
+                start.refuse_changes()
         if steps:
             start.refuse_other_count(steps[0].alerts)
         self._proved = True
@@ -133,9 +138,30 @@ class Run:
         try:
             yield
         except Exception as error:
-            if self.selection.start.unchanged and not isinstance(error, FileChangedError):
-                self.selection.start.unchanged()
+            told = self.told(error)
+            if isinstance(told, FileChangedError):
+                raise told from None
             raise
+
+    def told(self, error: BaseException) -> AlertferryError:
+        """Return what the job says of whatever ended its writing: that the lake changed, if it did, for then it is why.
+
+        An output that must tell others why it failed asks here, so that they hear what the job itself says.
+        """
+        if self._told is None or self._told[0] is not error:
+            self._told = error, self._translated(error)
+        return self._told[1]
+
+    def _translated(self, error: BaseException) -> AlertferryError:
+        refuse_changes = self.selection.start.refuse_changes
+        if refuse_changes and isinstance(error, Exception) and not isinstance(error, FileChangedError):
+            try:
+                refuse_changes()
+            except FileChangedError as changed:
+                return changed
+            except AlertferryError as unknown:  # the first error is the one to see
+                _log.info("%s", unknown)
+        return from_spark_error(error)
 
     def _derive(self, alerts: Alerts, mentions: Callable[[str], bool]) -> Alerts:
         """Add the columns that a step mentions."""

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from alertferry.core.blame import named
 from alertferry.core.errors import AlertferryError, DamagedError, UsageError
+from alertferry.core.hadoop_errors import cause, innermost, java_text
 
 OVERSIZE = "alertferry: oversize packet"
 """Start of the message a task raises for a packet that no broker would take."""
@@ -45,10 +46,7 @@ def from_spark_error(error: BaseException) -> AlertferryError:
 def _full_text(error: BaseException) -> str:
     """Return the message and those of all causes, Java's included."""
     java = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
-    parts = [str(error)]
-    while java is not None and len(parts) < 20 and hasattr(java, "getCause"):
-        parts.append(f"{java.getClass().getName()}: {java.getMessage()}")
-        java = java.getCause()
+    parts = [str(error), java_text(java)]
     if error.__cause__ is not None:
         parts.append(_full_text(error.__cause__))
     return "\n".join(parts)
@@ -82,8 +80,16 @@ def _file(text: str) -> str:
     return named[0] if named else "a file of the lake"
 
 
-def _damaged(_: re.Match[str], text: str) -> AlertferryError:
-    return DamagedError(f"{_file(text)} cannot be read: it is damaged or incomplete; write it again or remove it")
+def _unread(_: re.Match[str], text: str) -> AlertferryError:
+    """Return why a file could not be read: it is called damaged only where parquet says so, and no disk or network."""
+    known = cause(text)
+    if known:
+        return known.kind(f"{_file(text)} cannot be read now: {known}")
+    if _DAMAGED.search(text):
+        return DamagedError(f"{_file(text)} cannot be read: it is damaged or incomplete; write it again or remove it")
+    said = innermost(text)
+    because = f": {said}" if said else ""
+    return AlertferryError(f"{_file(text)} cannot be read now{because}; run the job again, or see the log")
 
 
 def _of_file(sentence: str, kind: type[AlertferryError] = AlertferryError) -> Builder:
@@ -99,6 +105,13 @@ def _not_exact(match: re.Match[str], _: str) -> AlertferryError:
     file = unquote(match["file"])
     return UsageError(f"{file}: {match['said']}; leave the column out of filters and packet, or ask for other nights")
 
+
+_DAMAGED = re.compile(
+    r"is not a Parquet file|ParquetDecodingException|CorruptStatistics|could not (?:read page|decode the dictionary)"
+    r"|EOFException|TProtocolException|InvalidRecordException|FAILED_TO_UNCOMPRESS|ZstdIOException"
+    r"|IndexOutOfBoundsException|NegativeArraySizeException|NullPointerException"
+)
+"""Parquet's own signs of a file that is not whole; the last are what its decoders stumble over in random bytes."""
 
 _KNOWN: tuple[tuple[str, Builder], ...] = (
     (
@@ -155,8 +168,9 @@ _KNOWN: tuple[tuple[str, Builder], ...] = (
         ),
     ),
     (
-        r"FAILED_READ_FILE|is not a Parquet file|ParquetDecodingException|CorruptStatistics|could not read page",
-        _damaged,
+        r"FAILED_READ_FILE(?!.*(?:OutOfMemoryError|No space left on device|cancelled because|SparkContext was shut down))"
+        r"|is not a Parquet file|ParquetDecodingException|CorruptStatistics|could not read page",
+        _unread,
     ),
     (
         r"SaslAuthenticationException|LoginException",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,16 @@ from weakref import WeakKeyDictionary
 from alertferry.core.catalyst import java
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.footers import Footer, checked, read_local, refusal
-from alertferry.core.lake_files import FileChangedError, ListedFile, fingerprint, is_settled, list_files, ordered
+from alertferry.core.hadoop_errors import cause, java_text
+from alertferry.core.lake_files import (
+    FileChangedError,
+    ListedFile,
+    MissingError,
+    fingerprint,
+    is_settled,
+    list_files,
+    ordered,
+)
 from alertferry.core.places import for_hadoop
 from alertferry.core.schema import Field, Primitive, Struct, to_json
 from alertferry.core.survey import PARTITION_COLUMNS
@@ -27,6 +37,7 @@ from alertferry.core.survey import PARTITION_COLUMNS
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+_log = logging.getLogger(__name__)
 _SOURCES = "org.apache.spark.sql.execution.datasources"
 _NIGHT = Struct(tuple(Field(name, Primitive("int")) for name in PARTITION_COLUMNS))
 _WITHOUT_CHECKSUMS = {
@@ -57,7 +68,7 @@ class SparkLake:
         except Py4JJavaError as error:
             raise self._refused(error) from None
         if not exists:
-            raise UsageError(f"the lake {self.location} is not a folder; set source.lake or ALERTFERRY_LAKE_<SURVEY>")
+            raise MissingError(f"the lake {self.location} is not a folder; set source.lake or ALERTFERRY_LAKE_<SURVEY>")
         self.is_local = str(self._system.getUri().getScheme()) == "file"
         if self.is_local:
             for name, value in _WITHOUT_CHECKSUMS.items():
@@ -79,9 +90,14 @@ class SparkLake:
     def _jvm(self) -> Any:
         return self.spark._jvm
 
-    def _refused(self, error: Any) -> UsageError:
+    def _refused(self, error: Any) -> AlertferryError:
+        text = java_text(error.java_exception)
+        known = cause(text)
+        if known:
+            return known.kind(f"cannot look at the lake {self.location}: {known}")
         said = str(error.java_exception.getMessage() or error.java_exception.getClass().getSimpleName())
-        return UsageError(f"cannot look at the lake {self.location}: {said.splitlines()[0]}")
+        kind = MissingError if "FileNotFoundException" in text else UsageError
+        return kind(f"cannot look at the lake {self.location}: {said.splitlines()[0]}")
 
     def files(self, nights: Sequence[date]) -> list[ListedFile]:
         """Return the files of nights, by night and path. Raises `UsageError`."""
@@ -122,7 +138,10 @@ class SparkLake:
         return frame_of(self.spark, files, schema, self._scheme, self._helper)
 
     def described(self, file: ListedFile) -> list[dict[str, Any]]:
-        """Return what the footer of a file says of its row groups."""
+        """Return what the footer of a file says of its row groups; nothing where Java cannot tell.
+
+        It is for estimates of sizes only: what is wrong with the file is told by whoever reads its alerts.
+        """
         from py4j.protocol import Py4JJavaError
 
         parquet = self._jvm.org.apache.parquet.hadoop
@@ -134,10 +153,8 @@ class SparkLake:
             finally:
                 reader.close()
         except Py4JJavaError as error:
-            said = str(error.java_exception.getMessage()).splitlines()[0]
-            raise refusal(
-                file, said.replace(path.toString(), "").strip() or "its footer cannot be understood"
-            ) from None
+            _log.info("the sizes of columns are not known: %s", java_text(error.java_exception))
+            return []
 
 
 def frame_of(spark: SparkSession, files: Sequence[ListedFile], schema: Struct, scheme: str, helper: Any) -> DataFrame:

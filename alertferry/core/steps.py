@@ -72,7 +72,8 @@ class Alerts:
     ``added`` names the root columns that filters added (``xmatch``); ``nights`` is what the source found;
     ``count`` is the number of alerts where it is known without reading them. ``root_bytes`` maps a root column to
     its uncompressed bytes an alert in the lake, ``stored_bytes`` to those that it takes there when compressed.
-    ``unchanged`` raises `AlertferryError` when what they are read from is no longer what it was when they were found.
+    ``refuse_changes`` raises `FileChangedError` when what they are read from is no longer what it was when they were
+    found, and another `AlertferryError` when that cannot be told.
     ``ids`` are those of all alerts that the source found, where they can be had without Spark.
     """
 
@@ -83,7 +84,7 @@ class Alerts:
     root_bytes: Mapping[str, float] = field(default_factory=dict)
     added: tuple[str, ...] = ()
     stored_bytes: Mapping[str, float] = field(default_factory=dict)
-    unchanged: Callable[[], None] | None = None
+    refuse_changes: Callable[[], None] | None = None
     ids: LakeIds | None = None
 
     @cached_property
@@ -126,12 +127,14 @@ def _without_hidden(frame: DataFrame) -> DataFrame:
 
 @dataclass(frozen=True)
 class Glance:
-    """What can be seen of a lake without Spark: its nights and the union of their schemas."""
+    """What can be seen of a lake without Spark: the nights that it has not, and the union of the schemas of its files.
 
-    location: str
-    found: tuple[date, ...]
+    ``partial`` says that not all files were looked at, so that there may be more fields.
+    """
+
     absent: tuple[date, ...]
     schema: Struct | None
+    partial: bool = False
 
 
 class Source(Step, ABC):

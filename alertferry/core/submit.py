@@ -24,7 +24,7 @@ def submit(main: Callable[[SparkSession], Any]) -> None:
     """Run ``main(spark)`` and end the process: exit code 0, or the error's own.
 
     The last line on standard output is a JSON object ``{"event": "result", "state": ...}`` whatever happens.
-    A traceback, where there is one, goes to standard error for the log, secrets blotted out.
+    A traceback, where there is one, goes to standard error for the log, secrets redacted.
     """
     from pyspark.sql import SparkSession
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,13 +12,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow import fs
 
-from alertferry.core.errors import DamagedError
+from alertferry.core.errors import AlertferryError, DamagedError
+from alertferry.core.hadoop_errors import Cause, cause
 from alertferry.core.lake_files import ListedFile
 from alertferry.estimates.listing import NightFiles
 from alertferry.estimates.tiers import LEAST_GROUPS, MEGABYTE
 
 BATCH_BYTES = 32 * MEGABYTE
+_ERRORS = (OSError, MemoryError, NotImplementedError, ValueError, pa.ArrowException)
+_DAMAGED = re.compile(r"thrift|[Cc]orrupt|decompress|Codec|end of stream|flatbuffers|levels|[Pp]age|BYTE_ARRAY|Logical")
+"""What pyarrow says of content that it cannot decode."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Reader:
 
     @classmethod
     def of(cls, night: NightFiles, absent: frozenset[str]) -> Reader:
-        """Read the footers of a night. Raises `DamagedError` naming a file that is no parquet file."""
+        """Read the footers of a night. Raises as `unreadable` says, naming a file."""
         return cls(night, tuple(_footer(night, file) for file in night.files), absent)
 
     def groups(self) -> list[Group]:
@@ -73,20 +80,20 @@ class Reader:
 
     @contextmanager
     def open(self, group: Group) -> Iterator[pq.ParquetFile]:
-        """Open the file of a row group. Raises `DamagedError` naming it when the block cannot read it."""
+        """Open the file of a row group. Raises as `unreadable` says when the block cannot read it."""
         path = self.night.files[group.file].path
         try:
             with self.night.filesystem.open_input_file(path) as file:
                 yield pq.ParquetFile(file, metadata=self.footers[group.file], pre_buffer=True)
-        except (OSError, pa.ArrowException) as error:
-            raise DamagedError(f"{path} cannot be read ({error}); write it again") from None
+        except _ERRORS as error:
+            raise unreadable(self.night, path, error) from None
 
 
 def draw(night: NightFiles, absent: frozenset[str], rows: int, read_bytes: int) -> Drawn:
     """Draw up to ``rows`` alerts without replacement; the same files give the same alerts.
 
     Where the columns of a night take more than ``read_bytes``, row groups are drawn first, then alerts in them.
-    Raises `DamagedError` naming a file that cannot be read.
+    Raises as `unreadable` says, naming a file that cannot be read.
     """
     reader = Reader.of(night, absent)
     random = np.random.default_rng(night.seed)
@@ -107,8 +114,29 @@ def _footer(night: NightFiles, file: ListedFile) -> pq.FileMetaData:
     try:
         with night.filesystem.open_input_file(file.path) as source:
             return pq.read_metadata(source)
-    except (OSError, pa.ArrowException) as error:
-        raise DamagedError(f"{file.path} is not a whole parquet file ({error}); write it again") from None
+    except _ERRORS as error:
+        raise unreadable(night, file.path, error) from None
+
+
+def unreadable(night: NightFiles, path: str, error: Exception) -> AlertferryError:
+    """Return the error for a file of a night that pyarrow cannot read.
+
+    `DamagedError` only where its content is at fault: an error of the system has a number, one of a server may have
+    none, and pyarrow raises `OSError` for both and for pages that it cannot decode.
+    """
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    if isinstance(error, FileNotFoundError):
+        return AlertferryError(f"{path} was removed while the lake was sampled; ask again when nobody writes there")
+    if isinstance(error, MemoryError):
+        return AlertferryError(f"this machine has no memory left to read {path}; ask for fewer nights at a time")
+    if isinstance(error, NotImplementedError):
+        return AlertferryError(f"estimates cannot read {path} ({said}); the job itself may")
+    local = isinstance(night.filesystem, fs.LocalFileSystem)
+    if isinstance(error, OSError) and (error.errno or not (local or _DAMAGED.search(said))):
+        known = cause(said) or (f"{os.strerror(error.errno)}; ask again" if error.errno and local else None)
+        kind = known.kind if isinstance(known, Cause) else AlertferryError
+        return kind(f"{path} cannot be read now: {known or f'{said}; ask again'}")
+    return DamagedError(f"{path} is not a whole parquet file ({said}); write it again")
 
 
 def _has_int96(footer: pq.FileMetaData) -> bool:

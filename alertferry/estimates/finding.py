@@ -43,5 +43,7 @@ def _rows(reader: Reader, group: Group, path: str, wanted: Collection[Any]) -> n
     values = column.column(root)
     for part in rest:
         values = pc.struct_field(values, part)
-    found = pc.is_in(values, value_set=pa.array(list(wanted), values.type))
+    # files of one night may hold ids of several widths: all are compared as what holds any whole number of 64 bits
+    kind = pa.decimal128(20, 0) if pa.types.is_integer(values.type) else pa.array(list(wanted)).type
+    found = pc.is_in(values.cast(kind), value_set=pa.array(list(wanted), kind))
     return np.flatnonzero(np.asarray(found.combine_chunks()))

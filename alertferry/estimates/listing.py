@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -17,6 +18,9 @@ from alertferry.core.errors import AlertferryError
 from alertferry.core.lake_files import ListedFile, fingerprint
 from alertferry.core.places import on_this_disk
 from alertferry.core.working_folder import is_url
+
+_HADOOP_S3 = re.compile(r"^s3[an]:", re.IGNORECASE)
+"""What Hadoop calls S3 in addresses; pyarrow knows one name only."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def by_night(location: str, root: str, files: Sequence[ListedFile]) -> tuple[Nig
     """
     try:
         if is_url(location) and on_this_disk(location) is None:
-            filesystem, own = fs.FileSystem.from_uri(location)
+            filesystem, own = fs.FileSystem.from_uri(_HADOOP_S3.sub("s3:", location))
             files = [replace(file, path=own.rstrip("/") + file.path[len(root.rstrip("/")) :]) for file in files]
         else:
             filesystem = fs.LocalFileSystem()

@@ -68,7 +68,7 @@ class Looker:
         location, asked = source.location(settings), source.requested()
         lake = SparkLake(spark, location)
         listed = lake.files(asked)
-        files = by_night(location, lake.root, listed)
+        files = by_night(location if lake.is_local else lake.root, lake.root, listed)
         key = (location, source.survey.name, *map(str, asked), *(night.fingerprint for night in files))
         found = self._known.get(key)
         if found is None:

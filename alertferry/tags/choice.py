@@ -59,20 +59,21 @@ class Choice(Predicate):
         """Yield unknown names with the nearest, and why others cannot be used."""
         for option, names in self._lists().items():
             for index, name in enumerate(names):
-                said = self._fault(survey, schema, name)
+                said, lacks_field = self._fault(survey, schema, name)
                 if said:
-                    yield Problem(f"{option}[{index}]", said)
+                    yield Problem(f"{option}[{index}]", said, lacks_field=lacks_field)
 
-    def _fault(self, survey: Survey, schema: Struct, name: str) -> str | None:
+    def _fault(self, survey: Survey, schema: Struct, name: str) -> tuple[str, bool]:
+        """Return what is wrong with a name, and whether it is a field that it reads; an empty text for nothing."""
         try:
             tag = find_tag(survey.name, self.unit, name, schema)
         except UsageError as error:
-            return str(error)
+            return str(error), False
         if tag.available:
-            return None
-        return (
-            f"the {self.unit} {name!r} cannot be used: {tag.reason}; `alertferry tags {survey.name}` lists the others"
-        )
+            return "", False
+        others = f"`alertferry tags {survey.name}` lists the others"
+        lacks_field = find_tag(survey.name, self.unit, name, survey.documented).available
+        return f"the {self.unit} {name!r} cannot be used: {tag.reason}; {others}", lacks_field
 
     def condition(self, survey: Survey) -> Column:
         """Return the condition on alerts of the documented schema."""

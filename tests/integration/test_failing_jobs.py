@@ -17,8 +17,10 @@ from confluent_kafka import Consumer, TopicPartition
 
 from alertferry.core.errors import AlertferryError, DamagedError, JobError, UsageError
 from alertferry.core.job import Job
+from alertferry.core.lake_files import FileChangedError
 from alertferry.core.receipt import Manifest
 from alertferry.core.spark_errors import from_spark_error
+from alertferry.plugins.outputs.topic import TopicPair
 from alertferry.testing.simulator import simulate
 from tests.jobs import run_job
 from tests.waiting import PATIENCE_SECONDS
@@ -104,6 +106,22 @@ def test_a_file_damaged_inside_is_named_and_the_topic_says_that_it_failed(spark,
     manifest = last_manifest(broker, topic)
     assert (manifest.state, manifest.receipt) == ("failed", None)
     assert victim.name in (manifest.reason or "")
+
+
+def test_the_topic_and_the_job_give_one_reason_where_the_lake_changed(spark, broker, lake, monkeypatch):
+    victim = sorted(lake.rglob("*.parquet"))[-1]
+    ready = TopicPair.await_leaders
+
+    def vanish(pair):
+        victim.unlink()
+        ready(pair)
+
+    monkeypatch.setattr(TopicPair, "await_leaders", vanish)
+    before = topics(broker)
+    known = fails(spark, job(lake), FileChangedError)
+    assert f"vanished: {victim}" in str(known)
+    (topic,) = (name for name in topics(broker) - before if not name.endswith("_schema"))
+    assert last_manifest(broker, topic).reason == str(known)
 
 
 def test_a_packet_over_the_limit_names_its_alert(spark, broker, lake, monkeypatch):

@@ -118,7 +118,9 @@ def test_a_truncated_file_is_named(spark, tmp_path):
 def test_a_missing_lake_and_missing_nights_are_said(spark, tmp_path):
     with pytest.raises(UsageError, match=r"the lake .*nowhere is not a folder; set source.lake"):
         open_nights(spark, str(tmp_path / "nowhere"), [ONE])
-    with pytest.raises(UsageError, match="cannot look at the lake nosuch://x/y: No FileSystem for scheme"):
+    with pytest.raises(
+        UsageError, match="cannot look at the lake nosuch://x/y: Spark knows no filesystem nosuch; give Spark its jars"
+    ):
         open_nights(spark, "nosuch://x/y", [ONE])
     write(tmp_path, "year=2025/month=01/day=01", [{"id": 1}])
     with pytest.raises(UsageError, match=r"has none of the 2 nights asked for: 2026-01-01..2026-01-02"):

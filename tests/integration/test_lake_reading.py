@@ -341,6 +341,15 @@ def test_other_rows_than_the_footers_have_fail_the_job(spark, tmp_path, monkeypa
     assert not (tmp_path / "out").exists()
 
 
+def test_sizes_that_java_cannot_tell_fail_no_job(spark, tmp_path):
+    path = put(tmp_path, 1, id=[1])
+    lake = SparkLake(spark, str(tmp_path))
+    (file,) = lake.files([ONE])
+    assert lake.described(file)
+    path.unlink()
+    assert lake.described(file) == []
+
+
 def test_a_file_is_the_one_that_was_listed_whoever_lists_it_again(spark, tmp_path):
     """Java keeps what Hadoop said of files, and another thread may have listed the night anew, with another file."""
     path = put(tmp_path, 1, id=[1])

@@ -122,3 +122,35 @@ def test_names_that_clash_are_refused_before_the_job(spark, broker, tmp_path, mo
         run_job(spark, asked)
     fields = {"kind": "files", "path": str(tmp_path / "files"), "fields": ["diaSourceId", "ra-dec"]}
     assert run_job(spark, Job.from_dict({"source": source, "output": fields})).receipt.alerts == len(table)
+
+
+def test_columns_of_a_catalogue_keep_the_letters_of_their_names(spark, lake, table, tmp_path):
+    sources = tmp_path / "sources.csv"
+    places = [(row["ra"], row["dec"]) for row in table["diaSource"].to_pylist()]
+    rows = (f"s{number},{ra},{dec},1,2,3\n" for number, (ra, dec) in enumerate(dict.fromkeys(places)))
+    sources.write_text("id,ra,dec,α,β,B-V\n" + "".join(rows))
+    match = {"kind": "crossmatch", "catalog": str(sources), "radius_arcsec": 1, "columns": ["α", "β", "B-V"]}
+    source = {"kind": "lsst", "nights": "2026-03-01", "lake": str(lake)}
+
+    def carried(output):
+        filters = [match, {"kind": "sql", "where": ["xmatch.`α` = 1", "xmatch.B_V > 0"]}]
+        found = Job.from_dict({"source": source, "filters": filters, "output": output})
+        assert check_job(found, default_registry(), load_settings()) == []
+        return run_job(spark, found)
+
+    carried({"kind": "files", "fields": ["diaSourceId"], "path": str(tmp_path / "files")})
+    kept = pq.read_table(tmp_path / "files").schema.field("xmatch").type
+    assert [field.name for field in kept][-3:] == ["α", "β", "B_V"]
+    topic = carried({"kind": "kafka", "fields": ["diaSourceId"]}).topic
+    assert consume(topic, tmp_path / "avro", settings=load_settings(), format="avro", dump_schemas=True).alerts
+    (schema,) = tmp_path.rglob("avro_schema_*.json")
+    (record,) = [item for item in flat(json.loads(schema.read_text())) if item.get("name") == "u03b1"]
+    assert record["doc"] == "α"
+
+
+def flat(schema):
+    """Every object within a schema."""
+    if isinstance(schema, dict):
+        yield schema
+    for item in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from flat(item)

@@ -44,6 +44,14 @@ def test_it_answers_in_json(alertferry, sources, lake):
     assert found["overlap_percent"] == {"lsst": 100.0}
 
 
+def test_lakes_of_names_of_their_own_are_no_surveys(alertferry, sources, lake, monkeypatch):
+    monkeypatch.setenv("ALERTFERRY_LAKE_ARCHIVE", str(lake.parent))
+    monkeypatch.setenv("ALERTFERRY_LAKE_LSST", str(lake))
+    called = alertferry("catalog", str(sources), "--json")
+    assert called.code == 0, called.err
+    assert called.json["overlap_percent"] == {"lsst": 100.0}
+
+
 def test_it_warns_when_nothing_overlaps(alertferry, tmp_path, lake):
     (tmp_path / "far.csv").write_text("id,ra,dec\na,100.0,70.0\n")
     called = alertferry("catalog", str(tmp_path / "far.csv"), "--survey", "lsst", "--lake", str(lake))

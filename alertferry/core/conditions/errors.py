@@ -15,7 +15,7 @@ class ConditionProblem:
     """One thing that is wrong with a condition.
 
     ``position`` is the offset in characters from the start of the text; ``line`` and ``column`` count from 1;
-    ``length`` is the number of characters at fault (at least 1).
+    ``length`` is the number of characters at fault (at least 1); ``lacks_field`` is as that of a `Problem`.
     """
 
     message: str
@@ -23,6 +23,7 @@ class ConditionProblem:
     line: int
     column: int
     length: int
+    lacks_field: bool = False
 
     def __str__(self) -> str:
         return f"{self.message} (line {self.line}, column {self.column})"

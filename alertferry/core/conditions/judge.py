@@ -19,8 +19,9 @@ from alertferry.core.conditions.errors import ConditionProblem, problem_at
 from alertferry.core.conditions.fields import Fields
 from alertferry.core.conditions.grammar import COMPARISONS, Term
 from alertferry.core.conditions.hints import Bound, compared_with_null, membership, text_for_number
-from alertferry.core.conditions.kinds import NULL, NUMBER, TEXT, TIME, TRUTH, UNKNOWN, Shape
+from alertferry.core.conditions.kinds import NULL, NUMBER, TEXT, TIME, TRUTH, UNKNOWN
 from alertferry.core.conditions.patterns import PatternError, like_backtracking
+from alertferry.core.conditions.values import NOTHING, Value
 
 Values = Mapping[str, Collection[Any]]
 """The values that a field can have, where these are few, by its dotted path in lower case."""
@@ -35,24 +36,6 @@ _MOST_DIGITS = 38
 _LOOPS_UNDERSTOOD = 2
 _DIGITS_FIRST = re.compile(r"\s*[0-9+-]")
 _SIMPLE_UNITS = ("second", "minute", "hour", "day", "week", "month", "year")
-
-
-@dataclass(frozen=True)
-class Value:
-    """What is known of a part: its shape, the documented path it comes from, and the value if it is written out."""
-
-    shape: Shape
-    path: tuple[str, ...] = ()
-    literal: Any = None
-    written: bool = False
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is a whole number written out."""
-        return self.written and isinstance(self.literal, int)
-
-
-_NOTHING = Value(UNKNOWN)
 
 
 @dataclass
@@ -94,8 +77,9 @@ class Judge:
         """Judge a part and return what is known of it."""
         return getattr(self, f"_{term.kind}")(term)  # type: ignore[no-any-return]
 
-    def _problem(self, term: Term, message: str) -> None:
-        self.problems.append(problem_at(self.text, term.start, term.end - term.start, message))
+    def _problem(self, term: Term, message: str, lacks_field: bool = False) -> None:
+        found = problem_at(self.text, term.start, term.end - term.start, message)
+        self.problems.append(replace(found, lacks_field=lacks_field))
 
     def _warn(self, term: Term, message: str) -> None:
         if message:
@@ -103,7 +87,7 @@ class Judge:
 
     def _doubt(self, term: Term) -> Value:
         self.unsure.append(problem_at(self.text, term.start, term.end - term.start, "only Spark can tell"))
-        return _NOTHING
+        return NOTHING
 
     def _said(self, term: Term) -> str:
         text = " ".join(self.text[term.start : term.end].split())
@@ -248,20 +232,20 @@ class Judge:
             base = base.parts[0]
         if message:
             bare = len(path) == 1 and not term.quoted and term.name.lower() in _BARE_CALLS
-            self._problem(base, why_not(term.name) if bare else message)
-            return _NOTHING
+            self._problem(base, why_not(term.name) if bare else message, lacks_field=not bare)
+            return NOTHING
         shape = self.fields.shape(path)
         if parent is not None and parent.shape[0] == "array" and shape != UNKNOWN:
             shape = ("array", shape)
-        found = Value(shape, path)
+        found = Value(shape, path, one_of_many=parent is not None and parent.one_of_many)
         return found if shape != UNKNOWN or not self.fields.types else replace(self._doubt(term), path=path)
 
     def _member(self, term: Term) -> Value:
         parent = self.visit(term.parts[0])
-        if parent == _NOTHING:
-            return _NOTHING
+        if parent == NOTHING:
+            return NOTHING
         if parent.shape[0] == "map" and isinstance(parent.shape[1], tuple):
-            return Value(parent.shape[1], parent.path)
+            return Value(parent.shape[1], parent.path, one_of_many=True)
         if parent.path:
             return self._named(term, (*parent.path, term.name), parent)
         return self._doubt(term)
@@ -278,7 +262,7 @@ class Judge:
                 self._doubt(term)
         elif index.shape != TEXT:
             self._doubt(term)
-        return Value(parent.shape[1], parent.path)
+        return Value(parent.shape[1], parent.path, one_of_many=True)
 
     def _number(self, term: Term) -> Value:
         digits = sum(character.isdigit() for character in re.split("[eE]", term.name)[0])
@@ -331,7 +315,7 @@ class Judge:
         return Value(self._doubt(term).shape)
 
     def _lambda(self, term: Term) -> Value:
-        return self._body(term, [_NOTHING] * len(term.names))
+        return self._body(term, [NOTHING] * len(term.names))
 
     def _unit(self, term: Term) -> Value:
         return Value(self._doubt(term).shape)
@@ -357,10 +341,10 @@ class Judge:
         value = self.visit(subject)
         element = value.shape[1] if value.shape[0] == "array" else UNKNOWN
         assert isinstance(element, tuple)
-        item = Value(element, value.path) if element != UNKNOWN or value.path else _NOTHING
+        item = Value(element, value.path) if element != UNKNOWN or value.path else NOTHING
         self._loops += 1
         bodies = [
-            self._body(part, [item, Value(NUMBER)] if len(rest) == 1 else [_NOTHING] * len(part.names))
+            self._body(part, [item, Value(NUMBER)] if len(rest) == 1 else [NOTHING] * len(part.names))
             if part.kind == "lambda"
             else self.visit(part)
             for part in rest
@@ -389,7 +373,8 @@ class Judge:
             return
         quiet = Judge(self.text, self.fields, self.known, {})
         left, right = (quiet.visit(part) for part in term.parts)
-        found = Bound.of(left.path, term.name, right.literal) or Bound.of(right.path, term.name, left.literal, True)
+        paths = [() if value.one_of_many else value.path for value in (left, right)]
+        found = Bound.of(paths[0], term.name, right.literal) or Bound.of(paths[1], term.name, left.literal, True)
         if found is not None:
             self.bounds.append(replace(found, start=term.start, end=term.end))
 

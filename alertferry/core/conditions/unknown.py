@@ -68,7 +68,7 @@ def _written_out(node: Node, definitions: dict[int, Node]) -> Node:
     return replace(node, children=tuple(_written_out(child, definitions) for child in node.children))
 
 
-def is_number_like(node: Node) -> bool:
+def may_be_nan(node: Node) -> bool:
     """Return whether a value may be NaN: a float or a double, but no literal number and no whole or decimal one."""
     if node.type not in _FLOATS:
         return False
@@ -107,7 +107,7 @@ class _Builder:
             return self._with_children(node, [self.unknown(node.children[0]), self._as_it_is(node.children[1])])
         if node.name in _TRUE_OF_NAN and not own:
             return self._with_children(node, [self._or_null(child) for child in node.children])
-        if (node.name == "EqualNullSafe" or own) and all(map(is_number_like, node.children)):
+        if (node.name == "EqualNullSafe" or own) and all(map(may_be_nan, node.children)):
             return self._with_children(node, [self._unread(child) for child in node.children])
         passes = own and node.name == "If"
         return self._with_children(node, [self.unknown(c, passes and not i) for i, c in enumerate(node.children)])
@@ -119,7 +119,7 @@ class _Builder:
         if node.name in ("And", "Or"):
             name = {"And": "Or", "Or": "And"}[node.name] if negated else node.name
             return self._new(name, *(self.kept(child, negated) for child in node.children))
-        comparable = [child for child in node.children if is_number_like(child)]
+        comparable = [child for child in node.children if may_be_nan(child)]
         equality_with_zero = node.name in ("EqualTo", "In") and any(map(_is_zero, node.children))
         if node.name in _TRUE_OF_NAN and comparable and all(map(_is_field, comparable)) and not equality_with_zero:
             return self._guarded(node, negated)
@@ -140,16 +140,16 @@ class _Builder:
         """Return the operands that could be NaN where the comparison is true (or false, if ``negated``)."""
         which = _TRUE_OF_NAN[node.name][negated]
         if which == _ALL:
-            return [child for child in node.children if is_number_like(child)]
-        if node.name in ("EqualTo", "In") and not any(map(is_number_like, node.children[1:])):
+            return [child for child in node.children if may_be_nan(child)]
+        if node.name in ("EqualTo", "In") and not any(map(may_be_nan, node.children[1:])):
             return []  # no NaN to be equal to
         operand = node.children[0 if which == _LEFT else 1]
-        return [operand] if is_number_like(operand) else []
+        return [operand] if may_be_nan(operand) else []
 
     def _or_null(self, node: Node) -> Any:
         """Return a value, null where it is NaN."""
         found = self.unknown(node)
-        if not is_number_like(node):
+        if not may_be_nan(node):
             return found
         nothing = java(self.spark, classes.LITERAL).create(None, node.expression.dataType())
         return self._new("NaNvl", found, nothing)

@@ -197,7 +197,7 @@ class Queue:
         return read_events(entry.handle.folder / EVENTS_FILE, after) if entry.handle else ([], after)
 
     def log(self, entry: Entry, last_bytes: int) -> str:
-        """Return the end of a job's log, secrets blotted out."""
+        """Return the end of a job's log, secrets redacted."""
         if not entry.record.log_kept:
             return f"The log was removed; logs are kept for {self.settings.job_retention_days:g} days.\n"
         if entry.handle is None:

@@ -84,7 +84,8 @@ class Class(Predicate):
                     return
                 obstacle = derived.obstacle(schema)
                 if obstacle:
-                    yield Problem("", f"{column} cannot be derived: {obstacle}")
+                    lacks = bool(derived.lacking(schema))
+                    yield Problem("", f"{column} cannot be derived: {obstacle}", lacks_field=lacks)
         for option in OPTIONS:
             for index, label in enumerate(getattr(self, option)):
                 said = _unknown(label)

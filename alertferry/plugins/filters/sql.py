@@ -122,7 +122,8 @@ class Sql(Predicate):
 
 def _told(index: int, found: Iterable[ConditionProblem]) -> Iterator[Problem]:
     for item in found:
-        yield Problem(f"where[{index}]", f"line {item.line}, column {item.column}: {item.message}")
+        said = f"line {item.line}, column {item.column}: {item.message}"
+        yield Problem(f"where[{index}]", said, lacks_field=item.lacks_field)
 
 
 @hookimpl

@@ -15,7 +15,6 @@ from alertferry.core.hooks import hookimpl
 from alertferry.core.kafka_java import java_options
 from alertferry.core.naming import avro_path
 from alertferry.core.receipt import Manifest, Oversize
-from alertferry.core.spark_errors import from_spark_error
 from alertferry.core.stages import last_stage, task_seconds
 from alertferry.core.steps import Alerts, Output, Report
 from alertferry.plugins.outputs import packing
@@ -151,7 +150,7 @@ def _check_acknowledged(topic: str, alerts: int, found: int) -> None:
 
 def _say_failed(pair: TopicPair, packed: Packing, manifest: Manifest, run: Run, error: BaseException) -> None:
     """Tell consumers that no receipt will come, and why."""
-    reason = run.settings.redact(str(from_spark_error(error)))
+    reason = run.settings.redact(str(run.told(error)))
     state = "cancelled" if isinstance(error, KeyboardInterrupt) else "failed"
     failed = manifest.model_copy(update={"state": state, "reason": reason})
     with contextlib.suppress(AlertferryError):  # the broker may be what failed; the first error is the one to see

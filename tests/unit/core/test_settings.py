@@ -70,7 +70,7 @@ def test_secrets_do_not_show(tmp_path):
     assert settings.redact("login me canary-7 failed") == "login me *** failed"
 
 
-def test_secrets_are_blotted_out_however_they_are_written(tmp_path):
+def test_secrets_are_redacted_however_they_are_written(tmp_path):
     settings = read(
         tmp_path,
         ALERTFERRY_KAFKA_SASL_PASSWORD='can"ary\\8',

@@ -3,18 +3,20 @@
 import os
 import threading
 from datetime import date
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from alertferry.core.errors import AlertferryError, DamagedError
-from alertferry.core.lake_files import list_files
+from alertferry.core.lake_files import ListedFile, list_files
 from alertferry.core.schema import from_arrow
+from alertferry.estimates import listing
 from alertferry.estimates import samples as samples_module
-from alertferry.estimates.drawing import draw
+from alertferry.estimates.drawing import draw, unreadable
 from alertferry.estimates.finding import find_alerts
-from alertferry.estimates.listing import by_night
+from alertferry.estimates.listing import NightFiles, by_night
 from alertferry.estimates.samples import SampleStore, Wanted
 from alertferry.estimates.tiers import MEGABYTE, TIERS, chunk_ends, left_out, rows_of, tier_with
 from alertferry.plugins.sources import lsst, ztf
@@ -200,6 +202,69 @@ def test_a_damaged_file_is_named(lake):
     (lake / "year=2026/month=02/day=03/part-1.parquet").write_bytes(b"PAR1 and nothing else")
     with pytest.raises(DamagedError, match=r"part-1\.parquet is not a whole parquet file"):
         draw(nights(lake)[0], NOTHING, 10, EVERYTHING)
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (FileNotFoundError(2, "Failed to open local file"), "was removed while the lake was sampled"),
+        (OSError(24, "Failed to open local file"), "cannot be read now: Too many open files; ask again"),
+        (OSError(5, "Error reading bytes"), "cannot be read now: Input/output error; ask again"),
+        (PermissionError(13, "Failed to open local file"), "cannot be read now: Permission denied"),
+        (pa.ArrowNotImplementedError("Support for codec 'lzo' not built"), "the job itself may"),
+        (pa.ArrowMemoryError("malloc of size 9 failed"), "no memory left"),
+    ],
+)
+@pytest.mark.parametrize("place", ["read_metadata", "ParquetFile"])
+def test_a_file_is_not_damaged_because_the_system_fails(lake, monkeypatch, raised, said, place):
+    def fail(*_, **__):
+        raise raised
+
+    monkeypatch.setattr(pq, place, fail)
+    with pytest.raises(AlertferryError, match=said) as caught:
+        draw(nights(lake)[0], NOTHING, 10, EVERYTHING)
+    assert not isinstance(caught.value, DamagedError)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (OSError("Corrupt snappy compressed data."), DamagedError, "not a whole parquet file"),
+        (OSError("AWS Error NETWORK_CONNECTION during GetObject"), AlertferryError, "cannot be read now"),
+        (OSError(255, "HDFS OpenFile failed: Connection refused"), AlertferryError, "its server refuses connections"),
+        (pa.ArrowInvalid("Parquet magic bytes not found in footer"), DamagedError, "not a whole parquet file"),
+    ],
+)
+def test_a_server_that_fails_damages_no_file(error, kind, said):
+    found = unreadable(NightFiles(NIGHT, (), None), "b/p.parquet", error)
+    assert type(found) is kind
+    assert said in str(found)
+
+
+def test_ids_of_several_widths_in_one_night_are_found(tmp_path):
+    folder = tmp_path / "year=2026/month=02/day=03"
+    folder.mkdir(parents=True)
+    for number, kind in enumerate((pa.int32(), pa.int64(), pa.uint64())):
+        largest = {0: 7, 1: 2**62, 2: 2**63 + 1}[number]
+        pq.write_table(pa.table({"id": pa.array([number, largest], kind)}), folder / f"p{number}.parquet")
+    found = find_alerts(nights(tmp_path), {NIGHT: [7, 2**62, 2**63 + 1]}, "id")
+    assert [row["id"] for _, table in found for row in table.to_pylist()] == [7, 2**62, 2**63 + 1]
+
+
+@pytest.mark.parametrize("scheme", ["s3", "s3a", "S3A", "s3n"])
+def test_hadoops_names_of_s3_are_known(monkeypatch, scheme):
+    asked = []
+
+    def from_uri(location):
+        asked.append(location)
+        return None, location.removeprefix("s3://").rstrip("/")
+
+    monkeypatch.setattr(listing.fs, "FileSystem", SimpleNamespace(from_uri=from_uri))
+    root = f"{scheme}://bucket/lake"
+    file = ListedFile(f"{root}/year=2026/month=02/day=03/p.parquet", NIGHT, 1, 1, "1")
+    (night,) = by_night(root, root, [file])
+    assert [path.lower() for path in asked] == ["s3://bucket/lake"]
+    assert night.files[0].path == "bucket/lake/year=2026/month=02/day=03/p.parquet"
 
 
 def test_a_lake_that_cannot_be_looked_at_is_named():

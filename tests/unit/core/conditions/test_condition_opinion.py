@@ -111,6 +111,25 @@ def test_conditions_of_one_step_that_exclude_each_other():
     assert said("diaSource.snr >= 5; diaSource.snr <= 5") == ([], [])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "h[0] > 5 AND h[1] < 3",
+        "s[0].x > 5 AND s[1].x < 3",
+        "m['a'] > 5 AND m['b'] < 3",
+        "m.a > 5 AND m.b < 3",
+        "n['a'].x > 5 AND n['b'].x < 3",
+        "5 < h[0] AND 3 > h[1]",
+    ],
+)
+def test_elements_of_arrays_and_maps_are_several_values(text):
+    types = {"h": "array<int>", "s": "array<struct<x:int>>", "s.x": "int", "m": "map<string,int>", "x": "int"}
+    fields = Fields(types | {"n": "map<string,struct<x:int>>", "n.x": "int"})
+    assert opinion(text, fields).bounds == ()
+    assert opinion(text, fields).warnings == ()
+    assert opinion("x > 5 AND x < 3", fields).warnings
+
+
 def test_bands_of_ztf_are_numbers():
     assert "candidate.fid is never 4, only 1, 2, 3" in said("candidate.fid = 4", kind="ztf")[1][0]
     assert said("candidate.fid IN (1, 2)", kind="ztf") == ([], [])
