@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from alertferry.catalogs.display import shown
 from alertferry.catalogs.line_table import LineLayout, LineTable, Pipes, Places, columns_of, first_text
 from alertferry.catalogs.model import Column
-from alertferry.catalogs.text_layout import Writing
+from alertferry.catalogs.text_layout import MAX_LINE_BYTES, Writing
 from alertferry.catalogs.text_table import whole_lines
 from alertferry.core.errors import UsageError
 
@@ -79,6 +79,12 @@ def _read_mrt(file: BinaryIO, writing: Writing, text: str) -> LineLayout:
     lines = [line.strip() for line in text[found.start() :].split("\n")]
     _header(lambda: reader.header.get_cols(lines), "machine-readable table")
     columns = reader.header.cols
+    for column in columns:
+        if not 0 <= column.start < column.end <= MAX_LINE_BYTES:
+            raise UsageError(
+                f"describes bytes {column.start + 1} to {column.end} as the column {shown(column.name)!r}, which "
+                "no line can have; correct the byte-by-byte description"
+            )
     nulls = [
         frozenset(null for null, _, *names in reader.data.fill_values if column.name in names) for column in columns
     ]

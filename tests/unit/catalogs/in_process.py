@@ -49,7 +49,8 @@ def read_content(content: bytes | str | pa.Table, **options: Any) -> Read:
     """Read a catalogue twice: as it is told, and with all that the first reading names, which must give the same."""
     found = _read(content, **options)
     again = _read(content, **options | named(found.report))
-    assert again.table.equals(found.table)
+    assert again.table.schema == found.table.schema
+    assert repr(again.table.to_pydict()) == repr(found.table.to_pydict())  # nan equals itself so
     assert (again.report.format, again.report.rows) == (found.report.format, found.report.rows)
     return found
 

@@ -280,6 +280,8 @@ def test_many_rows_come_in_blocks(read: Reader) -> None:
     [
         (MRT.replace("   1-  5 A5     ---    ID", "x"), "cannot be read as machine-readable table: "),
         (MRT[: MRT.index("00007")], "has no rows"),
+        (MRT.replace("   1-  5", "99999999999999999991- 5"), "describes bytes 99999999999999999991 to 5 as the column"),
+        (MRT.replace("   1-  5", "   0-  5"), "describes bytes 0 to 5 as the column 'ID'"),
         (MRT + MRT, "describes more than one table"),
         (IPAC.replace(" double|   double", "strange|   double"), "cannot be read as IPAC table: "),
         (SIMBAD[: SIMBAD.index("1|SN")], "has no rows"),
