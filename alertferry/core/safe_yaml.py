@@ -47,6 +47,13 @@ def _number(loader: _Loader, node: yaml.ScalarNode) -> float:
     return float(loader.construct_scalar(node))
 
 
+def _whole(_: _Loader, node: yaml.ScalarNode) -> int:
+    if len(node.value) > MAX_BITS:  # Python refuses to read thousands of digits, by an error of its own
+        line = node.start_mark.line + 1
+        raise JobError([Problem(f"line {line}", f"a number of more than {MAX_BITS} bits stands here")])
+    return int(node.value)
+
+
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     seen: dict[str, Any] = {}
     for key_node, value_node in node.value:
@@ -60,6 +67,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     return seen
 
 
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole)
 _Loader.add_constructor("tag:yaml.org,2002:float", _number)
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 

@@ -168,7 +168,8 @@ _KNOWN: tuple[tuple[str, Builder], ...] = (
         ),
     ),
     (
-        r"FAILED_READ_FILE(?!.*(?:OutOfMemoryError|No space left on device|cancelled because|SparkContext was shut down))"
+        r"FAILED_READ_FILE"
+        r"(?!.*(?:OutOfMemoryError|No space left on device|cancelled because|SparkContext was shut down))"
         r"|is not a Parquet file|ParquetDecodingException|CorruptStatistics|could not read page",
         _unread,
     ),

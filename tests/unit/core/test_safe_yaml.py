@@ -43,6 +43,7 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
     ("text", "message"),
     [
         (BOMB, "line 1: anchors (&) and aliases (*) are not allowed"),
+        ("a: " + "9" * 5000, "line 1: a number of more than 256 bits"),
         (
             "a: !!python/object/apply:os.system [ls]",
             "line 1: the tag 'tag:yaml.org,2002:python/object/apply:os.system'",
