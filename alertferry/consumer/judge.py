@@ -91,7 +91,7 @@ def _former(folder: Folder) -> str:
         return ""
     return (
         f"; the files delivered to {folder.path} before are gone from there, and their records are kept in "
-        f"{folder.former}: if the files are now in `other`, call it `_other{RECORDS_SUFFIX}`, beside them"
+        f"{folder.former}: if you moved the files to `new`, rename it to `_new{RECORDS_SUFFIX}`, beside them"
     )
 
 
