@@ -25,7 +25,7 @@ from alertferry.ui.draft import Draft
 from alertferry.ui.jobs_page import JobsPage
 from alertferry.ui.session import Session, Site, start_draft
 from alertferry.ui.shares import SHARES
-from alertferry.ui.theme import FREE, MAIN_WIDTH_PX, THEME
+from alertferry.ui.theme import FREE, MAIN_WIDTH_PX, THEME, Deck
 from alertferry.ui.wizard import Wizard
 
 TITLE = "alertferry"
@@ -53,7 +53,8 @@ class App:
         self.session, self.location = session, location
         self.wizard = Wizard(session, self._went)
         self.jobs = JobsPage(session, self._open_job, self._open_draft)
-        self.main = pn.Column(stylesheets=[_MAIN, FREE], sizing_mode="stretch_width")
+        self.pages = Deck()
+        self.main = pn.Column(self.pages.view, stylesheets=[_MAIN, FREE], sizing_mode="stretch_width")
         self.nav = Nav(items=[["new", "New request"], ["jobs", "Jobs"]], user=session.owner or "", sizing_mode=None)
         self.nav.on_message = self._navigate
         self.page = pmui.Page(
@@ -100,13 +101,13 @@ class App:
 
     def show_jobs(self) -> None:
         """Turn to the list of jobs."""
-        self.main[:] = [self.jobs.view]
+        self.pages.show("jobs", self.jobs.view)
         self.nav.active = "jobs"
         self.jobs.refresh()
         self._address({"page": "jobs"})
 
     def _show_wizard(self) -> None:
-        self.main[:] = [self.wizard.view]
+        self.pages.show("wizard", self.wizard.view)
         self.nav.active = ""
 
     def _open_job(self, identifier: str) -> None:

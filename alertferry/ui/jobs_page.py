@@ -54,7 +54,7 @@ class JobsPage:
             self.notice,
             card(self.table, row(self.again)),
         )
-        self._records: list[Any] = []
+        self._records: dict[str, Any] = {}
 
     def refresh(self) -> None:
         """Read the jobs from the store."""
@@ -65,14 +65,13 @@ class JobsPage:
         if error is not None:
             self.notice.param.update(visible=True, tone="error", title="The jobs cannot be read", lines=[str(error)])
             return
-        self._records = records
-        self.table.rows = [_row(record) for record in records]
+        self._records = {record.id: record for record in records}
+        self.table.param.update(keys=list(self._records), rows=[_row(record) for record in records])
 
     def _pressed(self, message: dict[str, Any]) -> None:
-        index, action = message["row"], message["action"]
-        if not 0 <= index < len(self._records):
+        record, action = self._records.get(message["key"]), message["action"]
+        if record is None:
             return
-        record = self._records[index]
         self.notice.visible = False
         if action == OPEN:
             self._open_job(record.id)

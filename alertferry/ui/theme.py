@@ -96,6 +96,31 @@ def stack(*objects: Any, gap: int = 16, **params: Any) -> pn.Column:
     return pn.Column(*objects, stylesheets=[style, FREE], sizing_mode="stretch_width", margin=0, **params)
 
 
+class Deck:
+    """Views in one place, of which one is shown.
+
+    Each is put there once and stays there, hidden while another one is shown: of models that leave a page and come
+    back, the browser and the server know different ones ("reference isn't known"), and the page is dead from then on.
+    """
+
+    def __init__(self) -> None:
+        self.view = stack()
+        self._cards: dict[str, pn.Column] = {}
+
+    def show(self, name: str, view: Any = None) -> None:
+        """Show a view, and no other one; it is put there the first time that it is given."""
+        if name not in self._cards:
+            self._cards[name] = stack(view, visible=False)
+            self.view.append(self._cards[name])
+        for key, card in self._cards.items():
+            card.visible = key == name
+
+    def hide(self) -> None:
+        """Show none."""
+        for card in self._cards.values():
+            card.visible = False
+
+
 def grid(*objects: Any, columns: str = "1fr 1fr", gap: int = 20, narrow: str = "1fr") -> pn.Column:
     """Return things side by side where there is room, else one below the other."""
     style = f"""

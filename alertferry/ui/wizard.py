@@ -24,7 +24,7 @@ from alertferry.ui.steps.filters import FiltersStep
 from alertferry.ui.steps.nights import NightsStep
 from alertferry.ui.steps.review import ReviewStep
 from alertferry.ui.steps.running import RunningStep
-from alertferry.ui.theme import stack
+from alertferry.ui.theme import Deck, stack
 
 NAMES = (*STEPS, "run", "data")
 _MAKERS: dict[str, Any] = {
@@ -94,9 +94,9 @@ class Wizard:
         self.stepper.on_message = lambda message: self.go(message["go"])
         self.bar = ActionBar()
         self.bar.on_message = self._pressed
-        self.body = stack()
+        self.body = Deck()
         self.notice = Notice(visible=False)
-        self.view = stack(self.stepper, self.notice, self.body, self.bar, gap=20)
+        self.view = stack(self.stepper, self.notice, self.body.view, self.bar, gap=20)
         self.record: Any = None
         self._made: dict[str, Any] = {}
         self._estimate: Any = None
@@ -136,7 +136,7 @@ class Wizard:
             self.session.keep()
         if name == "review":
             view.show_estimate(self._estimate)
-        self.body[:] = [view.view]
+        self.body.show(name, view.view)
         self.stepper.active = name
         self._show_steps()
         self._show_bar()
@@ -212,6 +212,7 @@ class Wizard:
         back = "Request" if step == "run" else "Run" if step == "data" else back
         blocked = (step == "review" and not ready) or (step == "run" and not self._has_data())
         self.bar.param.update(
+            step=step,
             alerts=found.alerts,
             alerts_note=found.alerts_note,
             size_text=found.size,
@@ -236,6 +237,8 @@ class Wizard:
 
     def _pressed(self, message: dict[str, Any]) -> None:
         step = self.session.step
+        if message["step"] != step:
+            return
         if message["press"] == "back" and step != "nights":
             self.go("review" if step == "run" else NAMES[NAMES.index(step) - 1])
         elif message["press"] == "next":
@@ -267,8 +270,6 @@ class Wizard:
     def open_draft(self, draft: Draft) -> None:
         """Start a request from what another one was."""
         self.record, self.session.job_id = None, None
-        for name in ("run", "data"):
-            self._made.pop(name, None)
         self.session.update(draft)
         self.go("nights")
 

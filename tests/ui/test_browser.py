@@ -121,6 +121,48 @@ def test_from_the_first_page_to_pandas(tab, dashboard, tmp_path):
 
 
 @pytest.mark.kafka
+def test_every_way_between_pages_works_again_and_again(tab, dashboard):
+    before = len(dashboard.log.read_text())
+    jobs = tab.page.get_by_role("button", name="Jobs")
+    new = tab.page.get_by_role("button", name="New request")
+
+    def begin():
+        tab.heading("Survey and nights").wait_for()
+        all_nights(tab)
+        tab.next("Filters")
+
+    tab.open(dashboard.url)
+    begin()
+    for kind in ("Region", "Conditions", "Tags", "Region"):
+        tab.kind(kind)
+    tab.page.get_by_text("Polygon", exact=True).click()
+    jobs.click()
+    tab.heading("Jobs").wait_for()
+    new.click()
+    begin()
+    for heading in ("Content", "Review", "Running"):
+        tab.next(heading)
+    tab.page.get_by_role("button", name="Cancel this job").click()
+    tab.page.get_by_text("The job was cancelled").wait_for(timeout=120_000)
+    job = re.search(r"job=(\w{8})", tab.page.url)[1]
+    for _ in range(3):
+        jobs.click()
+        tab.page.get_by_role("button", name=f"Open: {job}").click()
+        tab.heading("Running").wait_for()
+        jobs.click()
+        tab.page.get_by_role("button", name=f"Edit: {job}").click()
+        tab.heading("Survey and nights").wait_for()
+        tab.next("Filters")
+        tab.kind("Region")
+    tab.page.reload()
+    tab.heading("Filters").wait_for()
+    assert tab.complaints == []
+    said = dashboard.log.read_text()[before:]
+    assert "reference already known" not in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.kafka
 @pytest.mark.spark
 def test_a_catalogue_good_and_bad(tab, dashboard, ui_lakes, tmp_path):
     rows = pq.read_table(next(ui_lakes["ztf"].rglob("*.parquet")), columns=["candidate"]).to_pylist()[:5]

@@ -132,7 +132,7 @@ def test_the_wizard_leads_from_nights_to_review(session):
     wizard.step("nights").calendar._handle_msg({"nights": ["2026-03-01", "2026-03-02"], "on": True})
     assert wizard.bar.alerts == "120"
     for name in ("filters", "content", "review"):
-        wizard.bar._handle_msg({"press": "next"})
+        wizard.bar._handle_msg({"press": "next", "step": wizard.bar.step})
         assert session.step == name
     assert went == ["nights", "filters", "content", "review"]
     until(lambda: session.problems == () and not wizard.bar.next_disabled)
@@ -205,6 +205,17 @@ def test_every_page_of_every_step_can_be_made(session, survey, tmp_path):
         assert session.step == name
     wizard.step("content").packet._handle_msg({"value": "own"})
     assert len(session.draft.output["fields"]) == 5
+
+
+def test_a_second_click_is_not_for_the_next_step(session):
+    wizard = Wizard(session, lambda: None)
+    session.update(with_nights(session.draft, ["2026-03-01"]))
+    wizard.go("content")
+    until(lambda: session.job is not None)
+    for _ in range(2):  # a double click: the second one, too, was on the button of the first
+        wizard.bar._handle_msg({"press": "next", "step": "content"})
+    assert session.step == "review"
+    assert not service.list_jobs()
 
 
 def test_a_region_of_a_job_file_keeps_every_digit(session):
@@ -306,7 +317,7 @@ def test_the_job_that_was_shown_is_submitted_or_refused_whatever_the_page_says_b
     session.job = Draft(session.draft.source, session.draft.output, (foreign,)).to_job()  # what an attacker swaps in
     session.problems = ()
     wizard.go("review")
-    wizard.bar._handle_msg({"press": "next"})
+    wizard.bar._handle_msg({"press": "next", "step": wizard.bar.step})
     until(lambda: wizard.notice.visible)
     assert wizard.notice.lines == ["filters[0].catalog: this file is not among your uploads; upload it here"]
     assert service.list_jobs() == []

@@ -76,9 +76,11 @@ class Stepper(Part):
 
 
 class ActionBar(Part):
-    """Gauges, back and next."""
+    """Gauges, back and next. What is pressed on one step is not meant for another, which may be there by then."""
 
-    sends = ({"press": str},)
+    sends = ({"press": str, "step": str},)
+
+    step = param.String(default="")
 
     alerts = param.String(default="–")
     alerts_note = param.String(default="")
@@ -150,9 +152,11 @@ class Upload(Part):
 
 
 class DataTable(Part):
-    """Rows of text, with buttons."""
+    """Rows of text, with buttons; ``keys`` are what is acted on, whichever row it stands in by then."""
 
-    sends = ({"action": str, "row": int},)
+    sends = ({"action": str, "key": str},)
+
+    keys = param.List(default=[])
 
     title = param.String(default="")
     columns = param.List(default=[])

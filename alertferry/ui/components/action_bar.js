@@ -9,13 +9,15 @@ export function render({model}) {
     </div>
     <button class="button main next"></button></div>`
   const part = (name) => bar.querySelector(name)
+  let shown = ""  // the step whose labels the buttons have: a second click of a double one is not for the next step
   const button = (name, label) => {
     const found = part(`.${name}`)
     found.textContent = label
     found.style.visibility = label ? "visible" : "hidden"
-    found.onclick = () => model.send_msg({press: name})
+    found.onclick = () => model.send_msg({press: name, step: shown})
   }
   const draw = () => {
+    shown = model.step
     button("back", model.back)
     button("next", model.next)
     part(".next").disabled = model.next_disabled
@@ -27,7 +29,7 @@ export function render({model}) {
     part(".alerts").classList.toggle("busy", model.busy)
     part(".gauges").setAttribute("aria-busy", model.busy)
   }
-  for (const name of ["back", "next", "next_disabled", "alerts", "alerts_note", "size_text", "size_note", "busy"]) {
+  for (const name of ["step", "back", "next", "next_disabled", "alerts", "alerts_note", "size_text", "size_note", "busy"]) {
     model.on(name, draw)
   }
   draw()

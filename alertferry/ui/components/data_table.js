@@ -40,7 +40,7 @@ export function render({model}) {
       if (model.actions.length) {
         const cell = line.insertCell()
         for (const action of model.actions) {
-          const act = button(action, () => model.send_msg({action, row: index}))
+          const act = button(action, () => model.send_msg({action, key: model.keys[index]}))
           act.setAttribute("aria-label", `${action}: ${row[0]}`)
           cell.append(act)
         }
@@ -51,7 +51,7 @@ export function render({model}) {
       frame.replaceChildren(element("div", "none", model.empty))
     }
   }
-  for (const name of ["columns", "rows", "title", "empty", "actions"]) { model.on(name, draw) }
+  for (const name of ["columns", "keys", "rows", "title", "empty", "actions"]) { model.on(name, draw) }
   draw()
   return frame
 }

@@ -99,7 +99,7 @@ class DataStep:
         self.command.text, self.python.text = commands(topic), python_of(pandas_call(topic, None))
         self.receipt.text = record.receipt.model_dump_json(indent=2) if record.receipt else ""
         self._show_match(record)
-        self.links.links, self.plots[:] = [], []
+        self.links.links, self.plots[:], self.notice.visible = [], [], False
         self.table.param.update(rows=[], columns=[], empty="Fetching the alerts …")
         self._fetch(record)
 

@@ -13,7 +13,7 @@ from alertferry.ui.session import Session
 from alertferry.ui.steps.catalogue import CataloguePanel
 from alertferry.ui.steps.conditions import ConditionsPanel
 from alertferry.ui.steps.region import RegionPanel
-from alertferry.ui.theme import card, heading, stack
+from alertferry.ui.theme import Deck, card, heading, stack
 
 _LABELS = {"tags": "Tags", "blocks": "Blocks", "sql": "Conditions", "region": "Region", "crossmatch": "Catalogue"}
 
@@ -60,13 +60,14 @@ class OtherPanel:
         """Show the draft."""
         rest = others(self.session.draft)
         self.view.visible = bool(rest)
-        self.table.rows = [[str(step.get("kind")), _options(step)] for _, step in rest]
+        rows = [[str(step.get("kind")), _options(step)] for _, step in rest]
+        self.table.param.update(keys=[repr(item) for item in rest], rows=rows)
 
     def _remove(self, message: dict[str, Any]) -> None:
-        rest = others(self.session.draft)
-        row = message["row"]
-        if 0 <= row < len(rest):
-            self.session.update(without_filter(self.session.draft, rest[row][0]))
+        for number, step in others(self.session.draft):
+            if repr((number, step)) == message["key"]:
+                self.session.update(without_filter(self.session.draft, number))
+                return
 
 
 def _options(step: Any) -> str:
@@ -91,13 +92,13 @@ class FiltersStep:
         self._made: dict[str, Any] = {}
         self.tabs = Segments(items=_items(session), value="tags", label="Kind of filter")
         self.tabs.on_choice(self.show)
-        self.body = stack()
+        self.body = Deck()
         self.other = OtherPanel(session)
         self.problems = Notice(tone="error", title="These filters cannot be used yet", visible=False)
         hint = (
             "An alert is taken when it passes all of them. Leave everything as it is to take every alert of the nights."
         )
-        self.view = stack(heading("Filters", hint, 1), self.tabs, self.problems, self.body, self.other.view)
+        self.view = stack(heading("Filters", hint, 1), self.tabs, self.problems, self.body.view, self.other.view)
 
     def show(self, kind: str) -> None:
         """Turn to one kind of filter."""
@@ -107,7 +108,7 @@ class FiltersStep:
         if kind not in self._made:
             self._made[kind] = self._makers[kind]()
         self._made[kind].refresh()
-        self.body[:] = [self._made[kind].view]
+        self.body.show(kind, self._made[kind].view)
 
     def refresh(self) -> None:
         """Show the draft."""

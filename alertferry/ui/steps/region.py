@@ -16,7 +16,7 @@ from alertferry.ui.drafts import MAX_BYTES
 from alertferry.ui.plots import positions, sky_map
 from alertferry.ui.session import Session, attempt
 from alertferry.ui.sky import angle_deg, night_positions, region_cells, region_lines
-from alertferry.ui.theme import card, grid, stack
+from alertferry.ui.theme import Deck, card, grid, stack
 
 WHOLE = "whole"
 AT_ONCE = 500
@@ -81,13 +81,16 @@ class RegionPanel:
         )
         self.upload.on_message = self._sent
         self.fault = Notice(tone="error", visible=False)
-        self.form = stack()
+        self.form = Deck()
+        for name, entries in self.entries.items():
+            self.form.show(name, stack(*entries.values(), gap=12))
+        self.form.hide()
+        self.upload.visible = False
         self.plot, self.tables = sky_map()
         chart = pn.pane.Bokeh(self.plot, sizing_mode="stretch_width", margin=0)
         hint = "ICRS positions in degrees, or as 10:00:24 +02:12:00. Grey points are alerts of the chosen nights."
-        left = stack(self.shape, self.form, self.fault)
+        left = stack(self.shape, self.form.view, self.upload, self.fault)
         self.view = card(grid(left, chart, columns="minmax(0, 5fr) minmax(0, 7fr)"), title="Region", hint=hint)
-        self._form_of: str | None = None
         self._meant: tuple[str, Mapping[str, Any] | None] = "", None
         """Shape and options that the entries were last read as, or filled from."""
 
@@ -108,12 +111,11 @@ class RegionPanel:
         return "" if self.shape.value == WHOLE else str(self.shape.value)
 
     def _form(self, shape: str) -> None:
-        if shape == self._form_of:
-            return
-        self._form_of = shape
-        entries = list(self.entries.get(shape, {}).values())
-        uploads_here = [self.upload] if shape in ("moc", "skymap") else []
-        self.form[:] = [stack(*entries, *uploads_here, gap=12)] if entries else []
+        if shape:
+            self.form.show(shape)
+        else:
+            self.form.hide()
+        self.upload.visible = shape in ("moc", "skymap")
 
     def _fill(self, shape: str, step: Mapping[str, Any]) -> None:
         """Put the draft's numbers into the entries, but leave alone what means the same already."""

@@ -37,6 +37,7 @@ class RunningStep:
         self.log = CodeBlock(title="Log", filename="log.txt", empty="Nothing yet.", follow=True, wrap=True)
         self.cancel = pmui.Button(label="Cancel this job", variant="outlined", color="error", margin=0)
         self.cancel.on_click(lambda _: self._cancel())
+        self._shown: str | None = None
         self.title = heading("Running", "You may close this page; the job goes on and is found again under Jobs.", 1)
         self.view = stack(
             self.title,
@@ -49,7 +50,9 @@ class RunningStep:
         """Nothing of it depends on the draft."""
 
     def show(self, record: Any, log: str | None) -> None:
-        """Show a job as it stands."""
+        """Show a job as it stands; ``log`` is None while it is not known."""
+        if record.id != self._shown:
+            self._shown, self.log.text = record.id, ""
         self.meter.param.update(**meter_of(record))
         self.funnel.steps = [
             {"name": step_text(step["name"], record.survey), "alerts": step["alerts"]} for step in funnel_of(record)
