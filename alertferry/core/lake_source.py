@@ -52,7 +52,7 @@ class LakeSource(Source):
     """Alerts of a datalake with one folder a night."""
 
     nights: Annotated[tuple[NightRange, ...], BeforeValidator(as_list)] = ()
-    """Nights to read: dates and inclusive ranges. Nights that the lake has not are named in the receipt."""
+    """Nights to read: dates and inclusive ranges. Nights without data are named in the receipt."""
 
     times: Annotated[tuple[TimeRange, ...], BeforeValidator(as_list)] = ()
     """Times of observation (UTC, START..STOP) to keep; without nights, those around are read."""

@@ -45,7 +45,7 @@ class Packet:
 
 @dataclass(frozen=True, kw_only=True)
 class Derived:
-    """A root column of text, a class, that the lake has not: a job adds it when one of its steps or its packet has it.
+    """A root column of text, a class, not in the lake: a job adds it when one of its steps or its packet has it.
 
     ``needs`` are the columns it is derived from; ``build`` names the function that adds it, ``module:function``,
     which takes the alerts and returns them all, with the column. ``unavailable``, where given, names a function that

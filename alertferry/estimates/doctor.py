@@ -28,7 +28,7 @@ def diagnose(job: Job, start: Alerts, counts: Sequence[StepCounts]) -> Diagnosis
     index = next(number for number, (_, total) in enumerate(totals) if total == 0)
     name = totals[index][0]
     lines = tuple(_lines(job, start))
-    message = f"{name!r} removed all {totals[index - 1][1]:,} alerts that reached it, of {totals[0][1]:,} looked at"
+    message = f"{name!r} removed every alert: {totals[index - 1][1]:,} reached it, of {totals[0][1]:,} looked at"
     by_sql = isinstance(job.filters[index - 1], Sql)
     return Diagnosis(step=name, message=message + _advice(lines, by_sql), lines=lines)
 

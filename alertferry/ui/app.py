@@ -209,7 +209,7 @@ def _owner(site: Site) -> str | None:
 
 
 def _failed(app: App | None, error: Exception) -> None:
-    """Say that something went wrong: what a user can mend in its own words, the rest without its inner details."""
+    """Say that something went wrong: what a user can correct in its own words, the rest without its inner details."""
     mine = isinstance(error, UsageError)
     if not mine:
         LOG.error("a callback failed", exc_info=error)

@@ -40,7 +40,7 @@ def at_once(draft: Draft, lake: Lake, packet_bytes: float | None, coming: bool) 
     exact = not draft.filters and not draft.source.get("times")
     size = size_text(total * packet_bytes) if packet_bytes is not None else "–"
     sign = "" if exact else "≤ "
-    each = f"{size_text(packet_bytes)} a packet" if packet_bytes is not None else ""
+    each = f"{size_text(packet_bytes)} per packet" if packet_bytes is not None else ""
     said = "in these nights" if exact else ("estimating" if coming else "before the filters")
     return Gauge(f"{sign}{total:,}", said, size, each, coming)
 
@@ -52,7 +52,7 @@ def measured(estimate: Estimate, packet_bytes: float | None) -> Gauge:
     per = estimate.bytes_per_alert or packet_bytes
     narrow = estimate.exact or estimate.bytes_low == estimate.bytes_high
     span = "" if narrow else f"{size_text(estimate.bytes_low)} to {size_text(estimate.bytes_high)}"
-    return Gauge(alerts, said, size_text(estimate.bytes), span or (f"{size_text(per)} a packet" if per else ""))
+    return Gauge(alerts, said, size_text(estimate.bytes), span or (f"{size_text(per)} per packet" if per else ""))
 
 
 def size_text(count: float) -> str:

@@ -47,7 +47,7 @@ class JobsPage:
         empty = "No job yet. Make a request; it will be listed here."
         self.table = DataTable(title="Jobs", columns=_COLUMNS, actions=[OPEN, AGAIN, NEWER, EDIT], empty=empty)
         self.table.on_message = self._pressed
-        self.again = pmui.Button(label="Look again", variant="outlined", margin=0)
+        self.again = pmui.Button(label="Refresh", variant="outlined", margin=0)
         self.again.on_click(lambda _: self.refresh())
         self.view = stack(
             heading("Jobs", "Everything you have submitted, newest first.", 1),
@@ -102,7 +102,7 @@ class JobsPage:
             if error is not None:
                 self.notice.param.update(visible=True, tone="error", title="It was not submitted", lines=[str(error)])
             elif found is None:
-                words = "The lake holds no night after those of this job."
+                words = "There is no data yet for nights after those of this job."
                 self.notice.param.update(visible=True, tone="info", title="No newer nights", lines=[words])
             else:
                 self._open_job(found.id)

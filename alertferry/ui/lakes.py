@@ -150,7 +150,7 @@ def _look(kind: str, lake: str | None) -> Lake:
     except UsageError as error:
         return Lake(reason=str(error))
     found = tuple(NightCount(night, count) for night, count in counted.items())
-    return Lake(found, "" if found else "this lake holds no night yet")
+    return Lake(found, "" if found else "there is no data in this lake yet")
 
 
 def schema_of(kind: str, asked: Sequence[str], lake: str | None = None) -> Struct:

@@ -1,4 +1,4 @@
-"""Every problem of a draft, sorted by the step of the wizard where it can be mended."""
+"""Every problem of a draft, sorted by the step of the wizard where it can be corrected."""
 
 from __future__ import annotations
 

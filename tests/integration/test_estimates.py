@@ -177,7 +177,7 @@ def test_the_doctor_says_which_step_and_which_line(wide, home, sampling, spark):
     for answerer in (Answerer(spark), sampling):
         doctor = answerer.estimate(lsst(wide["lsst"], *filters), home, silent).doctor
         assert doctor.step == "sql"
-        assert "'sql' removed all" in doctor.message
+        assert "'sql' removed every alert" in doctor.message
         assert "no alert fulfils 'diaSource.ra > 500'" in doctor.message
         first, second = doctor.lines
         assert (first.line, first.share, second.passing) == (f"{SNR} > 0", 1, 0)

@@ -175,9 +175,9 @@ def test_a_catalogue_good_and_bad(tab, dashboard, ui_lakes, tmp_path):
     all_nights(tab)
     tab.next("Filters")
     tab.kind("Catalogue")
-    tab.page.get_by_label("Send a catalogue of sources").set_input_files(bad)
+    tab.page.get_by_label("Upload a catalogue of sources").set_input_files(bad)
     tab.page.get_by_text(re.compile("This catalogue cannot be used")).first.wait_for()
-    tab.page.get_by_label("Send a catalogue of sources").set_input_files(good)
+    tab.page.get_by_label("Upload a catalogue of sources").set_input_files(good)
     tab.page.get_by_text("5 of 5 sources can be used: ra from RA, dec from Dec, id from Name").wait_for()
     tab.page.get_by_text("S0", exact=True).wait_for()
     tab.next("Content")
@@ -217,11 +217,11 @@ def test_a_reload_in_the_middle_loses_nothing(tab, lonely):
     tab.open(lonely.url)
     all_nights(tab)
     tab.next("Filters")
-    tab.page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_text("without").click()
+    tab.page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_text("exclude").click()
     tab.has_alerts("≤ 180")
     tab.page.reload()
     tab.heading("Filters").wait_for()
-    chosen = tab.page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_label("without")
+    chosen = tab.page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_label("exclude")
     playwright.expect(chosen).to_be_checked()
     assert tab.complaints == []
 
@@ -231,7 +231,7 @@ def test_a_restarted_server_goes_on_where_it_was(tab, tmp_path, ui_lakes):
         tab.open(found.url)
         all_nights(tab)
         tab.next("Filters")
-        tab.page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_text("without").click()
+        tab.page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_text("exclude").click()
         tab.has_alerts("≤ 180")
         assert found.stop() == 0
         tab.page.get_by_text("The connection to the server is lost").wait_for()
@@ -239,7 +239,7 @@ def test_a_restarted_server_goes_on_where_it_was(tab, tmp_path, ui_lakes):
         found.start()
         tab.page.wait_for_function("window.before === undefined")  # by itself
         tab.heading("Filters").wait_for()
-        chosen = tab.page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_label("without")
+        chosen = tab.page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_label("exclude")
         playwright.expect(chosen).to_be_checked()
         assert tab.elsewhere == []
 

@@ -16,7 +16,7 @@ DRAFT = with_nights(new_draft("lsst", "full"), ["2026-03-01..2026-03-03"])
 
 def test_without_filters_the_nights_are_counted():
     found = at_once(DRAFT, LAKE, 1500.0, False)
-    assert (found.alerts, found.size, found.size_note) == ("3,000", "4.5 MB", "1.5 kB a packet")
+    assert (found.alerts, found.size, found.size_note) == ("3,000", "4.5 MB", "1.5 kB per packet")
     assert nightly(DRAFT, LAKE) == 3000
 
 
@@ -55,7 +55,7 @@ def test_a_count_is_no_estimate():
         alerts=7, low=7, high=7, bytes=70, bytes_low=70, bytes_high=70, bytes_per_alert=10.0, exact=True
     )
     found = measured(estimate, None)
-    assert (found.alerts, found.alerts_note, found.size_note) == ("7", "counted", "10 B a packet")
+    assert (found.alerts, found.alerts_note, found.size_note) == ("7", "counted", "10 B per packet")
 
 
 @pytest.mark.parametrize(

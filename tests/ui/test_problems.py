@@ -1,4 +1,4 @@
-"""Every problem of a request is shown at the step where it can be mended."""
+"""Every problem of a request is shown at the step where it can be corrected."""
 
 import pytest
 

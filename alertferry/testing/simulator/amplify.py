@@ -177,7 +177,7 @@ def _step(ids: Array, alerts_per_night: int, day: int) -> int:
         if len(np.unique(ids % step)) == len(ids) and step * copies < day:
             return step
     raise UsageError(
-        f"cannot give {copies:,} copies of {len(ids):,} alerts identifiers of their own; ask for fewer alerts a night"
+        f"cannot give {copies:,} copies of {len(ids):,} alerts identifiers of their own; ask for fewer alerts per night"
     )
 
 

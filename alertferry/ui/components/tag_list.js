@@ -1,5 +1,5 @@
 // Tags or blocks, searchable; each with what is asked of it in plain sight.
-const CHOICES = [["any", "any"], ["with", "with"], ["one of", "one of"], ["without", "without"]]
+const CHOICES = [["any", "ignore"], ["with", "require"], ["one of", "one of"], ["without", "exclude"]]
 
 export function render({model}) {
   const root = element("div")

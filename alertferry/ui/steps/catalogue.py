@@ -35,7 +35,7 @@ class CataloguePanel:
         most = f"{session.site.max_upload_bytes / 1e6:.0f} MB"
         limit = f"CSV, TSV, ECSV, MRT, IPAC, Parquet, VOTable or FITS, also gzipped; at most {most}"
         self.upload = Upload(
-            title="Send a catalogue of sources",
+            title="Upload a catalogue of sources",
             hint=limit,
             ticket=session.ticket,
             max_bytes=session.site.max_upload_bytes,
@@ -45,7 +45,7 @@ class CataloguePanel:
             role: pmui.Select(
                 size="small",
                 label=label,
-                options={"found by its name": _BY_NAME},
+                options={"detected": _BY_NAME},
                 value=_BY_NAME,
                 sizing_mode="stretch_width",
                 margin=0,
@@ -68,7 +68,7 @@ class CataloguePanel:
         )
         self.bad_rows = pmui.Checkbox(size="small", label="Leave out rows that cannot be used", margin=0)
         self.columns = pmui.MultiChoice(
-            label="Columns to carry along", options=[], sizing_mode="stretch_width", margin=0
+            label="Catalogue columns to include", options=[], sizing_mode="stretch_width", margin=0
         )
         self.drop = pmui.Button(label="Remove the catalogue", variant="text", margin=0)
         self.drop.on_click(lambda _: self._remove())
@@ -240,7 +240,7 @@ def _summary(preview: Any) -> dict[str, Any]:
         }
     if preview.bad_row_count:
         lines.insert(
-            0, f"{count_text(preview.bad_row_count, 'row')} cannot be used; mend the file, or leave them out below."
+            0, f"{count_text(preview.bad_row_count, 'row')} cannot be used; correct the file, or leave them out below."
         )
     doubles = ((preview.duplicate_ids, "an identifier"), (preview.duplicate_positions, "a position"))
     lines += [f"Seen before in the file: {what}, in {count_text(count, 'row')}." for count, what in doubles if count]

@@ -167,7 +167,7 @@ class DataStep:
             cards.append(_plot_card(f"Light curve of {table.object_id}", plot))
         if images:
             shown = [pn.pane.Bokeh(stamps.picture(name, image), margin=0) for name, image in images]
-            cards.append(card(row(*shown), title="Its newest image stamps"))
+            cards.append(card(row(*shown), title="Latest cutouts"))
         if not cards and self._record.alerts:
             return [card(words("The packets hold neither positions nor brightness, so there is nothing to plot."))]
         return (

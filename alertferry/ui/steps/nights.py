@@ -58,7 +58,7 @@ class NightsStep:
 
     def _chart_card(self) -> pn.Column:
         chart = pn.pane.Bokeh(nightly_chart(self.source), sizing_mode="stretch_width", margin=0)
-        return card(chart, self.text, title="Alerts a night")
+        return card(chart, self.text, title="Alerts per night")
 
     def refresh(self) -> None:
         """Show the draft."""

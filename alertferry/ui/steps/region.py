@@ -66,14 +66,14 @@ class RegionPanel:
                     margin=0,
                 )
             },
-            "moc": {"text": _entry("Cells as text (or send a file)", "3/1-4 5/77")},
+            "moc": {"text": _entry("Cells as text (or upload a file)", "3/1-4 5/77")},
             "skymap": {"level": _entry("Credible level", "0.9")},
         }
         for entries in self.entries.values():
             for entry in entries.values():
                 entry.param.watch(lambda _: self._typed(), "value")
         self.upload = Upload(
-            title="Send a FITS file",
+            title="Upload a FITS file",
             accept=".fits,.fit,.gz,.json,.txt,.moc",
             ticket=session.ticket,
             hint="A MOC, or a HEALPix map of probability",

@@ -117,7 +117,7 @@ class ReviewStep:
                     self.notes,
                     self.doctor,
                     self.doctor_table,
-                    title="What it amounts to",
+                    title="Estimate",
                     hint="Alerts left after each step, with a 95 % interval.",
                 ),
                 columns="minmax(0, 1fr) minmax(0, 1fr)",
