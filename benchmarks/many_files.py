@@ -21,7 +21,6 @@ from alertferry.broker import running_broker
 from alertferry.core.job import Job
 from alertferry.core.settings import load_settings
 from alertferry.testing.simulator import simulate
-from alertferry.testing.simulator.lake import Layout
 
 NIGHTS = 20
 FIRST = date(2026, 3, 1)
@@ -34,10 +33,10 @@ def made(folder: Path, files: int) -> Path:
     lake = folder / f"files-{files}"
     if not lake.exists():
         nights = [FIRST + timedelta(days=number) for number in range(NIGHTS)]
-        layout = Layout(files_per_night=files // NIGHTS)
         partial = lake.with_name(f".{lake.name}")
         shutil.rmtree(partial, ignore_errors=True)
-        simulate("lsst", partial, nights, files // NIGHTS, cutouts=False, history=False, layout=layout)
+        each = files // NIGHTS
+        simulate("lsst", partial, nights, each, cutouts=False, history=False, files_per_night=each)
         partial.rename(lake)
     return lake
 

@@ -7,7 +7,7 @@ exits with the class's ``exit_code``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 
@@ -49,7 +49,7 @@ class Problem:
     path: str
     message: str
     exit_code: int = UsageError.exit_code
-    lacks_field: bool = False
+    lacks_field: bool = field(default=False, compare=False)
 
     @property
     def as_json(self) -> dict[str, str]:

@@ -157,7 +157,8 @@ def _filled(column: Any) -> Any:
     if pa.types.is_floating(column.type):
         return np.asarray(pc.fill_null(column, float("nan")))
     texts = [str(value or "") for value in column.to_pylist()]
-    return np.asarray(texts, dtype=object)  # as numpy's text, each would take as much as the longest
+    # As numpy's text, each would take as much as the longest; of no text astropy cannot tell that it is one.
+    return np.asarray(texts, dtype=object if texts else str)
 
 
 def _units(survey: str) -> dict[str, Any]:
