@@ -202,7 +202,7 @@ def test_a_job_that_fails_says_why_and_keeps_its_log(tab, tmp_path, ui_lakes, br
         for heading in ("Filters", "Content", "Review", "Running"):
             tab.next(heading)
         tab.page.get_by_text("The job failed").wait_for(timeout=120_000)
-        said = tab.page.locator(".say.tone-error").first.inner_text()
+        said = tab.page.locator(".say.tone-error:visible").first.inner_text()
         assert "parquet" in said
         assert "Traceback" not in said
         assert "at org.apache" not in said
