@@ -104,7 +104,7 @@ class Deck:
     """
 
     def __init__(self) -> None:
-        self.view = stack()
+        self.view = stack(gap=0)  # hidden ones count where a gap is left between
         self._cards: dict[str, pn.Column] = {}
 
     def show(self, name: str, view: Any = None) -> None:
