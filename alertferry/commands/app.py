@@ -86,7 +86,7 @@ def run(app: typer.Typer) -> None:
         app()
     except AlertferryError as error:
         _end(fail(error))
-    except Exception as error:
+    except Exception as error:  # a fault of ours: a user gets a sentence, the file of errors the traceback
         _end(fail(failure(error)))
     except SystemExit as ended:
         _end(ended.code)

@@ -37,7 +37,10 @@ def catalog(
     survey: Annotated[
         str | None, typer.Option(help="Compare with the lake of this survey; else with all known.")
     ] = None,
-    lake: Annotated[str | None, typer.Option(help="Path of the lake; the configured one when left out.")] = None,
+    lake: Annotated[
+        str | None,
+        typer.Option(help="Path of the lake, or its name in the settings, if not the survey's own."),
+    ] = None,
     nights: Annotated[str | None, typer.Option(help="Nights to compare with; all of the lake when left out.")] = None,
     json: Json = False,  # noqa: ARG001 - read by its callback
 ) -> None:
@@ -67,9 +70,9 @@ def catalog(
 def _overlaps(seen: Preview, survey: str | None, lake: str | None, nights: str | None) -> dict[str, float]:
     """Return by survey how much of the catalogue's sky has alerts; only surveys whose lake is on this machine."""
     from alertferry.catalogs.footprint import lake_cells, overlap_percent
+    from alertferry.core.lake_source import lake_location
     from alertferry.core.local_lake import local_path, night_files
     from alertferry.core.local_lake import nights as nights_of
-    from alertferry.core.places import absolute
     from alertferry.core.registry import default_registry
     from alertferry.core.settings import load_settings
 
@@ -78,10 +81,8 @@ def _overlaps(seen: Preview, survey: str | None, lake: str | None, nights: str |
     settings, registry, found = load_settings(), default_registry(), {}
     for name in [survey] if survey else registry.steps["source"]:
         known = registry.get("source", name).survey
-        location = lake or settings.lakes.get(known.name)
-        if survey and not location:
-            raise UsageError(f"no lake is known for {survey}: set ALERTFERRY_LAKE_{survey.upper()} or give --lake")
-        root = local_path(absolute(location)) if location else None
+        asked = survey or known.name in settings.lakes
+        root = local_path(lake_location(known, lake, settings)) if asked else None
         if root is None or seen.moc is None:
             continue
         chosen = read_nights(nights) if nights else nights_of(root)

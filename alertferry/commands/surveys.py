@@ -55,7 +55,10 @@ def _json() -> bool:
 
 def tags(
     survey: SurveyName,
-    lake: Annotated[str | None, typer.Option(help="Path of the lake; the configured one when left out.")] = None,
+    lake: Annotated[
+        str | None,
+        typer.Option(help="Path of the lake, or its name in the settings, if not the survey's own."),
+    ] = None,
     nights: Annotated[
         list[str] | None, typer.Option(help="Nights that must have the columns; all of the lake when left out.")
     ] = None,
@@ -77,14 +80,14 @@ def tags(
 
 def _lake_schema(source: Any, lake: str | None, nights: list[str] | None) -> Any:
     """Return the schema of the nights asked for, of all nights of the lake, or None without a lake to look at."""
+    from alertferry.core.lake_source import lake_location
     from alertferry.core.local_lake import local_path
     from alertferry.core.local_lake import nights as nights_of
-    from alertferry.core.places import absolute
     from alertferry.core.settings import load_settings
 
-    settings = load_settings()
-    location = lake or settings.lakes.get(source.survey.name)
-    root = local_path(absolute(location)) if location else None
+    settings, survey = load_settings(), source.survey
+    location = lake_location(survey, lake, settings) if lake or survey.name in settings.lakes else None
+    root = local_path(location) if location else None
     wanted = nights or (list(map(str, nights_of(root))) if root else [])
     glance = source(nights=wanted, lake=location).glance(settings) if wanted else None
     return glance.schema if glance else None
@@ -116,22 +119,23 @@ def _print_tags(found: list[Tag]) -> None:
 
 def nights(
     survey: SurveyName,
-    lake: Annotated[str | None, typer.Option(help="Path of the lake; the configured one when left out.")] = None,
+    lake: Annotated[
+        str | None,
+        typer.Option(help="Path of the lake, or its name in the settings, if not the survey's own."),
+    ] = None,
     json: Json = False,  # noqa: ARG001 - read by its callback
 ) -> None:
     """List the nights of a lake and their numbers of alerts, from the files themselves."""
     from alertferry.core.errors import UsageError
+    from alertferry.core.lake_source import lake_location
     from alertferry.core.local_lake import count_alerts, glance, local_path
     from alertferry.core.local_lake import nights as nights_of
-    from alertferry.core.places import absolute
     from alertferry.core.registry import default_registry
     from alertferry.core.settings import load_settings
 
     known = default_registry().get("source", survey).survey
-    location = lake or load_settings().lakes.get(known.name)
-    if not location:
-        raise UsageError(f"no lake is known for {survey}: set ALERTFERRY_LAKE_{survey.upper()} or give --lake")
-    root = local_path(absolute(location))
+    location = lake_location(known, lake, load_settings())
+    root = local_path(location)
     if root is None:
         raise UsageError(f"{location} is not on this machine; `alertferry run` looks at it, this command cannot")
     held = nights_of(root)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from alertferry.core.lake_ids import LakeIds
     from alertferry.core.lake_nights import LakeNights
     from alertferry.core.settings import Settings
+    from alertferry.core.survey import Survey
 
 
 def _time_range(text: str) -> str:
@@ -76,18 +77,7 @@ class LakeSource(Source):
 
     def location(self, settings: Settings) -> str:
         """Return the path or URL of the lake. Raises `UsageError` when none is known."""
-        found = settings.lakes.get(self.lake or self.survey.name)
-        if not found and not self.lake:
-            variable = f"ALERTFERRY_LAKE_{self.survey.name.upper()}"
-            raise UsageError(f"no lake is known for {self.survey.name}: set {variable} or source.lake in the job")
-        if found and self.lake and _is_another_folder(self.lake, found):
-            raise UsageError(
-                f"{self.lake!r} is a lake of the settings, and a folder here: write ./{self.lake} for that"
-            )
-        found = absolute(found or str(self.lake))
-        if is_url(found):
-            return found
-        return os.path.realpath(found)  # not Path.resolve: of links in a circle, it says so by a RuntimeError
+        return lake_location(self.survey, self.lake, settings)
 
     def read(self, spark: SparkSession, nights: Sequence[date]) -> DataFrame:
         """Return the alerts of these nights, their schemas united."""
@@ -150,6 +140,25 @@ class LakeSource(Source):
             return None
         seen = glance(root, self.requested(), self.survey.documented)
         return Glance(seen.absent if self.nights else (), seen.schema(), seen.partial)
+
+
+def lake_location(survey: Survey, lake: str | None, settings: Settings) -> str:
+    """Return the path or URL of a survey's lake: of the one named, by its name in the settings or its place.
+
+    The one rule for jobs, commands and pages. Raises `UsageError` when none is known.
+    """
+    found = settings.lakes.get(lake or survey.name)
+    if not found and not lake:
+        variable = f"ALERTFERRY_LAKE_{survey.name.upper()}"
+        raise UsageError(
+            f"no lake is known for {survey.name}: set {variable} or source.lake in the job, or give --lake"
+        )
+    if found and lake and _is_another_folder(lake, found):
+        raise UsageError(f"{lake!r} is a lake of the settings, and a folder here: write ./{lake} for that")
+    found = absolute(found or str(lake))
+    if is_url(found):
+        return found
+    return os.path.realpath(found)  # not Path.resolve: of links in a circle, it says so by a RuntimeError
 
 
 def _ids(found: LakeNights, column: str) -> LakeIds | None:

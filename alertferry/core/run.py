@@ -137,7 +137,7 @@ class Run:
         """Say of whatever fails because files of the lake changed that they did."""
         try:
             yield
-        except Exception as error:
+        except Exception as error:  # whatever it is, a changed lake may be why
             told = self.told(error)
             if isinstance(told, FileChangedError):
                 raise told from None

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.field_table import load_fields
+from alertferry.core.lake_source import lake_location
 from alertferry.core.local_lake import count_what_can_be, local_path, night_files, nights
 from alertferry.core.registry import default_registry
 from alertferry.core.schema import Struct, paths
@@ -126,8 +127,7 @@ def location_of(kind: str, lake: str | None = None) -> str:
 
     Raises `UsageError` when none is known.
     """
-    source = default_registry().get("source", kind)
-    return str(source.model_construct(lake=lake).location(load_settings()))
+    return lake_location(surveys()[kind], lake, load_settings())
 
 
 def look(kind: str, lake: str | None = None) -> Lake:

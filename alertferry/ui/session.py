@@ -25,6 +25,9 @@ from alertferry.ui.problems import Placed, problems_of
 
 LOG = logging.getLogger("alertferry.ui")
 
+AT_ONCE = 500
+"""Characters that are read while the page waits: some 50 ms; for more, others would wait too."""
+
 Schedule = Callable[[Callable[[], None]], None]
 
 
@@ -207,6 +210,16 @@ class Session:
             )
 
         crew_of(key).do(go, owner=self.owner, place=(id(self), key), dropped=drop)
+
+    def read(
+        self, key: str, size: int, work: Callable[[], Any], done: Callable[[Any, AlertferryError | None], None]
+    ) -> None:
+        """Read a text of some ``size`` in characters: at once where it is short, elsewhere where that takes long."""
+        if size <= AT_ONCE:
+            self.forget(key)
+            done(*attempt(work))
+        else:
+            self.later(key, work, done)
 
     def soon(self, function: Callable[[], None]) -> None:
         """Do something as soon as the page is free: plots may be changed only then."""

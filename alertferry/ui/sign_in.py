@@ -100,7 +100,7 @@ class Users:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._read: tuple[Any, dict[str, str]] = (None, {})
+        self._read: tuple[Any, dict[str, str]] = ("not yet", {})
 
     def passwords(self) -> Mapping[str, str]:
         """Return password by name; none while the file cannot be used, which the log says once."""
@@ -109,7 +109,7 @@ class Users:
             version = facts.st_ino, facts.st_mtime_ns, facts.st_size
         except OSError:
             version = None
-        if version != self._read[0] or version is None:
+        if version != self._read[0]:
             self._read = version, self._passwords()
         return self._read[1]
 
@@ -171,21 +171,17 @@ class _Entering(ClosedCookies):
     def _try(self, user: str, password: str) -> float | None:
         """Sign in; return None, or the seconds to wait after a failure."""
         address, failures = self.request.remote_ip or "", self.entrance.failures
-        if (
-            self.entrance.users is None
-        ):  # nobody guesses a token, and a page of another site must not lock its owner out
-            right = self.entrance.admits(user, password)
-            if right:
-                self.entrance.identity.give(self, user)
-            return None if right else 0.0
-        if (wait := failures.wait(user, address)) > 0:
+        # Nobody guesses a token: counted, its failures would only let pages of other sites lock its owner out.
+        counted = self.entrance.users is not None
+        if counted and (wait := failures.wait(user, address)) > 0:
             LOG.warning("sign-in of %r from %s refused unseen for %.0f s", user[:LONGEST_NAME], address, wait)
             return wait
         if self.entrance.admits(user, password):
             failures.forget(user, address)
             self.entrance.identity.give(self, user)
             return None
-        failures.add(user, address)
+        if counted:
+            failures.add(user, address)
         LOG.warning("sign-in of %r from %s failed", user[:LONGEST_NAME], address)
         return 0.0
 

@@ -12,7 +12,7 @@ import pytest
 
 from alertferry.core.errors import UsageError
 from alertferry.ui.server import Serving
-from alertferry.ui.sign_in import Failures
+from alertferry.ui.sign_in import Failures, Users
 from alertferry.ui.theme import THEME
 from tests.ui.attacking import Client
 from tests.ui.browsing import serving
@@ -155,6 +155,18 @@ def test_guessing_waits_longer_each_time_and_not_for_others():
     now[0] += 1000
     failures.add("ann", "a")
     assert failures.wait("ann", "a") == 0
+
+
+def test_users_are_read_again_when_they_change_and_only_then(tmp_path, caplog):
+    file = tmp_path / "users.json"
+    users = Users(file)
+    assert [users.passwords() for _ in range(5)] == [{}] * 5
+    assert len(caplog.records) == 1
+    file.write_text('{"ann": "her words"}')
+    assert users.passwords() == {"ann": "her words"}
+    file.write_text('{"ann": ""}')
+    assert [users.passwords() for _ in range(5)] == [{}] * 5
+    assert len(caplog.records) == 2
 
 
 def test_guessing_from_many_addresses_or_at_many_names_is_slowed_too():

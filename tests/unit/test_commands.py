@@ -128,6 +128,16 @@ def test_nights_are_counted_from_the_files(alertferry, lake):
     assert called.json["nights"] == [{"night": "2026-01-01", "alerts": 1}]
 
 
+def test_a_lake_is_named_to_every_command_as_to_a_job(alertferry, tmp_path, lake, monkeypatch):
+    monkeypatch.setenv("ALERTFERRY_LAKE_ARCHIVE", str(lake.parents[2]))
+    monkeypatch.delenv("ALERTFERRY_LAKE_LSST")
+    assert alertferry("nights", "lsst", "--lake", "archive", "--json").json["nights"][0]["alerts"] == 1
+    (tmp_path / "positions.csv").write_text("id,ra,dec\na,1,2\n")
+    found = alertferry("catalog", tmp_path / "positions.csv", "--survey", "lsst", "--lake", "nowhere")
+    assert (found.code, "is not a folder" in found.err) == (2, True)
+    assert "no lake is known for lsst" in alertferry("nights", "lsst").err
+
+
 def test_a_lake_of_another_survey_is_not_counted(alertferry, lake):
     called = alertferry("nights", "ztf", "--lake", lake.parents[2])
     assert called.code == 2

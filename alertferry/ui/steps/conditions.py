@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from alertferry.core.errors import UsageError
@@ -10,17 +9,13 @@ from alertferry.ui import lakes
 from alertferry.ui.components import FieldTree, SqlEditor
 from alertferry.ui.conditions import mark_data, marks, pieces, sql_text, with_pieces
 from alertferry.ui.drafts import MAX_BYTES
-from alertferry.ui.session import Session, attempt
+from alertferry.ui.session import Session
 from alertferry.ui.theme import card, stack
 
 _EXAMPLES = {
     "lsst": "diaSource.snr > 10\ndiaSource.band IN ('g', 'r')",
     "ztf": "candidate.magpsf < 19\ncandidate.drb > 0.7",
 }
-
-
-AT_ONCE = 500
-"""Characters that are read while the page waits; more take longer than anybody should wait for another's page."""
 
 
 class ConditionsPanel:
@@ -61,15 +56,7 @@ class ConditionsPanel:
             if error is None and text == self.editor.text:
                 self.editor.param.update(marks=found[0], count=found[1])
 
-        self._read("marks", text, lambda: (mark_data(marks(text, types, values)), len(pieces(text))), show)
-
-    def _read(self, key: str, text: str, work: Callable[[], Any], done: Callable[[Any, Any], None]) -> None:
-        """Read a text at once where it is short, elsewhere where that takes long."""
-        if len(text) <= AT_ONCE:
-            self.session.forget(key)
-            done(*attempt(work))
-        else:
-            self.session.later(key, work, done)
+        self.session.read("marks", len(text), lambda: (mark_data(marks(text, types, values)), len(pieces(text))), show)
 
     def _typed(self, message: dict[str, Any]) -> None:
         text = message["text"]
@@ -84,7 +71,7 @@ class ConditionsPanel:
                 self.session.update(draft)
 
         self._mark(text)
-        self._read("sql", text, lambda: pieces(text), take)
+        self.session.read("sql", len(text), lambda: pieces(text), take)
 
     def _picked(self, message: dict[str, Any]) -> None:
         path = str(message.get("pick", ""))

@@ -14,14 +14,11 @@ from alertferry.ui.components import Notice, Segments, Upload
 from alertferry.ui.draft import first_of, with_filter
 from alertferry.ui.drafts import MAX_BYTES
 from alertferry.ui.plots import positions, sky_map
-from alertferry.ui.session import Session, attempt
+from alertferry.ui.session import Session
 from alertferry.ui.sky import angle_deg, night_positions, region_cells, region_lines
 from alertferry.ui.theme import Deck, card, grid, stack
 
 WHOLE = "whole"
-AT_ONCE = 500
-"""Characters of numbers that are read while the page waits: some 50 ms."""
-
 _SHAPES = {
     "Whole sky": "",
     "Cone": "cone",
@@ -170,11 +167,8 @@ class RegionPanel:
 
         if size > MAX_BYTES:
             take(None, f"this text has {size:,} characters; a job file has room for {MAX_BYTES:,}")
-        elif size <= AT_ONCE:
-            self.session.forget("region")
-            take(*attempt(lambda: _step(shape, texts, path)))
         else:
-            self.session.later("region", lambda: _step(shape, texts, path), take)
+            self.session.read("region", size, lambda: _step(shape, texts, path), take)
 
     def _texts(self, shape: str) -> dict[str, str]:
         return {name: str(entry.value or "").strip() for name, entry in self.entries[shape].items()}
