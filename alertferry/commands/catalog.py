@@ -64,7 +64,8 @@ def catalog(
     if not MODE.json:
         _print(seen, overlaps)
     if seen.problem:
-        raise UsageError(f"{seen.name} cannot be used as it stands: {seen.problem}")
+        note(f"error: {seen.name} cannot be used as it stands: {seen.problem}")
+        raise typer.Exit(UsageError.exit_code)  # the answer has been given: JSON is one document
 
 
 def _overlaps(seen: Preview, survey: str | None, lake: str | None, nights: str | None) -> dict[str, float]:

@@ -325,10 +325,9 @@ def _check_extent(findings: _Findings, commits: Sequence[Commit], label: Label, 
         findings.note = "files are as they were committed; the topic carries no receipt to compare with"
         return
     if manifest.receipt is None:
-        findings.problems.append(
-            f"the job has not said that it is complete (it is {manifest.state}); consume the topic again to get "
-            "its receipt"
-        )
+        ended = manifest.state in ("failed", "cancelled")
+        remedy = "it never will be: submit the job again" if ended else "consume the topic again to get its receipt"
+        findings.problems.append(f"the job has not said that it is complete (it is {manifest.state}); {remedy}")
         return
     covered = coverage(commit.span for commit in commits if commit.span is not None)
     for shard in absent(held) if len(held) > 1 else ():

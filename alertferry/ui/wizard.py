@@ -101,6 +101,7 @@ class Wizard:
         self._made: dict[str, Any] = {}
         self._estimate: Any = None
         self._asked: str | None = None
+        self._submitting = False
         session.watchers.append(self.draft_changed)
         session.showing.append(self._show_again)
         if session.site.estimates:
@@ -210,7 +211,8 @@ class Wizard:
         ready = not self.session.problems and self.session.job is not None
         back = NAMES[NAMES.index(step) - 1].capitalize() if step not in ("nights", "run", "data") else ""
         back = "Request" if step == "run" else "Run" if step == "data" else back
-        blocked = (step == "review" and not ready) or (step == "run" and not self._has_data())
+        submitting = step == "review" and self._submitting
+        blocked = submitting or (step == "review" and not ready) or (step == "run" and not self._has_data())
         self.bar.param.update(
             step=step,
             alerts=found.alerts,
@@ -219,7 +221,7 @@ class Wizard:
             size_note=found.size_note,
             busy=found.busy,
             back=back,
-            next=_NEXT[step],
+            next="Submitting …" if submitting else _NEXT[step],
             next_disabled=blocked,
         )
 
@@ -247,13 +249,14 @@ class Wizard:
     def _submit(self) -> None:
         """Submit the very job that is shown: the service checks what it is given, whatever the page shows by then."""
         job, access, session = self.session.job, self.session.access, self.session
-        if job is None or session.problems:
+        if job is None or session.problems or self._submitting:  # a double click asks for one job
             return
-        self.bar.param.update(next_disabled=True, next="Submitting …")
-
+        self._submitting = True
+        self._show_bar()
         session.later("submit", lambda: service.submit(job, access), self._submitted)
 
     def _submitted(self, record: Any, error: AlertferryError | None) -> None:
+        self._submitting = False
         if error is not None:
             self._show_bar()
             lines = [str(problem) for problem in general(error)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -53,6 +54,12 @@ class Dashboard:
         self.url = self.entry.partition("?")[0]
         ENTRIES[self.url] = self.entry
         self._wait_until_it_answers(end)
+
+    def jobs(self) -> list[str]:
+        """Return the ids of the jobs that were submitted."""
+        command = [sys.executable, "-m", "alertferry.cli", "jobs", "list", "--json"]
+        found = subprocess.run(command, env=self.environment, capture_output=True, check=True)
+        return [job["id"] for job in json.loads(found.stdout)["jobs"]]
 
     def _wait_until_it_answers(self, end: float) -> None:
         from urllib.error import URLError

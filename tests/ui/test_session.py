@@ -237,6 +237,30 @@ def test_a_second_click_is_not_for_the_next_step(session):
     assert not service.list_jobs()
 
 
+def test_a_double_click_submits_once(session):
+    wizard = Wizard(session, lambda: None)
+    session.update(with_nights(session.draft, ["2026-03-01"]))
+    wizard.go("review")
+    until(lambda: session.job is not None and not wizard.bar.next_disabled)
+    for _ in range(2):
+        wizard.bar._handle_msg({"press": "next", "step": "review"})
+    assert session._newest["submit"] == 1
+    assert (wizard.bar.next, wizard.bar.next_disabled) == ("Submitting …", True)
+    until(lambda: wizard.notice.visible)  # without a broker: then it can be tried again
+    assert (wizard.bar.next, wizard.bar.next_disabled) == ("Submit", False)
+
+
+def test_a_file_is_for_shapes_that_take_one(session):
+    receiving = uploads.Receiving("map.fits", None)
+    receiving.write(b"x")
+    wizard = Wizard(session, lambda: None)
+    wizard.go("filters")
+    wizard.step("filters").show("region")
+    panel = wizard.step("filters")._made["region"]
+    panel.upload._handle_msg({"file": receiving.finish().id})
+    assert first_of(session.draft, "region") is None
+
+
 def test_a_region_of_a_job_file_keeps_every_digit(session):
     wizard = Wizard(session, lambda: None)
     wizard.go("filters")

@@ -22,6 +22,14 @@ def lake(tmp_path):
     return tmp_path / "lake"
 
 
+def test_a_catalogue_that_cannot_be_used_is_one_document(alertferry, tmp_path):
+    (tmp_path / "c.csv").write_text("name,a,b\nx,1,2\n")
+    called = alertferry("catalog", tmp_path / "c.csv", "--json")
+    assert called.code == 2
+    assert called.json["problem"]
+    assert "cannot be used as it stands" in called.err
+
+
 def test_it_previews_a_catalogue(alertferry, sources):
     called = alertferry("catalog", str(sources))
     assert called.code == 0

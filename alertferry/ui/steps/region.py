@@ -175,7 +175,10 @@ class RegionPanel:
 
     def _sent(self, message: dict[str, Any]) -> None:
         found = uploads.find(message["file"], self.session.owner)
-        if found is None:
+        if found is None or self._shape not in (
+            "moc",
+            "skymap",
+        ):  # the other shapes take no file, though it is hidden only
             return
         self.upload.file = found.name
         if self._shape == "moc":
