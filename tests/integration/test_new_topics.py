@@ -40,4 +40,4 @@ def test_partitions_that_never_come_are_an_error_that_names_the_topic(broker, ca
     with pytest.raises(
         AlertferryError, match=rf"1 of 3 partitions of the new topic {case.topic} .*\(partition 2: .*log"
     ):
-        await_partitions(admin, case.topic, 3, 0.3)
+        await_partitions(admin, case.topic, 3, 5)
