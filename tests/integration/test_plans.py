@@ -6,10 +6,14 @@ import pytest
 
 from alertferry.catalogs.healpix import with_cell
 from alertferry.core.catalyst import java
+from alertferry.core.run import Run
 from alertferry.core.settings import load_settings
 from alertferry.plugins.filters.combine import NoneOf
 from alertferry.plugins.filters.region import Region
 from alertferry.plugins.filters.sql import Sql
+from alertferry.plugins.outputs import packing
+from alertferry.plugins.outputs.kafka import Kafka
+from alertferry.plugins.outputs.records import records
 from alertferry.plugins.sources.lsst import Lsst
 
 pytestmark = pytest.mark.spark
@@ -68,3 +72,13 @@ def test_few_projections_to_find_cells(spark, lakes):
     alerts = Lsst(nights=["2026-03-01"], lake=str(lakes["lsst"])).load(spark, load_settings())
     celled = with_cell(alerts.frame, "diaSource.ra", "diaSource.dec", 1024)
     assert len(re.findall(r"\bProject ", celled._jdf.queryExecution().executedPlan().toString())) <= 3
+
+
+@pytest.mark.parametrize("oversize", ["fail", "drop-cutouts"])
+def test_what_is_measured_of_packets_does_not_copy_them(spark, lakes, oversize):
+    """A projection above the measures would write every packet once more, a quarter of the time of publishing."""
+    run = Run(spark)
+    alerts = run.read(Lsst(nights=["2026-03-01"], lake=str(lakes["lsst"])))
+    rows, _ = records(alerts, packing.pack(Kafka(packet="full"), alerts, run), oversize, 1 << 20)
+    text = rows._jdf.queryExecution().executedPlan().toString()
+    assert text.startswith("CollectMetrics")

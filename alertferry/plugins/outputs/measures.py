@@ -58,17 +58,27 @@ def observed(
     seen = Observation()
     written = ~oversize if skip and oversize is not None else F.lit(True)
     measures = [
-        F.count_if(written).alias("alerts"),
-        F.count_if(written & F.col(FIRST)).alias("distinct"),
-        F.count_if(written & key.isNull()).alias("null_ids"),
+        _number(written).alias("alerts"),
+        _number(written & F.col(FIRST)).alias("distinct"),
+        _number(written & key.isNull()).alias("null_ids"),
         F.sum(F.when(written, F.xxhash64(key))).alias("digest"),
         F.sum(F.when(written, size)).alias("bytes"),
     ]
     if oversize is not None:
         ids = F.collect_list(F.when(oversize, key.cast("string")))
         measures += [
-            F.count_if(oversize).alias("oversize"),
+            _number(oversize).alias("oversize"),
             F.to_json(F.slice(ids, 1, NAMED_ALERTS)).alias("oversize_ids"),  # it brings no arrays to Python
-            F.count_if(~written).alias("skipped"),
+            _number(~written).alias("skipped"),
         ]
     return frame.observe(seen, *measures), seen
+
+
+def _number(condition: Column) -> Column:
+    """Return how often a condition holds.
+
+    Spark's ``count_if`` needs a column of its own below, and another step above that drops it and copies every packet.
+    """
+    from pyspark.sql import functions as F
+
+    return F.count(F.when(condition, F.lit(1)))
