@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlencode
 
 import panel as pn
 import panel_material_ui as pmui
@@ -23,6 +24,7 @@ from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.ui.components import Nav, Notice
 from alertferry.ui.draft import Draft
 from alertferry.ui.jobs_page import JobsPage
+from alertferry.ui.problems import STEPS
 from alertferry.ui.session import Session, Site, start_draft
 from alertferry.ui.shares import SHARES
 from alertferry.ui.theme import FREE, MAIN_WIDTH_PX, THEME, Deck
@@ -49,8 +51,11 @@ _MAIN = f"""
 class App:
     """The page: the wizard or the list of jobs, and the address that leads back to it."""
 
-    def __init__(self, session: Session, location: Any) -> None:
-        self.session, self.location = session, location
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._arrives = True
+        """Whether the next view is the one that an address asked for, whose place in the history it takes."""
+        self._moves = 0
         self.wizard = Wizard(session, self._went)
         self.jobs = JobsPage(session, self._open_job, self._open_draft)
         self.pages = Deck()
@@ -73,27 +78,40 @@ class App:
         self.page.param.watch(lambda event: setattr(self.nav, "dark", bool(event.new)), "dark_theme")
 
     def open(self, query: dict[str, str]) -> None:
-        """Show what the address asks for."""
+        """Show what an address asks for: when the page is made, and when the browser moves in its history."""
+        self._arrives = True
         if query.get("page") == "jobs":
             self.show_jobs()
-            return
-        if "draft" in query:
-            self.session.resume(query["draft"])
-        self._show_wizard()
-        if "job" in query:
-            self._open_job(query["job"])
-            return
-        self._show_request()
+        elif "job" in query:
+            self._open_job(query["job"], query.get("step", ""))
+        else:
+            self._open_request(query.get("draft", ""), query.get("step", ""))
 
-    def _show_request(self) -> None:
-        step = self.session.step
+    def _open_request(self, draft_id: str, step: str) -> None:
+        self.session.forget("open")
+        lost = False
+        if draft_id != self.session.draft_id:
+            self.wizard.leave_job()
+            lost = not self.session.resume(draft_id)
+            if lost and self.session.kept:
+                self.session.begin(start_draft())
+        self._show_request(step)
+        if lost and draft_id:
+            lines = ["Requests are kept for a week. This is a new one."]
+            self.wizard.notice.param.update(visible=True, tone="warning", title="This request is gone", lines=lines)
+
+    def _show_request(self, step: str = "") -> None:
+        self._show_wizard()
         self.wizard.draft_changed()
-        self.wizard.go(step if step not in ("run", "data") else "nights")
+        self.wizard.go(next((name for name in (step, self.session.step) if name in STEPS), "nights"))
 
     def _navigate(self, message: dict[str, Any]) -> None:
         name = message.get("go")
-        if isinstance(message.get("dark"), bool):
+        if "dark" in message:
             self.page.dark_theme = message["dark"]
+        elif "address" in message:
+            self._moves = message["moves"]
+            self.open({key: values[0] for key, values in parse_qs(message["address"].removeprefix("?")).items()})
         elif name == "jobs":
             self.show_jobs()
         elif name == "new":
@@ -101,6 +119,7 @@ class App:
 
     def show_jobs(self) -> None:
         """Turn to the list of jobs."""
+        self.session.forget("open")
         self.pages.show("jobs", self.jobs.view)
         self.nav.active = "jobs"
         self.jobs.refresh()
@@ -110,42 +129,48 @@ class App:
         self.pages.show("wizard", self.wizard.view)
         self.nav.active = ""
 
-    def _open_job(self, identifier: str) -> None:
-        self._show_wizard()
+    def _open_job(self, identifier: str, step: str = "") -> None:
         owner = self.session.owner
 
         def work() -> Any:
             record = service.show_job(identifier, owner=owner)
             return record, _draft_of(record)
 
-        self.session.later("open", work, self._job_found)
+        self.session.later("open", work, partial(self._job_found, step))
 
-    def _job_found(self, found: Any, error: AlertferryError | None) -> None:
+    def _job_found(self, step: str, found: Any, error: AlertferryError | None) -> None:
         if error is not None:
+            self.wizard.leave_job()
             self._show_request()
             self.wizard.notice.param.update(
                 visible=True, tone="error", title="This job cannot be shown", lines=[str(error)]
             )
             return
         record, draft = found
-        self.session.draft = draft or self.session.draft
+        if draft is not None and draft != self.session.draft:  # not that of the page, which stays what it is
+            self.session.begin(draft)
+        self._show_wizard()
         self.wizard.draft_changed()
-        self.wizard.open_job(record)
+        self.wizard.open_job(record, step)
 
     def _open_draft(self, draft: Draft) -> None:
-        self._show_wizard()
-        self.session.new_draft_id()
-        self.wizard.open_draft(draft)
+        self.session.forget("open")
+        self.wizard.leave_job()
+        self.session.begin(draft)
+        self._show_request("nights")
 
     def _went(self) -> None:
-        if self.session.job_id is not None and self.session.step in ("run", "data"):
-            self._address({"job": self.session.job_id})
+        if self.nav.active == "jobs":  # a job of this page goes on while the list of all is shown
+            return
+        step = self.session.step
+        if self.session.job_id is not None and step in ("run", "data"):
+            self._address({"job": self.session.job_id, "step": step})
         else:
-            self._address({"draft": self.session.draft_id})
+            self._address({"draft": self.session.draft_id, "step": step})
 
     def _address(self, query: dict[str, str]) -> None:
-        if self.location is not None:
-            self.location.search = "?" + "&".join(f"{key}={value}" for key, value in query.items())
+        self.nav.address = ["?" + urlencode(query), self._arrives, self._moves]
+        self._arrives = False
 
     async def follow(self) -> None:
         """Look after the job of this page until the page is closed."""
@@ -184,7 +209,7 @@ def _page(site: Site) -> Any:
         _failed(apps[0]() if apps else None, error)
 
     session = Session(owner, site, partial(_in_page, IOLoop.current(), document, owner, failed))
-    app = App(session, pn.state.location)
+    app = App(session)
     apps.append(weakref.ref(app))
     pn.config.exception_handler = failed
     pn.state.on_session_destroyed(lambda _: session.close())

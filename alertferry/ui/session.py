@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
+import weakref
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -51,6 +52,10 @@ class Site:
 
 
 _OPEN: Counter[str | None] = Counter()
+_PAGES: dict[tuple[str | None, str], weakref.WeakSet[Session]] = defaultdict(weakref.WeakSet)
+"""The pages of each request: those of other tabs follow what is changed in one."""
+_SUBMITTED: set[tuple[str | None, str]] = set()
+"""Requests that are being submitted."""
 
 
 def open_pages(owner: str | None) -> int:
@@ -71,14 +76,19 @@ class Session:
         _OPEN[owner] += 1
         self.draft = start_draft()
         self.step = "nights"
-        self.draft_id = drafts.new_id()
-        self.problems: tuple[Placed, ...] = ()
+        self.kept = False
+        """Whether the draft has been kept on disk."""
         self.visited: set[str] = set()
+        self.draft_id = ""
+        self._turn_to(drafts.new_id())
+        self.problems: tuple[Placed, ...] = ()
         self.job_id: str | None = None
         self.job: Job | None = None
         """The job that the draft makes, once that is known."""
         self.watchers: list[Callable[[], None]] = []
         self.showing: list[Callable[[], None]] = []
+        self.jobs: list[Callable[[Any], None]] = []
+        """Who shows a job that another page has made of the draft."""
         self._looking: dict[str, Any] = {}
         self.closing: list[Callable[[], None]] = []
         self.closed = False
@@ -93,12 +103,72 @@ class Session:
         if found is None:
             return False
         self.draft, self.step = found
-        self.draft_id = draft_id
+        self._turn_to(draft_id)
+        self.kept = True
         return True
 
-    def new_draft_id(self) -> None:
-        """Keep what follows as another draft."""
-        self.draft_id = drafts.new_id()
+    def begin(self, draft: Draft) -> None:
+        """Begin another request; that of before stays what it was."""
+        self.draft, self.kept = draft, False
+        self._turn_to(drafts.new_id())
+
+    def _turn_to(self, draft_id: str) -> None:
+        self._leave()
+        self.draft_id = draft_id
+        self.visited.clear()
+        _PAGES[self.owner, draft_id].add(self)
+
+    def _leave(self) -> None:
+        pages = _PAGES.get((self.owner, self.draft_id))
+        if pages is not None:
+            pages.discard(self)
+            if not pages:
+                del _PAGES[self.owner, self.draft_id]
+
+    def _others(self) -> Callable[[Callable[[Session], None]], None]:
+        """Return what calls a function with each other page of this request, as soon as that page is free."""
+        request = self.owner, self.draft_id
+        others = [page for page in _PAGES.get(request, ()) if page is not self]
+
+        def tell(function: Callable[[Session], None]) -> None:
+            for page in others:
+                page._schedule(partial(_if_open, page, request, function))
+
+        return tell
+
+    def follow_draft(self, draft: Draft) -> None:
+        """Show what another page has made of the draft."""
+        if draft != self.draft:
+            self.draft = draft
+            self.changed()
+
+    def follow_job(self, record: Any) -> None:
+        """Show the job that another page has made of the draft."""
+        for show in list(self.jobs):
+            show(record)
+
+    @property
+    def submitting(self) -> bool:
+        """Whether the draft is being submitted, by this page or another."""
+        return (self.owner, self.draft_id) in _SUBMITTED
+
+    def submits(self) -> Callable[[Any], None]:
+        """Note that the draft is being submitted; what is returned is called with the job of it, or None, at the end.
+
+        Other pages of the request follow.
+        """
+        request = self.owner, self.draft_id
+        tell = self._others()
+
+        def done(record: Any) -> None:
+            if record is not None:
+                tell(lambda page: page.follow_job(record))
+            _SUBMITTED.discard(request)
+            tell(Session.show_again)
+
+        _SUBMITTED.add(request)
+        tell(Session.show_again)
+        return done
 
     def update(self, draft: Draft) -> None:
         """Take over a changed draft, keep it on disk and tell the views.
@@ -109,12 +179,14 @@ class Session:
             drafts.text_of(self.owner, draft, self.step)
             self.draft = draft
             self.keep()
+            self._others()(lambda page: page.follow_draft(draft))
             self.changed()
 
     def keep(self) -> None:
         """Keep the draft on disk; a full disk does not stop the work."""
         try:
             drafts.save(self.draft_id, self.owner, self.draft, self.step)
+            self.kept = True
         except (OSError, UsageError) as error:
             LOG.warning("a draft could not be kept: %s", error)
 
@@ -241,6 +313,7 @@ class Session:
             return
         self.closed = True
         _OPEN[self.owner] -= 1
+        self._leave()
         uploads.TICKETS.withdraw(self.ticket)
         for address in self.offers:
             OFFERS.withdraw(address)
@@ -248,7 +321,14 @@ class Session:
             function()
         self.watchers.clear()
         self.showing.clear()
+        self.jobs.clear()
         self.closing.clear()
+
+
+def _if_open(page: Session, request: tuple[str | None, str], function: Callable[[Session], None]) -> None:
+    """Call a function with a page that still shows a request."""
+    if (page.owner, page.draft_id) == request and not page.closed:
+        function(page)
 
 
 def attempt(work: Callable[[], Any]) -> tuple[Any, AlertferryError | None]:

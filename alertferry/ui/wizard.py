@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from alertferry import service
@@ -14,7 +15,6 @@ from alertferry.core.job import Job
 from alertferry.ui import gauges, lakes
 from alertferry.ui.background import ESTIMATES
 from alertferry.ui.components import ActionBar, Notice, Stepper
-from alertferry.ui.draft import Draft
 from alertferry.ui.gauges import Gauge
 from alertferry.ui.problems import STEPS
 from alertferry.ui.session import Session, attempt, general
@@ -101,9 +101,9 @@ class Wizard:
         self._made: dict[str, Any] = {}
         self._estimate: Any = None
         self._asked: str | None = None
-        self._submitting = False
         session.watchers.append(self.draft_changed)
         session.showing.append(self._show_again)
+        session.jobs.append(self.open_job)
         if session.site.estimates:
             warm_up()
 
@@ -211,7 +211,7 @@ class Wizard:
         ready = not self.session.problems and self.session.job is not None
         back = NAMES[NAMES.index(step) - 1].capitalize() if step not in ("nights", "run", "data") else ""
         back = "Request" if step == "run" else "Run" if step == "data" else back
-        submitting = step == "review" and self._submitting
+        submitting = step == "review" and self.session.submitting
         blocked = submitting or (step == "review" and not ready) or (step == "run" and not self._has_data())
         self.bar.param.update(
             step=step,
@@ -249,32 +249,40 @@ class Wizard:
     def _submit(self) -> None:
         """Submit the very job that is shown: the service checks what it is given, whatever the page shows by then."""
         job, access, session = self.session.job, self.session.access, self.session
-        if job is None or session.problems or self._submitting:  # a double click asks for one job
+        if job is None or session.problems or session.submitting:  # a double click asks for one job
             return
-        self._submitting = True
+        done = session.submits()
         self._show_bar()
-        session.later("submit", lambda: service.submit(job, access), self._submitted)
 
-    def _submitted(self, record: Any, error: AlertferryError | None) -> None:
-        self._submitting = False
+        def submit() -> Any:
+            record = None
+            try:
+                record = service.submit(job, access)
+                return record
+            finally:  # also when the page is closed or shows something else by then
+                done(record)
+
+        session.later(f"submit {session.draft_id}", submit, partial(self._submitted, session.draft_id))
+
+    def _submitted(self, draft_id: str, record: Any, error: AlertferryError | None) -> None:
+        here = draft_id == self.session.draft_id
         if error is not None:
             self._show_bar()
             lines = [str(problem) for problem in general(error)]
-            self.notice.param.update(visible=True, tone="error", title="The job was not submitted", lines=lines)
-            return
-        self.open_job(record)
+            title = "The job was not submitted" if here else "The request of before was not submitted"
+            self.notice.param.update(visible=True, tone="error", title=title, lines=lines)
+        elif here:  # else something else is shown by now; the job stands in the list of all
+            self.open_job(record)
 
-    def open_job(self, record: Any) -> None:
-        """Show a job, under way or over; its request becomes the draft."""
+    def open_job(self, record: Any, step: str = "") -> None:
+        """Show a job, under way or over, at a step if it has that one."""
         self.record = record
         self.session.job_id = record.id
-        self.go("data" if self._has_data() else "run")
+        self.go("data" if self._has_data() and step != "run" else "run")
 
-    def open_draft(self, draft: Draft) -> None:
-        """Start a request from what another one was."""
+    def leave_job(self) -> None:
+        """Show no job any more."""
         self.record, self.session.job_id = None, None
-        self.session.update(draft)
-        self.go("nights")
 
     def _has_data(self) -> bool:
         return self.record is not None and self.record.state == "complete" and bool(self.record.topic)

@@ -143,8 +143,13 @@ def test_every_way_between_pages_works_again_and_again(tab, dashboard):
     for heading in ("Content", "Review"):
         tab.next(heading)
     known = set(dashboard.jobs())
+    other = Tab(tab.page.context.new_page())
+    other.open(tab.page.url)
+    other.heading("Review").wait_for()
     tab.page.locator("button.next").dblclick()
     tab.heading("Running").wait_for()
+    other.heading("Running").wait_for()  # the same request is shown there
+    other.page.close()
     assert len(set(dashboard.jobs()) - known) == 1
     tab.page.get_by_role("button", name="Cancel this job").click()
     tab.page.get_by_text("The job was cancelled").wait_for(timeout=120_000)
@@ -228,6 +233,51 @@ def test_a_reload_in_the_middle_loses_nothing(tab, lonely):
     chosen = tab.page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_label("exclude")
     playwright.expect(chosen).to_be_checked()
     assert tab.complaints == []
+
+
+def test_each_view_is_an_entry_of_the_history(tab, lonely):
+    """Back, Forward, reload and another tab lead to what the address names; two tabs of a request show the same."""
+    page = tab.page
+    tab.open(lonely.url)
+    all_nights(tab)
+    tab.next("Filters")
+    tab.next("Content")
+    page.get_by_role("button", name="Jobs").click()
+    tab.heading("Jobs").wait_for()
+    page.get_by_role("button", name="New request").click()
+    tab.heading("Survey and nights").wait_for()
+    tab.has_alerts("–")
+    for heading in ("Jobs", "Content", "Filters"):
+        page.go_back()
+        tab.heading(heading).wait_for()
+    tab.has_alerts("180")
+    page.reload()
+    tab.heading("Filters").wait_for()
+    tab.has_alerts("180")
+    page.go_back()
+    tab.heading("Survey and nights").wait_for()
+    page.evaluate("history.go(2); history.go(1)")  # as quick as can be
+    tab.heading("Jobs").wait_for()
+    page.go_back()
+    tab.heading("Content").wait_for()
+    page.go_forward()
+    page.go_forward()
+    tab.heading("Survey and nights").wait_for()
+    tab.has_alerts("–")
+    for _ in range(3):
+        page.go_back()
+    tab.heading("Filters").wait_for()
+    other = Tab(page.context.new_page())
+    other.watch()
+    other.open(page.url)
+    other.heading("Filters").wait_for()
+    other.has_alerts("180")
+    other.page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_text("exclude").click()
+    tab.has_alerts("≤ 180")
+    chosen = page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_label("exclude")
+    playwright.expect(chosen).to_be_checked()
+    assert tab.complaints == other.complaints == []
+    other.page.close()
 
 
 def test_a_restarted_server_goes_on_where_it_was(tab, tmp_path, ui_lakes):

@@ -244,10 +244,42 @@ def test_a_double_click_submits_once(session):
     until(lambda: session.job is not None and not wizard.bar.next_disabled)
     for _ in range(2):
         wizard.bar._handle_msg({"press": "next", "step": "review"})
-    assert session._newest["submit"] == 1
+    assert session._newest[f"submit {session.draft_id}"] == 1
     assert (wizard.bar.next, wizard.bar.next_disabled) == ("Submitting …", True)
     until(lambda: wizard.notice.visible)  # without a broker: then it can be tried again
     assert (wizard.bar.next, wizard.bar.next_disabled) == ("Submit", False)
+
+
+def test_two_pages_of_a_request_show_the_same_and_submit_it_once(session):
+    other = Session(None, QUIET, TODO.put)
+    pages = [Wizard(session, lambda: None), Wizard(other, lambda: None)]
+    session.update(with_nights(session.draft, ["2026-03-01"]))
+    assert other.resume(session.draft_id)
+    other.update(with_nights(other.draft, ["2026-03-04"]))
+    until(lambda: session.draft.nights == ("2026-03-04",))
+    for page in pages:
+        page.draft_changed()
+        page.go("review")
+    until(lambda: not any(page.bar.next_disabled for page in pages))
+    for page in pages:
+        page.bar._handle_msg({"press": "next", "step": "review"})
+    until(lambda: pages[1].bar.next == "Submitting …")
+    assert "submit " + other.draft_id not in other._newest
+    until(lambda: pages[0].notice.visible and not pages[1].bar.next_disabled)
+    other.close()
+
+
+def test_what_is_wrong_with_an_earlier_request_is_said_beside_a_new_one(session):
+    wizard = Wizard(session, lambda: None)
+    session.update(with_nights(session.draft, ["2026-03-01"]))
+    wizard.go("review")
+    until(lambda: session.job is not None and not wizard.bar.next_disabled)
+    wizard.bar._handle_msg({"press": "next", "step": "review"})
+    session.begin(session.draft)
+    wizard.go("nights")
+    until(lambda: wizard.notice.visible)
+    assert wizard.notice.title == "The request of before was not submitted"
+    assert session.step == "nights"
 
 
 def test_a_file_is_for_shapes_that_take_one(session):

@@ -211,9 +211,15 @@ class Links(Part):
 
 
 class Nav(Part):
-    """The pages; sends also when the browser wants other colours."""
+    """The pages; sends also when the browser wants other colours, or has moved in its history.
 
-    sends = {"go": str}, {"dark": bool}
+    ``address`` is the query of the page's address, whether it takes the place of the one before, and after which of
+    the browser's ``moves`` it was made: one that is made before a move is not meant for what is shown after it.
+    """
+
+    sends = {"go": str}, {"dark": bool}, {"address": Annotated[str, Field(max_length=2000)], "moves": int}
+
+    address = param.List(default=[])
 
     items = param.List(default=[])
     active = param.String(default="")

@@ -41,6 +41,19 @@ export function render({model, view}) {
     show(60)
     if (model.dark === system) { localStorage.removeItem("alertferry-dark") } else { localStorage.setItem("alertferry-dark", model.dark) }
   })
+  // each view is an entry of the browser's history; what the server says of an earlier one comes too late for it
+  let moves = 0
+  const follow = () => {
+    const [search, replaces, seen] = model.address
+    if (!search || seen !== moves || search === location.search) { return }
+    history[replaces ? "replaceState" : "pushState"](null, "", search)
+  }
+  model.on("address", follow)
+  window.addEventListener("popstate", () => {
+    moves += 1
+    model.send_msg({address: location.search.slice(0, 2000), moves})
+  })
+  follow()
   // a page that has lost its server says so, and is loaded again from its address as soon as the server answers
   const lost = element("p", "lost", "The connection to the server is lost. What you chose is kept; this page comes back by itself.")
   lost.setAttribute("role", "alert")
