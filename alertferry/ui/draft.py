@@ -90,22 +90,26 @@ def with_nights(draft: Draft, ranges: Iterable[str]) -> Draft:
 
 
 def toggled_nights(draft: Draft, nights: Iterable[date], on: bool) -> Draft:
-    """Add single nights to those asked for, or take them away; the ranges are written anew."""
-    chosen = set(chosen_nights(draft))
+    """Add single nights to those asked for, or take them away; the ranges are written anew, and faulty ones stay."""
+    chosen, others = set(chosen_nights(draft)), [text for text in draft.nights if not _is_range(text)]
+    if not chosen:  # then the ranges may be of more nights than can be asked for
+        others = list(draft.nights)
     chosen = chosen | set(nights) if on else chosen - set(nights)
-    return with_nights(draft, summarise(chosen))
+    return with_nights(draft, [*summarise(chosen), *others])
 
 
 def chosen_nights(draft: Draft) -> tuple[date, ...]:
     """Return every night asked for; ranges that are not well-formed count as none, and so do more than can be asked."""
-    found = []
-    for text in draft.nights:
-        with suppress(ValueError):
-            bounds(text)
-            found.append(text)
     with suppress(ValueError):  # more than any request may have
-        return expand(found)
+        return expand([text for text in draft.nights if _is_range(text)])
     return ()
+
+
+def _is_range(text: str) -> bool:
+    with suppress(ValueError):
+        bounds(text)
+        return True
+    return False
 
 
 def parse_nights(text: str) -> tuple[str, ...]:

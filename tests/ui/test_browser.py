@@ -280,6 +280,25 @@ def test_each_view_is_an_entry_of_the_history(tab, lonely):
     other.page.close()
 
 
+def test_no_quick_click_on_a_night_is_lost(tab, lonely):
+    tab.open(lonely.url)
+    nights = tab.page.locator("button.day")
+    nights.first.wait_for()
+    for _ in range(3):  # each night: chosen, given up, chosen
+        nights.evaluate_all("found => found.forEach((day) => day.click())")
+    tab.has_alerts("180")
+    assert nights.evaluate_all("found => found.every((day) => day.isConnected && day.ariaPressed === 'true')")
+    text = tab.page.get_by_role("textbox", name="Nights and ranges")
+    text.fill("2026-03-01, 2026-13-01")
+    text.press("Enter")
+    tab.page.get_by_text("2026-13-01").last.wait_for()
+    tab.page.get_by_role("button", name=re.compile("^2026-03-04")).click()
+    playwright.expect(text).to_have_value("2026-03-01, 2026-03-04, 2026-13-01")
+    tab.page.get_by_role("button", name="Clear").click()
+    playwright.expect(text).to_have_value("")
+    assert tab.complaints == []
+
+
 def test_a_restarted_server_goes_on_where_it_was(tab, tmp_path, ui_lakes):
     with serving(tmp_path, ui_lakes, "localhost:1", "--no-estimates") as found:
         tab.open(found.url)

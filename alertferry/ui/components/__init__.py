@@ -92,13 +92,21 @@ class ActionBar(Part):
     next_disabled = param.Boolean(default=False)
 
 
-class Calendar(Part):
-    """Nights with data."""
+_Nights = Annotated[list[date], Field(max_length=MOST_NIGHTS)]
 
-    sends = ({"nights": Annotated[list[date], Field(max_length=MOST_NIGHTS)], "on": bool},)
+
+class Calendar(Part):
+    """Nights with data; sends those that are chosen or given up, or the only ones to choose.
+
+    What is pressed shows at once. ``turn`` is the newest message that ``chosen`` knows of: while the page has sent
+    newer ones, it goes by what was pressed.
+    """
+
+    sends = {"nights": _Nights, "on": bool, "turn": (int, 0)}, {"only": _Nights, "turn": (int, 0)}
 
     counts = param.Dict(default={})
     chosen = param.List(default=[])
+    turn = param.Integer(default=0)
 
 
 class TagList(Part):

@@ -11,6 +11,7 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.models import ColumnDataSource
 
+from alertferry.core.nights import summarise
 from alertferry.ui import lakes
 from alertferry.ui.components import Calendar, Notice, Segments
 from alertferry.ui.draft import chosen_nights, parse_nights, toggled_nights, with_nights, with_survey
@@ -82,7 +83,12 @@ class NightsStep:
             self.session.update(with_survey(self.session.draft, kind, light_packet(kind)))
 
     def _toggled(self, message: dict[str, Any]) -> None:
-        self.session.update(toggled_nights(self.session.draft, message["nights"], message["on"]))
+        draft = self.session.draft
+        self.calendar.turn = message["turn"]
+        if "only" in message:
+            self.session.update(with_nights(draft, summarise(message["only"])))
+        else:
+            self.session.update(toggled_nights(draft, message["nights"], message["on"]))
 
     def _typed(self, event: Any) -> None:
         if event.new != ", ".join(self.session.draft.nights):
