@@ -293,4 +293,4 @@ def file_to_look_at(text: str, access: Access = COMMAND_LINE) -> str:
 
 def lake_to_look_at(lake: str | None, access: Access = COMMAND_LINE) -> str | None:
     """Return the lake that a job names. Raises `UsageError` when whoever asks may not name it."""
-    return lake_for(lake, access, load_settings())
+    return lake_for(lake, access, load_settings()) if lake else None

@@ -87,7 +87,9 @@ class Crew:
 
 
 QUICK = Crew("alertferry-ui", 8, share=4)
-CHECKS = Crew("alertferry-ui-check", 4, share=2)
+CHECKS = Crew("alertferry-ui-check", 3, share=1)
+READERS = Crew("alertferry-ui-read", 2, share=1)
+"""These read what was written, in Python: the more of them do so at once, the less the server's own thread gets on."""
 JOBS = Crew("alertferry-ui-jobs", 4, share=2)
 CATALOGUES = Crew("alertferry-ui-catalogues", 4, share=1)
 ESTIMATES = Crew("alertferry-ui-estimates", 3, share=1)
@@ -96,6 +98,9 @@ FILES = Crew("alertferry-ui-files", 2, share=1)
 
 _CREW_OF = {
     "check": CHECKS,
+    "marks": READERS,
+    "sql": READERS,
+    "form": READERS,
     "submit": JOBS,
     "resubmit": JOBS,
     "cancel": JOBS,

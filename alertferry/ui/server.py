@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import ssl
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -181,11 +182,17 @@ class Keeper:
                 LOG.exception("the queue of jobs")
 
 
+SWITCH_SECONDS = 0.0005
+"""How soon a thread that reads what users wrote lets the server's own go on; with Python's 5 ms, a page waited for all
+of them in turn each time that it had written a message."""
+
+
 def prepare() -> None:
     """Close the home to others, let jobs name uploads, and read what every page needs before the first one asks.
 
     Raises `UsageError` when others of this machine could look into the home.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     demand_private(load_settings().home)
     place = private_folder(uploads.folder())
     os.environ[working_folder.VARIABLE] = str(place)
