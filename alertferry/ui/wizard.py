@@ -15,6 +15,7 @@ from alertferry.core.job import Job
 from alertferry.ui import gauges, lakes
 from alertferry.ui.background import ESTIMATES
 from alertferry.ui.components import ActionBar, Notice, Stepper
+from alertferry.ui.draft import Draft, with_name
 from alertferry.ui.gauges import Gauge
 from alertferry.ui.problems import STEPS
 from alertferry.ui.session import Session, attempt, general
@@ -36,11 +37,11 @@ _MAKERS: dict[str, Any] = {
     "data": DataStep,
 }
 _NEXT = {
-    "nights": "Filters",
-    "filters": "Content",
-    "content": "Review",
+    "nights": "Next: Filters",
+    "filters": "Next: Content",
+    "content": "Next: Review",
     "review": "Submit",
-    "run": "Get data",
+    "run": "Next: Get data",
     "data": "",
 }
 
@@ -76,7 +77,7 @@ def _start_spark() -> None:
 
 def estimate(job: Job, access: Access) -> Any:
     """Return the estimate of a job; the newest are kept for all pages of a user."""
-    key = (job.hash, access)
+    key = (job.model_copy(update={"name": None}).hash, access)
     found = _ESTIMATES.get(key)
     if found is None:
         found = _ESTIMATES[key] = service.estimate(job, access)
@@ -100,6 +101,9 @@ class Wizard:
         self.record: Any = None
         self._made: dict[str, Any] = {}
         self._estimate: Any = None
+        self._estimate_fault = ""
+        self._estimated: Draft | None = None
+        """The draft, without the name of the job, that the estimate is of."""
         self._asked: str | None = None
         session.watchers.append(self.draft_changed)
         session.showing.append(self._show_again)
@@ -135,8 +139,7 @@ class Wizard:
         else:
             view.refresh()
             self.session.keep()
-        if name == "review":
-            view.show_estimate(self._estimate)
+        self._show_estimate()
         self.body.show(name, view.view)
         self.stepper.active = name
         self._show_steps()
@@ -147,9 +150,11 @@ class Wizard:
         """Show the draft again, and ask for what takes longer."""
         session, draft = self.session, self.session.draft
         session.problems, session.job = (), None
-        self._estimate = None
+        if with_name(draft, "") != self._estimated:
+            self._estimate, self._estimate_fault, self._asked = None, "", None
+            self._estimated = with_name(draft, "")
+            session.forget("estimate")
         self._show_bar()
-        session.forget("estimate")
         session.later("check", lambda: session.examine(draft), self._checked)
         self._refresh()
 
@@ -160,7 +165,12 @@ class Wizard:
     def _refresh(self) -> None:
         if self.session.step in STEPS:
             self.step(self.session.step).refresh()
+        self._show_estimate()
         self._show_steps()
+
+    def _show_estimate(self) -> None:
+        if self.session.step == "review":
+            self.step("review").show_estimate(self._estimate)
 
     def _checked(self, found: Any, error: AlertferryError | None) -> None:
         if error is not None:
@@ -170,7 +180,8 @@ class Wizard:
             return
         problems, job = self.session.problems, self.session.job = found
         self._refresh()
-        if job is not None and not problems and self.session.site.estimates:
+        unknown = self._estimate is None and not self._estimate_fault and self._asked is None
+        if job is not None and not problems and self.session.site.estimates and unknown:
             self._ask_estimate(job)
         self._show_bar()
 
@@ -182,16 +193,15 @@ class Wizard:
             return estimate(job, access) if self._asked == job.hash else None
 
         self._asked = job.hash
-        self.session.later("estimate", work, self._estimated)
+        self.session.later("estimate", work, self._found_estimate)
 
-    def _estimated(self, found: Any, error: AlertferryError | None) -> None:
+    def _found_estimate(self, found: Any, error: AlertferryError | None) -> None:
         self._asked = None
-        self._estimate = found
-        if "review" in self._made:
-            self._made["review"].show_estimate(found)
-        self._show_bar(str(error) if error else "")
+        self._estimate, self._estimate_fault = found, str(error) if error else ""
+        self._show_estimate()
+        self._show_bar()
 
-    def gauge(self, fault: str = "") -> Gauge:
+    def gauge(self) -> Gauge:
         """Return what the gauges show now."""
         session, draft = self.session, self.session.draft
         packet = lakes.content_bytes(draft.survey, draft.output, session.schema(), session.lake)
@@ -200,14 +210,13 @@ class Wizard:
         if self._estimate is not None:
             return gauges.measured(self._estimate, packet)
         found = gauges.at_once(draft, session.look(), packet, self._asked is not None)
-        return (
-            found
-            if not fault or not draft.filters
-            else Gauge(found.alerts, "no estimate: " + fault.splitlines()[0][:60], found.size, found.size_note)
-        )
+        if not self._estimate_fault or not draft.filters:
+            return found
+        said = "no estimate: " + self._estimate_fault.splitlines()[0][:60]
+        return Gauge(found.alerts, said, found.size, found.size_note)
 
-    def _show_bar(self, fault: str = "") -> None:
-        found, step = self.gauge(fault), self.session.step
+    def _show_bar(self) -> None:
+        found, step = self.gauge(), self.session.step
         ready = not self.session.problems and self.session.job is not None
         back = NAMES[NAMES.index(step) - 1].capitalize() if step not in ("nights", "run", "data") else ""
         back = "Request" if step == "run" else "Run" if step == "data" else back

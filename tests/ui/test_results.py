@@ -20,6 +20,7 @@ from pyarrow import csv
 from alertferry.core.errors import UsageError
 from alertferry.ui import flat, photometry, plots, results, stamps
 from alertferry.ui.results import _plain
+from alertferry.ui.steps.review import record_table
 from alertferry.ui.text import clean_log, duration_text
 from tests.publishing import light_alerts, publish
 
@@ -287,3 +288,10 @@ def test_hostile_stamps_are_no_images_and_cost_nothing(name):
 def test_no_damage_to_a_stamp_is_an_error(at, put, packed):
     content = WHOLE[:at] + put + WHOLE[at + len(put) :]
     stamps.image_of(gzip.compress(content, 1)[:-3] if packed else content)
+
+
+def test_a_table_shows_every_digit_that_a_type_has():
+    kinds = [("time", "double"), ("flux", "float"), ("id", "long")]
+    row = {"time": 2461101.73456789, "flux": float(np.float32(0.1)), "id": 2**63 - 1}
+    _, rows = record_table([row], kinds)
+    assert rows == [["2461101.73456789", "0.1", "9223372036854775807"]]

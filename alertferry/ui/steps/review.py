@@ -7,6 +7,7 @@ import shlex
 from functools import partial
 from typing import Any
 
+import numpy as np
 import panel_material_ui as pmui
 
 from alertferry import service
@@ -130,10 +131,14 @@ class ReviewStep:
             ),
         )
         self._previewed: str | None = None
+        self._imported = ""
+        """The request that the opened file became."""
 
     def refresh(self) -> None:
         """Show the draft."""
         self.name.value = self.session.draft.name or ""
+        if self._imported != self.session.draft_id:
+            self.imported.visible = False
         self._show_form()
         lines = [str(item.problem) for item in self.session.problems]
         self.problems.param.update(visible=bool(lines), title="This cannot be submitted yet", lines=lines)
@@ -213,6 +218,7 @@ class ReviewStep:
         self.session.later("open", lambda: _draft_in(found), partial(self._read, found.name))
 
     def _read(self, name: str, result: Any, error: AlertferryError | None) -> None:
+        self._imported = self.session.draft_id
         if error is not None:
             lines = [str(problem) for problem in general(error)]
             self.imported.param.update(visible=True, tone="error", title=f"{name} is not a job", lines=lines)
@@ -245,14 +251,14 @@ def _short(value: Any) -> str:
 def record_table(records: Any, columns: Any) -> tuple[list[dict[str, Any]], list[list[str | None]]]:
     """Return records as a table of text; nested values as JSON, cut where they are long."""
     heads = [{"title": name, "note": kind} for name, kind in columns]
-    rows = [[_cell(record.get(name)) for name, _ in columns] for record in records]
+    rows = [[_cell(record.get(name), str(kind)) for name, kind in columns] for record in records]
     return heads, rows
 
 
-def _cell(value: Any) -> str | None:
+def _cell(value: Any, kind: str) -> str | None:
     if value is None:
         return None
-    if isinstance(value, float):
-        return f"{value:.8g}"
+    if isinstance(value, float):  # as many digits as its type has
+        return str(np.float32(value) if kind == "float" else value)
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= 160 else text[:157] + "…"
