@@ -75,8 +75,13 @@ p { margin: 2px 0 0; color: var(--mui-palette-text-secondary); max-width: 100ch;
 
 def heading(title: str, hint: str = "", level: int = 2) -> pn.pane.HTML:
     """Return a heading with a sentence below it; both are shown as text."""
-    words = f"<h{level}>{escape(title)}</h{level}>" + (f"<p>{escape(hint)}</p>" if hint else "")
-    return pn.pane.HTML(words, stylesheets=[_TEXT, FREE], margin=0, sizing_mode="stretch_width")
+    text = heading_text(title, hint, level)
+    return pn.pane.HTML(text, stylesheets=[_TEXT, FREE], margin=0, sizing_mode="stretch_width")
+
+
+def heading_text(title: str, hint: str = "", level: int = 2) -> str:
+    """Return the HTML of a heading, for one that changes."""
+    return f"<h{level}>{escape(title)}</h{level}>" + (f"<p>{escape(hint)}</p>" if hint else "")
 
 
 def words(text: str) -> pn.pane.HTML:

@@ -12,7 +12,7 @@ from alertferry.ui.components import CodeBlock, Funnel, Meter, Notice
 from alertferry.ui.gauges import size_text
 from alertferry.ui.session import Session
 from alertferry.ui.text import clean_log, duration_text, step_text, time_text
-from alertferry.ui.theme import card, heading, row, stack
+from alertferry.ui.theme import card, heading, heading_text, row, stack
 
 _TITLES = {
     "queued": "Waiting for its turn",
@@ -22,6 +22,14 @@ _TITLES = {
     "failed": "Failed",
     "cancelled": "Cancelled",
 }
+_CORRECT = "It is over. Go back to the request, correct it, and submit it again."
+_HEADS = {
+    "complete": ("The job is complete", "Its alerts are in the topic, and the receipt with them."),
+    "failed": ("The job failed", _CORRECT),
+    "cancelled": ("The job was cancelled", _CORRECT),
+}
+_UNDER_WAY = ("Running", "You may close this page; the job goes on and is found again under Jobs.")
+STOP, GO_ON = "Stop the job", "Let it run"
 
 
 class RunningStep:
@@ -36,12 +44,20 @@ class RunningStep:
         self.notice = Notice(visible=False)
         self.log = CodeBlock(title="Log", filename="log.txt", empty="Nothing yet.", follow=True, wrap=True)
         self.cancel = pmui.Button(label="Cancel this job", variant="outlined", color="error", margin=0)
-        self.cancel.on_click(lambda _: self._cancel())
+        self.cancel.on_click(lambda _: self._ask())
+        self.question = Notice(
+            visible=False,
+            tone="warning",
+            title="Stop this job?",
+            lines=["What it has published stays in the topic, which will never be complete."],
+            actions=[STOP, GO_ON],
+        )
+        self.question.on_message = self._answered
         self._shown: str | None = None
-        self.title = heading("Running", "You may close this page; the job goes on and is found again under Jobs.", 1)
+        self.title = heading(*_UNDER_WAY, 1)
         self.view = stack(
             self.title,
-            card(self.meter, self.notice, row(self.cancel)),
+            card(self.meter, self.notice, row(self.cancel), self.question),
             card(self.funnel, title="Alerts left after each step"),
             card(self.log),
         )
@@ -53,19 +69,36 @@ class RunningStep:
         """Show a job as it stands; ``log`` is None while it is not known."""
         if record.id != self._shown:
             self._shown, self.log.text = record.id, ""
+            self.question.visible = False
+            self.session.forget("cancel")
+            self.cancel.param.update(disabled=False, label="Cancel this job")
+        self.title.object = heading_text(*_HEADS.get(record.state, _UNDER_WAY), 1)
         self.meter.param.update(**meter_of(record))
         self.funnel.steps = [
             {"name": step_text(step["name"], record.survey), "alerts": step["alerts"]} for step in funnel_of(record)
         ]
         self.cancel.visible = not record.over
+        self.question.visible = self.question.visible and not record.over
         lines = [f"{item['path']}: {item['message']}" if item["path"] else item["message"] for item in record.problems]
         reason = [] if lines or not record.reason else [record.reason]
-        tone, title = ("error", "The job failed") if record.state == "failed" else ("warning", "The job was cancelled")
+        tone = "error" if record.state == "failed" else "warning"
         self.notice.param.update(
-            visible=record.state in ("failed", "cancelled"), tone=tone, title=title, lines=reason + lines
+            visible=record.state in ("failed", "cancelled"),
+            tone=tone,
+            title="This is what was wrong" if record.state == "failed" else "It was stopped on request",
+            lines=reason + lines,
         )
         if log is not None:
             self.log.text = clean_log(log)
+
+    def _ask(self) -> None:
+        self.question.visible = True
+
+    def _answered(self, message: dict[str, Any]) -> None:
+        if self.question.visible:
+            self.question.visible = False
+            if message["action"] == STOP:
+                self._cancel()
 
     def _cancel(self) -> None:
         self.cancel.param.update(disabled=True, label="Cancelling …")
