@@ -83,8 +83,22 @@ def run(job: Job, launcher: str | None = None, on_event: Callable[[Event], None]
     try:
         return _outcome(_follow(record.id, on_event or _ignore))
     except KeyboardInterrupt:
-        cancel_job(record.id)
-        raise
+        try:
+            ended = cancel_job(record.id)
+        except KeyboardInterrupt:  # asked once more, its launcher has ended what was left of it at once
+            ended = cancel_job(record.id)
+        if ended.state == "complete":
+            return _outcome(ended)
+        raise KeyboardInterrupt(_how_cancelled(record.id)) from None
+
+
+def _how_cancelled(id: str) -> str:
+    """Return what there is to say of a job that was cancelled."""
+    entry = _queue().store.get(id)
+    said = "cancelled; nothing of the job runs any more"
+    if entry.tell_after is not None:
+        return f"{said}. Its broker does not answer: the topic has no receipt, so it is nowhere taken for complete"
+    return f"{said}, and its topic says that it is not complete" if entry.record.topic else said
 
 
 def _ignore(_: Event) -> None:

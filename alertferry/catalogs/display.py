@@ -19,9 +19,8 @@ def shown(text: object, limit: int = 60) -> str:
 
 
 def shown_name(name: str, limit: int = 80) -> str:
-    """Return the last part of a file name in plain ASCII; whatever it held, it can be printed anywhere."""
-    last = PurePath(name.replace("\\", "/")).name or name
-    return shown(last.encode("ascii", "backslashreplace").decode(), limit)
+    """Return the last part of a file name, shortened, with everything that does not print escaped."""
+    return shown(PurePath(name.replace("\\", "/")).name or name, limit)
 
 
 def listing(names: Iterable[str]) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from alertferry.catalogs.angle_units import spoken
-from alertferry.catalogs.model import repeats_text
+from alertferry.catalogs.model import MAX_BYTES, repeats_text
 from alertferry.commands.output import MODE, Json, answer, note, out, say
 from alertferry.commands.paths import a_path
 from alertferry.commands.ranges import read_nights
@@ -23,7 +27,11 @@ BAD_ROWS_SHOWN = 10
 
 def catalog(
     file: Annotated[
-        Path, typer.Argument(parser=a_path, help="csv, tsv, ECSV, MRT, IPAC, Parquet, VOTable or FITS, also with gzip.")
+        Path,
+        typer.Argument(
+            parser=a_path,
+            help="csv, tsv, ECSV, MRT, IPAC, Parquet, VOTable or FITS, also with gzip; - is standard input.",
+        ),
     ],
     ra: Annotated[str | None, typer.Option(help="Column of right ascension, if not the guessed one.")] = None,
     dec: Annotated[str | None, typer.Option(help="Column of declination.")] = None,
@@ -47,18 +55,20 @@ def catalog(
     """Preview a catalogue: first rows, columns found, rows that cannot be used, duplicates, overlap with a lake."""
     from alertferry.catalogs import preview_catalog
 
-    seen = preview_catalog(
-        file,
-        ra=ra,
-        dec=dec,
-        id=id,
-        radius=radius,
-        table=table,
-        format=format,
-        unit=unit,
-        ra_unit=ra_unit,
-        dec_unit=dec_unit,
-    )
+    with _regular(file) as (path, name):
+        seen = preview_catalog(
+            path,
+            name=name,
+            ra=ra,
+            dec=dec,
+            id=id,
+            radius=radius,
+            table=table,
+            format=format,
+            unit=unit,
+            ra_unit=ra_unit,
+            dec_unit=dec_unit,
+        )
     overlaps = _overlaps(seen, survey, lake, nights)
     answer(_as_dict(seen) | {"overlap_percent": overlaps})
     if not MODE.json:
@@ -66,6 +76,21 @@ def catalog(
     if seen.problem:
         note(f"error: {seen.name} cannot be used as it stands: {seen.problem}")
         raise typer.Exit(UsageError.exit_code)  # the answer has been given: JSON is one document
+
+
+@contextmanager
+def _regular(file: Path) -> Iterator[tuple[Path, str | None]]:
+    """Give a file and what to call it, None its own name; of standard input a copy: catalogues are read to and fro."""
+    if str(file) != "-":
+        yield file, None
+        return
+    with NamedTemporaryFile() as copy:
+        left = MAX_BYTES + 1  # one byte more than is taken says that there is more
+        while left and (part := sys.stdin.buffer.read(min(left, 1 << 20))):
+            copy.write(part)
+            left -= len(part)
+        copy.flush()
+        yield Path(copy.name), "standard input"
 
 
 def _overlaps(seen: Preview, survey: str | None, lake: str | None, nights: str | None) -> dict[str, float]:

@@ -51,7 +51,7 @@ def consume(
     ] = None,
     batch: Annotated[
         list[str] | None,
-        typer.Option(metavar="ALERTS|SIZE", help="Largest file, as 20000 alerts or 64MB of messages; or both."),
+        typer.Option(metavar="ALERTS|SIZE", help="Largest file: 20000 (alerts) or 64MB (of messages); or both."),
     ] = None,
     json: Json = False,  # noqa: ARG001 - read by its callback
 ) -> None:

@@ -65,10 +65,8 @@ def run(
     try:
         with _Follower() as follower:
             outcome = service.run(request, launcher, follower.on_event)
-    except KeyboardInterrupt:
-        raise CancelledError(
-            "cancelled; nothing of the job runs any more, and its topic says that it is not complete"
-        ) from None
+    except KeyboardInterrupt as interrupt:
+        raise CancelledError(str(interrupt) or "cancelled before anything of the job ran") from None
     receipt = outcome.receipt
     answer(
         {

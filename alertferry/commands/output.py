@@ -29,6 +29,9 @@ MODE = _Mode()
 _INVISIBLE = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
 """What is printed is other people's text: what would move a terminal's cursor, or worse, is shown instead."""
 
+_ESCAPED = {code: f"\\u{code:04x}" for code in range(127, 160)}
+"""The same in JSON, which escapes the others itself."""
+
 
 @cache
 def out() -> Console:
@@ -57,9 +60,14 @@ Json = Annotated[
 
 
 def answer(data: dict[str, Any]) -> None:
-    """Print the one JSON object, when asked for JSON."""
+    """Print the one JSON object, when asked for JSON: letters as they are, where standard output can show them."""
     if MODE.json:
-        sys.stdout.write(json.dumps(data, default=str) + "\n")
+        text = json.dumps(data, default=str, ensure_ascii=False).translate(_ESCAPED)
+        try:
+            text.encode(sys.stdout.encoding or "utf-8")
+        except UnicodeEncodeError:  # another encoding, or the name of a file that is not UTF-8
+            text = json.dumps(data, default=str)
+        sys.stdout.write(text + "\n")
 
 
 def say(text: str) -> None:

@@ -25,15 +25,15 @@ State = Literal[
 ``complete``: the receipt is met. ``unconfirmed``: the topic carries no receipt, everything it held is on disk.
 ``limit``: as many alerts as were asked for. ``incomplete``: the job has not finished, or the broker went silent.
 ``interrupted``: stopped by a signal. ``failed``, ``cancelled``: the job says so. ``damaged``: all that can be
-read is on disk, but some messages cannot be read, or the receipt is not met. ``expired``: some alerts were
-deleted by the broker before they were fetched.
+read is on disk, but some messages cannot be read, the receipt is not met, or files in the folder are foreign or were
+changed. ``expired``: some alerts were deleted by the broker before they were fetched.
 """
 
 Progress = Callable[[int, int | None], None]
 """Called with the alerts on disk and the alerts expected (None while nobody knows)."""
 
 _DAMAGED = ("damaged", "expired")
-_GOOD = ("complete", "unconfirmed", "limit")
+GOOD = ("complete", "unconfirmed", "limit")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Delivery:
     @property
     def ok(self) -> bool:
         """Whether what was asked for is on disk."""
-        return self.state in _GOOD
+        return self.state in GOOD
 
     @property
     def exit_code(self) -> int:

@@ -15,7 +15,8 @@ import xxhash
 from alertferry.consumer import judge
 from alertferry.consumer.connection import UnavailableError
 from alertferry.consumer.delivery import Delivery, Progress
-from alertferry.consumer.folder import Folder, Label, finished, remove_empty_file
+from alertferry.consumer.finished import finished
+from alertferry.consumer.folder import Folder, Label, remove_empty_file
 from alertferry.consumer.intake import Intake, Limits, OvertakenError, SilentBrokerError
 from alertferry.consumer.layout import FORMATS, real
 from alertferry.consumer.pacing import Pacing

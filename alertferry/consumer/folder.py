@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alertferry.consumer.commits import Commit, commits_folder, read_commits
-from alertferry.consumer.durable import make_durably, storage_errors, sync_folder, write_durably
+from alertferry.consumer.durable import checksum, make_durably, storage_errors, sync_folder, write_durably
 from alertferry.consumer.layout import (
     BAD_FOLDER,
     COMMITS_FOLDER,
@@ -24,9 +26,9 @@ from alertferry.consumer.layout import (
 )
 from alertferry.consumer.records import LOCK_SECONDS, Records, records_folder
 from alertferry.consumer.selection import column_of
-from alertferry.consumer.shards import Shard, lacking, mark, marked, portion
+from alertferry.consumer.shards import Shard, mark, marked
 from alertferry.consumer.spans import Span, coverage
-from alertferry.core.errors import UsageError
+from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.receipt import RECEIPT_FILE, Manifest, Receipt
 
 
@@ -131,7 +133,8 @@ def _is_another(known: Label, now: Label) -> bool:
 class Folder:
     """A locked delivery folder. What is not committed is removed when it is opened.
 
-    ``alerts`` is the number of alerts on disk, ``commits`` what they are proved by.
+    ``alerts`` is the number of alerts on disk, ``commits`` what they are proved by. ``found`` are those that were there
+    already, ``spoiled`` names files that are not as they were committed and stay so, as their topic is gone.
     """
 
     def __init__(self, path: Path, label: Label, lock_seconds: float = LOCK_SECONDS) -> None:
@@ -140,7 +143,8 @@ class Folder:
         self._kept = Records(path)
         self._lock_seconds = lock_seconds
         self.commits: dict[Span | None, Commit] = {}
-        self.alerts = 0
+        self.alerts = self.found = 0
+        self.spoiled: tuple[str, ...] = ()
 
     @property
     def records(self) -> Path:
@@ -227,6 +231,11 @@ class Folder:
         """The data files, sorted."""
         return tuple(sorted(self.path / file.name for commit in self.commits.values() for file in commit.files))
 
+    def strangers(self) -> list[str]:
+        """Return the names of data files that no commit names: readers take them for alerts of this delivery."""
+        own = set(self.files)
+        return [str(path.relative_to(self.path)) for path in data_files(self.path) if path not in own]
+
     def _refuse_foreign(self, known: Label | None, from_beginning: bool) -> None:
         if known is not None:
             clash = known.clash(self.label)
@@ -286,6 +295,7 @@ class Folder:
                 ends[item.partition or 0] = item.last + 1
             else:
                 self._remove(item)
+        self.found = self.alerts
         named = {self.path / file.name for commit in self.commits.values() for file in commit.files}
         stray = [path for path in self._own_names() if path not in named]
         for path in stray:
@@ -311,10 +321,39 @@ class Folder:
             folder = folder.parent
 
     def is_whole(self, commit: Commit) -> bool:
-        """Tell whether all files of a commit are there, of this topic and of the right size."""
-        return commit.topic == self.label.topic and all(
-            (path := self.path / file.name).is_file() and path.stat().st_size == file.bytes for file in commit.files
-        )
+        """Tell whether all files of a commit are there, of this topic and, as far as `changed` looks, as committed."""
+        return commit.topic == self.label.topic and not self.changed(commit)
+
+    def changed(self, commit: Commit) -> list[str]:
+        """Return the names of files that are not as they were committed.
+
+        The size always tells. Bytes are read only where a file was touched after its record was written, as a copy or
+        a change does; if they are right, the record gets the file's time, so that they are read once. Raises
+        `AlertferryError` for a file that cannot be read.
+        """
+        record = commits_folder(self.records) / commit.name
+        known = latest = record.stat().st_mtime_ns
+        wrong = []
+        for file in commit.files:
+            path = self.path / file.name
+            try:
+                status = path.stat()
+                if stat.S_ISDIR(status.st_mode):
+                    raise UsageError(f"{path} is a folder, where a file was delivered; remove it and try again")
+                same = stat.S_ISREG(status.st_mode) and status.st_size == file.bytes
+                touched = same and status.st_ctime_ns > known
+                if not same or (touched and checksum(path) != file.checksum):
+                    wrong.append(file.name)
+                elif touched:
+                    latest = max(latest, status.st_ctime_ns)
+            except (FileNotFoundError, NotADirectoryError):
+                wrong.append(file.name)
+            except OSError as error:
+                raise AlertferryError(f"{path} cannot be read ({error.strerror}); see to that and try again") from None
+        if latest > known and not wrong:
+            with suppress(OSError):  # of another user; then they are read again the next time
+                os.utime(record, ns=(latest, latest))
+        return wrong
 
     def _remove(self, commit: Commit) -> None:
         # the record first: a file without a record is removed by the next start, a record without a file is a loss
@@ -335,36 +374,3 @@ def remove_empty_file(folder: Folder) -> None:
     commit = folder.commits.get(None)
     if commit is not None and folder.alerts:
         folder.withdraw(commit)
-
-
-def finished(path: Path, asked: Label) -> Folder | None:
-    """Return the folder, unlocked, when it holds all of a complete job; so a download outlives its topic."""
-    with suppress(UsageError):
-        label = Label.read(path)
-        receipt = label.receipt if label else None
-        if label is None or receipt is None:
-            return None
-        held = marked(path)
-        label = replace(label, shard=held[0] if len(held) == 1 else None)
-        if not _same_files(label, asked):
-            return None
-        folder = Folder(path, label)
-        items = read_commits(folder.records)
-        commits = [item for item in items if isinstance(item, Commit) and folder.is_whole(item)]
-        for commit in commits:
-            folder.add(commit)
-        gaps = lacking(folder.coverage(), portion(label.shard, receipt.partitions))
-        all_counted = label.shard is not None or folder.alerts == receipt.alerts
-        if len(commits) == len(items) and not gaps and all_counted and not folder.bad:
-            return folder
-    return None
-
-
-def _same_files(known: Label, asked: Label) -> bool:
-    """Tell whether files as asked for are those of a folder; the order of selected columns is not asked for."""
-    own_id = known.manifest.alert_id if known.manifest else None
-    selected = [set(label.select) - {own_id} for label in (known, asked)]
-    ours, theirs = (
-        (label.topic, label.format, label.partition_by, label.shard, bool(label.select)) for label in (known, asked)
-    )
-    return ours == theirs and selected[0] == selected[1]

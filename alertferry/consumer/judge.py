@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from alertferry.consumer.commits import total_digest
-from alertferry.consumer.delivery import Delivery, State, count_text
+from alertferry.consumer.delivery import GOOD, Delivery, State, count_text
 from alertferry.consumer.folder import Folder
 from alertferry.consumer.layout import BAD_FOLDER
 from alertferry.consumer.pacing import Pacing
@@ -17,6 +17,8 @@ from alertferry.core.receipt import RECORDS_SUFFIX, Receipt, format_digest
 
 if TYPE_CHECKING:
     from alertferry.consumer.fetch import Order
+
+NAMES_SHOWN = 3
 
 AGAIN = "run the same command again to continue"
 
@@ -46,11 +48,20 @@ def _all_there(folder: Folder, outlook: Outlook) -> bool:
 
 def complete(folder: Folder, remark: str = "") -> Delivery:
     """Return the delivery of a folder that holds all of its job."""
+    if folder.spoiled:
+        said = f"not as delivered any more: {_listed(folder.spoiled)}; the others are{remark}; submit the job again"
+        return _delivery(folder, "damaged", f"of {_safe(folder)}, some are {said}")
     shard = folder.label.shard
     whole = "all that the job's receipt names"
     if shard is not None:
         whole = f"all of the shard {shard}; copy the folders of all shards into one, and `alertferry verify` proves it"
+    elif 0 < folder.found == folder.alerts:
+        whole += f", as recorded before; `alertferry verify {folder.path}` proves the files"
     return _delivery(folder, "complete", f"{_safe(folder)}: {whole}{_dropped(folder)}{_remarks(folder)}{remark}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {len(names) - NAMES_SHOWN} more" * (len(names) > NAMES_SHOWN))
 
 
 def interrupted(folder: Folder, outlook: Outlook, name: str) -> Delivery:
@@ -72,6 +83,13 @@ def unreachable(folder: Folder, order: Order) -> Delivery:
 
 
 def _delivery(folder: Folder, state: State, message: str, lost: int = 0) -> Delivery:
+    strangers = folder.strangers() if state in GOOD else ()
+    if strangers:
+        state = "damaged"
+        message += (
+            f"; but not of this delivery: {_listed(strangers)}, which readers of the folder take for its alerts; "
+            f"remove what is foreign, then `alertferry verify {folder.path}` proves the rest"
+        )
     return Delivery(
         topic=folder.label.topic,
         folder=folder.path,

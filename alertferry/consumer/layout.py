@@ -22,6 +22,9 @@ SHARDS_FOLDER = "_shards"
 EMPTY_STEM = "empty"
 FORMATS = ("parquet", "avro")
 
+_HIDDEN = ("_", ".")
+_ENDINGS = tuple(f".{suffix}" for suffix in FORMATS)
+
 _STEM = re.compile(r"p(\d{2,6})-(\d{12})-(\d{12})")
 
 
@@ -57,10 +60,21 @@ def real(folder: Path) -> Path:
 
 def is_hidden(path: Path, folder: Path) -> bool:
     """Tell whether readers of ``folder`` skip ``path``."""
-    return any(part.startswith(("_", ".")) for part in path.relative_to(folder).parts)
+    return any(part.startswith(_HIDDEN) for part in path.relative_to(folder).parts)
 
 
 def data_files(folder: Path) -> list[Path]:
-    """Return the parquet and Avro files that a reader of ``folder`` would find, sorted."""
-    found = (path for suffix in FORMATS for path in folder.rglob(f"*.{suffix}"))
-    return sorted(path for path in found if path.is_file() and not is_hidden(path, folder))
+    """Return the parquet and Avro files that a reader of ``folder`` would find, sorted.
+
+    Raises `OSError` for folders that may not be looked into: who finds nothing there must not say that nothing is.
+    """
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=_refuse_unseen):
+        folders[:] = [name for name in folders if not name.startswith(_HIDDEN)]
+        found += [Path(place, name) for name in names if name.endswith(_ENDINGS) and not name.startswith(_HIDDEN)]
+    return sorted(path for path in found if path.is_file())
+
+
+def _refuse_unseen(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):  # gone meanwhile, or no folder at all
+        raise error

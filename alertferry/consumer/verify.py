@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alertferry.consumer.delivery import count_text
-from alertferry.core.errors import UsageError
+from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.receipt import RECEIPT_FILE, Manifest, Receipt, format_digest
 from alertferry.core.settings import Settings
 
@@ -70,10 +70,19 @@ def verify(folder: str | Path, settings: Settings | None = None) -> Verification
     Works without a broker; with ``settings``, a receipt that came after the last run of the consumer is read from the
     broker. Raises `UsageError` for folders that neither `consume` nor a files job wrote.
     """
+    path = Path(folder)
+    try:
+        return _verify(path, settings)
+    except OSError as error:
+        where, said = error.filename or path, error.strerror or error
+        kind = UsageError if isinstance(error, PermissionError) else AlertferryError
+        raise kind(f"{where} cannot be read ({said}); see to that, and verify again") from None
+
+
+def _verify(path: Path, settings: Settings | None) -> Verification:
     from alertferry.consumer.folder import Label
     from alertferry.consumer.records import records_folder
 
-    path = Path(folder)
     if not path.is_dir():
         raise UsageError(f"{path} is not a folder; name the folder that `alertferry consume` wrote")
     label = Label.read(path)
@@ -191,7 +200,9 @@ def _verify_consumed(folder: Path, label: Label, settings: Settings | None) -> V
         if isinstance(item, Commit):
             commits.append(item)
         else:
-            findings.problems.append(f"{item.relative_to(records)}: the commit record cannot be read")
+            findings.problems.append(
+                f"{item.relative_to(records)}: the commit record cannot be read; consume the topic again"
+            )
     for commit in commits:
         _check_commit(findings, commit, label)
     named = {file.name for commit in commits for file in commit.files}
@@ -269,28 +280,19 @@ def _check_commit(findings: _Findings, commit: Commit, label: Label) -> None:
 
 def _check_file(findings: _Findings, file: DataFile, label: Label) -> Facts | None:
     """Return what a committed file says; None when it is not as it was committed."""
-    from alertferry.consumer.evidence import inspect, read_container_ids
+    from alertferry.consumer.evidence import inspect, problem_of, read_container_ids
 
     path = findings.folder / file.name
     alert_id = label.alert_id
-    if not path.is_file():
+    if not path.exists():
         findings.problems.append(
             f"{file.name}: missing, with {file.rows:,} alerts; consume the topic again to get it back"
         )
         return None
     facts = inspect(path, findings.folder, alert_id, findings.ids)
     findings.files.append(facts)
-    wrong = []
-    if facts.topic not in (None, label.topic):
-        wrong.append(f"holds alerts of the topic {facts.topic}, not {label.topic}")
-    if facts.trouble:
-        wrong.append(f"cannot be read ({facts.trouble})")
-    elif facts.rows != file.rows:
-        wrong.append(f"holds {facts.rows:,} alerts, but {file.rows:,} were committed")
-    if facts.checksum != file.checksum:
-        wrong.append("its bytes are not those that were committed")
-    if wrong:
-        findings.problems.append(f"{file.name}: {'; '.join(wrong)}; remove it and consume the topic again")
+    if problem := problem_of(facts, file, label.topic):
+        findings.problems.append(problem)
         return None
     if path.suffix == ".avro" and alert_id is not None:
         read_container_ids(path, facts, alert_id, findings.ids)
@@ -351,7 +353,7 @@ def _gaps(covered: Coverage, shard: Shard | None, receipt: Receipt) -> list[Span
 
 def _verify_written(folder: Path) -> Verification:
     """Check the parquet files of a files job, which has no commit records: every page, all ids, the receipt."""
-    from alertferry.consumer.evidence import inspect
+    from alertferry.consumer.evidence import inspect, unread
     from alertferry.consumer.layout import data_files
     from alertferry.consumer.records import records_folder
 
@@ -365,7 +367,7 @@ def _verify_written(folder: Path) -> Verification:
     for path in data_files(folder):
         facts = inspect(path, folder, manifest.alert_id, findings.ids, every_page=True)
         if facts.trouble:
-            findings.problems.append(f"{facts.name}: cannot be read ({facts.trouble})")
+            findings.problems.append(unread(facts, "run the job again into another folder"))
         twin = next((other for other in findings.files if other.checksum == facts.checksum), None)
         if twin is not None and facts.rows:
             findings.copied_rows += facts.rows

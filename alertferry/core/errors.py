@@ -39,6 +39,10 @@ class CancelledError(AlertferryError):
     """The user stopped the work; what was begun says that it is not complete."""
 
 
+UNTOLD = "the broker did not take the last word"
+"""Argument of the `KeyboardInterrupt` of a job that could not say in its topic that it was cancelled."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong with a job file, or with what it reads: where, and what to do.

@@ -60,16 +60,16 @@ def make_client(client: Callable[[dict[str, Any]], Any], options: dict[str, Any]
         ) from None
 
 
-def reachable_servers(settings: Settings, topic: str | None = None) -> None:
+def reachable_servers(settings: Settings, topic: str | None = None, seconds: float = CONNECT_SECONDS) -> None:
     """Raise `AlertferryError` when no broker lets us in, or may not make ``topic``, which is not made now.
 
-    At once when a broker says why, else after ten seconds.
+    At once when a broker says why, else after some ``seconds``.
     """
     from confluent_kafka.admin import AdminClient
 
     heard: list[KafkaError] = []
     admin = make_client(AdminClient, client_options(settings) | {"error_cb": heard.append}, settings)
-    cluster_of(admin, heard, settings)
+    cluster_of(admin, heard, settings, seconds)
     if topic is not None:
         _try_to_create(admin, topic, settings)
 
@@ -98,14 +98,16 @@ def refusal(reason: KafkaError, what: str) -> AlertferryError:
     return AlertferryError(f"{what}: {reason.str()}")
 
 
-def cluster_of(admin: AdminClient, heard: Sequence[KafkaError], settings: Settings) -> ClusterMetadata:
+def cluster_of(
+    admin: AdminClient, heard: Sequence[KafkaError], settings: Settings, seconds: float = CONNECT_SECONDS
+) -> ClusterMetadata:
     """Return what the broker tells of itself and its topics.
 
     ``heard`` is filled by the client's ``error_cb``. Raises `AlertferryError` as `reachable_servers` does.
     """
     from confluent_kafka import KafkaException
 
-    deadline = time.monotonic() + CONNECT_SECONDS
+    deadline = time.monotonic() + seconds
     looks, first_look = iter(_LOOKS_SECONDS), True
     while True:
         left = max(0.1, deadline - time.monotonic())
@@ -117,7 +119,7 @@ def cluster_of(admin: AdminClient, heard: Sequence[KafkaError], settings: Settin
             first_look = False
             if hopeless or time.monotonic() >= deadline:
                 said = [item.str() for item in heard] or [error.args[0].str()]
-                raise connection_failure(settings, said) from None
+                raise connection_failure(settings, said, seconds) from None
 
 
 def _refused(heard: Sequence[KafkaError]) -> bool:
@@ -127,7 +129,7 @@ def _refused(heard: Sequence[KafkaError]) -> bool:
     return any(error.code() in (Codes._AUTHENTICATION, Codes._SSL) for error in heard)
 
 
-def connection_failure(settings: Settings, said: Sequence[str]) -> AlertferryError:
+def connection_failure(settings: Settings, said: Sequence[str], seconds: float) -> AlertferryError:
     """Return the error for a broker that lets nobody in: in its own words, and what to check."""
     servers = settings.bootstrap_servers
     for pattern, explain in _CAUSES:
@@ -138,7 +140,7 @@ def connection_failure(settings: Settings, said: Sequence[str]) -> AlertferryErr
         return AlertferryError(f"the Kafka broker at {servers} {_protocol(settings)}: it encrypts")
     words = settings.redact(said[0]) if said else "no answer"
     return AlertferryError(
-        f"no Kafka broker answers at {servers} within {CONNECT_SECONDS:.0f} s ({words}); check that it runs, the "
+        f"no Kafka broker answers at {servers} within {seconds:.0f} s ({words}); check that it runs, the "
         "address (ALERTFERRY_BOOTSTRAP_SERVERS), that this network reaches it, and that it speaks "
         f"{protocol_of(settings.kafka)} there (ALERTFERRY_KAFKA_SECURITY_PROTOCOL)"
     )

@@ -78,8 +78,14 @@ def _authorities(location: str) -> str:
     if location == "probe":
         return ""
     path = Path(location)
-    files = sorted(item for item in path.iterdir() if item.is_file()) if path.is_dir() else [path]
-    texts = [text for text in (file.read_text(errors="replace") for file in files) if "BEGIN CERTIFICATE" in text]
+    try:
+        files = sorted(item for item in path.iterdir() if item.is_file()) if path.is_dir() else [path]
+        texts = [text for text in (file.read_text(errors="replace") for file in files) if "BEGIN CERTIFICATE" in text]
+    except OSError as error:
+        raise UsageError(
+            f"ssl.ca.location names {location}, but {error.filename} cannot be read ({error.strerror}); let this user "
+            "read it, or name another file"
+        ) from None
     if not texts:
         raise UsageError(f"ssl.ca.location names {location}, which holds no certificate in PEM format")
     return "\n".join(texts)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PERIOD_SECONDS = 0.5
 
+SILENT = "the Kafka broker does not answer; the job waits for it, and fails once it has waited for some two minutes"
+
 
 class Progress:
     """Prints events; while watched, also how far Spark is."""
@@ -75,35 +77,42 @@ class Progress:
             yield
         finally:
             stop.set()
-            thread.join(timeout=5)
+            thread.join(timeout=1)  # it may be waiting for the broker, and says nothing more
 
     def _watch(self, spark: SparkSession, stop: threading.Event) -> None:
         from py4j.protocol import Py4JError
 
         store = spark.sparkContext._jsc.sc().statusStore()
-        started = time.monotonic()
+        started, silent = time.monotonic(), False
         while not stop.wait(PERIOD_SECONDS):
             try:
                 active = store.activeStages()
                 stages = [active.apply(index) for index in range(active.size())]
             except Py4JError:  # the session is being stopped under us; progress is over
                 return
-            if stages:
-                counts = _Counts(self.total, self.published() if self.published else None)
-                self.event("progress", **_measure(stages, counts, time.monotonic() - started))
+            if not stages:
+                continue
+            counts = _Counts(self.total, self.published and self.published(), bool(self.published))
+            if stop.is_set():
+                return
+            if (counts.publishing and counts.published is None) != silent:
+                silent = not silent
+                self.event("note", path="output", message=SILENT if silent else "the Kafka broker answers again")
+            self.event("progress", **_measure(stages, counts, time.monotonic() - started))
 
 
 @dataclass(frozen=True)
 class _Counts:
     total: int | None
     published: int | None
+    publishing: bool
 
 
 def _measure(stages: list[Any], counts: _Counts, seconds: float) -> dict[str, Any]:
     read = sum(stage.inputRecords() for stage in stages)
     handled = read if counts.published is None else counts.published
     return {
-        "stage": "write" if counts.published is None else "publish",
+        "stage": "publish" if counts.publishing else "write",
         "alerts_total": counts.total,
         "alerts_read": read,
         "alerts_kept": counts.published,

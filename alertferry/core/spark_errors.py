@@ -202,8 +202,8 @@ _KNOWN: tuple[tuple[str, Builder], ...] = (
     (
         r"org\.apache\.kafka\.common\.errors\.(TimeoutException|NetworkException|DisconnectException)",
         _says(
-            "the Kafka broker stopped answering while alerts were published; the topic is incomplete and says so. "
-            "Check the broker and run the job again: it gets a new topic"
+            "the Kafka broker stopped answering while alerts were published; the topic stays without a receipt. Check "
+            "the broker and run the job again: it gets a new topic"
         ),
     ),
     (

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from alertferry.core.errors import AlertferryError, JobError
+from alertferry.core.errors import UNTOLD, AlertferryError, JobError
 from alertferry.core.run import PROCESS_BEGAN
 from alertferry.core.settings import load_settings
 from alertferry.core.spark_errors import from_spark_error
@@ -36,12 +36,10 @@ def submit(main: Callable[[SparkSession], Any]) -> None:
     try:
         main(spark)
         code = 0
-    except KeyboardInterrupt:
-        _result(
-            state="cancelled",
-            error="the job was cancelled; its topic says so and is not complete",
-            exit_code=1,
-        )
+    except KeyboardInterrupt as interrupt:
+        told = UNTOLD not in interrupt.args
+        said = "its topic says so and" if told else "its broker does not answer, and its topic"
+        _result(state="cancelled", error=f"the job was cancelled; {said} is not complete", exit_code=1, told=told)
     except Exception as error:  # whatever fails must end in a result line
         code = _report(error)
     finally:

@@ -23,7 +23,8 @@ from alertferry.core.spark_errors import from_spark_error
 from alertferry.plugins.outputs.topic import TopicPair
 from alertferry.testing.simulator import simulate
 from tests.jobs import run_job
-from tests.waiting import PATIENCE_SECONDS
+from tests.proxy import proxied
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = [pytest.mark.spark, pytest.mark.kafka]
 
@@ -254,3 +255,22 @@ def test_ctrl_c_cancels_and_the_topic_says_so(broker, slow_job, tmp_path, alertf
     called = alertferry("consume", topic, "--outdir", tmp_path / "files", "--timeout", 2)
     assert called.code == 3
     assert "cancelled" in called.out + called.err
+
+
+def test_ctrl_c_ends_a_job_whose_broker_does_not_answer(broker, slow_job):
+    path, environment = slow_job
+    with proxied(int(broker.bootstrap_servers.rpartition(":")[2])) as proxy:
+        process = start(path, environment | {"ALERTFERRY_BOOTSTRAP_SERVERS": proxy.servers})
+        folder, _ = wait_until_publishing(process, environment)
+        details = json.loads((folder / "handle.json").read_text())
+        proxy.holed = True
+        until(lambda: any("does not answer" in event.get("message", "") for event in events(environment)[1]))
+        process.send_signal(signal.SIGINT)
+        asked = time.monotonic()
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        assert time.monotonic() - asked < 20, "it waited for the broker"
+    assert process.returncode == 1
+    assert json.loads(out)["state"] == "cancelled"
+    assert "Its broker does not answer: the topic has no receipt" in json.loads(out)["error"]
+    assert "note: output: the Kafka broker does not answer" in err
+    assert not psutil.pid_exists(details["pid"])

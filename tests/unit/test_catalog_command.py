@@ -1,5 +1,8 @@
 """`alertferry catalog`: what it shows of a file, and what it says of a bad one."""
 
+import io
+import sys
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -39,6 +42,12 @@ def test_it_previews_a_catalogue(alertferry, sources):
     assert "1 row has the identifier of an earlier row" in called.err
     assert "cannot be used: row 3: 'DEC': '95.0'" in called.err
     assert "on_bad_rows: drop" in called.err
+
+
+def test_it_reads_standard_input(alertferry, sources, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(sources.read_bytes())))
+    called = alertferry("catalog", "-", "--json")
+    assert (called.code, called.json["name"], called.json["rows"]) == (0, "standard input", 3), called.err
 
 
 def test_it_answers_in_json(alertferry, sources, lake):

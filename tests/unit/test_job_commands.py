@@ -12,6 +12,7 @@ import pytest
 from alertferry import Files, service
 from alertferry.core.access import Access
 from alertferry.core.errors import AlertferryError, JobError, UsageError
+from alertferry.core.jobs.processes import Process
 from tests.small_jobs import small_job
 from tests.waiting import PATIENCE_SECONDS, until
 
@@ -118,6 +119,22 @@ def test_ctrl_c_cancels_what_runs_and_what_waits(installation, file):
         assert "Traceback" not in err
     assert [job.state for job in service.list_jobs()] == ["cancelled", "cancelled"]
     assert len(installation.lines("starts.txt")) == 1
+
+
+def test_ctrl_c_twice_leaves_nothing_of_a_job(installation, file):
+    patient = "from tests.small_jobs import Small; Small.stop_seconds = 200; from alertferry.cli import main; main()"
+    command = [sys.executable, "-c", patient, "run", str(file("stubborn 60")), "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    job = until(lambda: service.list_jobs(states=["running"]))[0]
+    details = json.loads((installation.home / "jobs" / job.id / "handle.json").read_text())
+    process.send_signal(signal.SIGINT)
+    until(lambda: installation.queue.store.get(job.id).cancel_asked)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE_SECONDS)
+    assert (process.returncode, json.loads(out)["error"]) == (1, "cancelled; nothing of the job runs any more"), err
+    assert Process.model_validate(details).alive is False
+    assert service.show_job(job.id).state == "cancelled"
 
 
 def test_a_detached_job_is_started_in_turn_and_looked_after(alertferry, installation, file):

@@ -24,6 +24,14 @@ def test_what_would_steer_a_terminal_is_shown(capsys):
     assert capsys.readouterr() == (SHOWN, SHOWN)
 
 
+def test_json_has_letters_as_they_are_and_nothing_that_steers_a_terminal(capfd, monkeypatch):
+    monkeypatch.setattr(output.MODE, "json", True)
+    output.answer({"name": "é\x9b31m.csv"})
+    assert capfd.readouterr().out == '{"name": "é\\u009b31m.csv"}\n'
+    output.answer({"name": "é\udcff.csv"})  # a name that is not UTF-8
+    assert capfd.readouterr().out == '{"name": "\\u00e9\\udcff.csv"}\n'
+
+
 def test_results_go_past_a_moving_line(capsys, monkeypatch):
     class Proxy:
         rich_proxied_file = sys.stdout

@@ -52,7 +52,8 @@ def end_as(store: Store, settings: Settings, registry: Registry, entry: Entry, s
         values["exit_code"] = 0
     else:
         values["tell_after"] = values["ended"] + TELL_AGAIN_SECONDS
-    if store.change(entry.record.id, ACTIVE, **values) and state != "complete":
+    told = (status.result or {}).get("told", True)  # what its broker did not take from the job, it is not asked again
+    if store.change(entry.record.id, ACTIVE, **values) and state != "complete" and told:
         _tell(store, settings, registry, store.get(entry.record.id))
 
 

@@ -36,6 +36,9 @@ POLL_SECONDS = 0.1
 SUBMIT_SECONDS = 60.0
 """Between a job's folder and its process there may be so much time."""
 
+TIDY_SECONDS = 1.0
+"""How long Spark has to stop in order once its script has said how the job ended."""
+
 SILENT_SECONDS = 600.0
 """A job on another machine counts as dead when its files have not changed for so long."""
 
@@ -48,8 +51,8 @@ class Local(Launcher):
 
     kind: ClassVar[str] = "local"
 
-    stop_seconds: ClassVar[float] = 20.0
-    """How long a script has to say in its topic that it was cancelled, before it is ended."""
+    stop_seconds: ClassVar[float] = 5.0
+    """How long a script has to say in its topic that it was cancelled, before it is ended, and this is said for it."""
 
     cores: Annotated[int, Field(ge=1)] | None = None
     """Number of cores; all when left out."""
@@ -149,21 +152,25 @@ class Local(Launcher):
         return (handle.folder / LOG_FILE).read_text(errors="replace")
 
     def cancel(self, handle: Handle) -> None:
-        """Ask the script to stop and say so in the topic; after a while, end what is left of it."""
+        """Ask the script to stop and say so in the topic; after a while, or interrupted, end what is left."""
         if not _alive(handle):
             return
         if not _process(handle).here:
             raise UsageError(f"job {handle.id} runs on {_process(handle).host}; cancel it there")
         group, asked = handle.details["pid"], set[int]()
         end = time.monotonic() + self.stop_seconds
-        while _alive(handle) and time.monotonic() < end:
-            for pid in {*_drivers(group)} - asked:  # Spark may still be on its way to start the script
-                asked.add(pid)
-                _signal(pid, signal.SIGTERM)
-            time.sleep(POLL_SECONDS)
-        if _alive(handle):
-            _signal(-group, signal.SIGKILL)
-            _gone(handle, self.stop_seconds)
+        try:
+            while _alive(handle) and time.monotonic() < end:
+                for pid in {*_drivers(group)} - asked:  # Spark may still be on its way to start the script
+                    asked.add(pid)
+                    _signal(pid, signal.SIGTERM)
+                if result_of(handle.folder / EVENTS_FILE) is not None:  # all is said; Spark may wait for its broker
+                    end = min(end, time.monotonic() + TIDY_SECONDS)
+                time.sleep(POLL_SECONDS)
+        finally:
+            if _alive(handle):
+                _signal(-group, signal.SIGKILL)
+                _gone(handle, self.stop_seconds)
 
 
 _CHILDREN: dict[str, subprocess.Popen[bytes]] = {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from alertferry.core.content import PacketOutput
-from alertferry.core.errors import AlertferryError
+from alertferry.core.errors import UNTOLD, AlertferryError
 from alertferry.core.hooks import hookimpl
 from alertferry.core.kafka_java import java_options
 from alertferry.core.naming import avro_path
@@ -44,6 +44,12 @@ PRODUCER = {
     "delivery.timeout.ms": "120000",
 }
 """Java producer options: few, large, acknowledged batches (measured in `make bench`)."""
+
+LAST_WORD_SECONDS = 2.0
+"""Who cancels a job waits for its last word in the topic; if the broker does not take it now, it is written later."""
+
+ABANDON_SECONDS = 4.0
+"""The same where the job itself is gone: whoever asks for it may ask again."""
 
 
 class Kafka(PacketOutput):
@@ -88,12 +94,14 @@ class Kafka(PacketOutput):
         try:
             return self._publish(alerts, run, packed, pair, manifest)
         except BaseException as error:  # also when interrupted: consumers must learn that no receipt will come
-            _say_failed(pair, packed, manifest, run, error)
+            told = _say_failed(pair, packed, manifest, run, error)
+            if isinstance(error, KeyboardInterrupt) and not told:
+                raise KeyboardInterrupt(UNTOLD) from None
             raise
 
     def abandon(self, topic: str, state: str, reason: str, settings: Settings) -> Manifest | None:
         """Say in the topic of a job that has died that no receipt will come, unless one stands there."""
-        return TopicPair(topic, settings).say_dead(state, settings.redact(reason))
+        return TopicPair(topic, settings, ABANDON_SECONDS).say_dead(state, settings.redact(reason))
 
     def _publish(self, alerts: Alerts, run: Run, packed: Packing, pair: TopicPair, manifest: Manifest) -> Report:
         run.progress.published = pair.published
@@ -148,13 +156,15 @@ def _check_acknowledged(topic: str, alerts: int, found: int) -> None:
         )
 
 
-def _say_failed(pair: TopicPair, packed: Packing, manifest: Manifest, run: Run, error: BaseException) -> None:
-    """Tell consumers that no receipt will come, and why."""
+def _say_failed(pair: TopicPair, packed: Packing, manifest: Manifest, run: Run, error: BaseException) -> bool:
+    """Tell consumers that no receipt will come, and why; return whether the broker took it."""
     reason = run.settings.redact(str(run.told(error)))
-    state = "cancelled" if isinstance(error, KeyboardInterrupt) else "failed"
-    failed = manifest.model_copy(update={"state": state, "reason": reason})
+    cancelled = isinstance(error, KeyboardInterrupt)
+    failed = manifest.model_copy(update={"state": "cancelled" if cancelled else "failed", "reason": reason})
     with contextlib.suppress(AlertferryError):  # the broker may be what failed; the first error is the one to see
-        pair.publish_schema(packed.avro_schema, failed.to_json(), 1)
+        pair.publish_schema(packed.avro_schema, failed.to_json(), 1, LAST_WORD_SECONDS if cancelled else None)
+        return True
+    return False
 
 
 @hookimpl

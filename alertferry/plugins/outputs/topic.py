@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alertferry.core.errors import AlertferryError, UsageError
-from alertferry.core.kafka_client import client_options, make_client, reachable_servers, refusal
+from alertferry.core.kafka_client import CONNECT_SECONDS, client_options, make_client, reachable_servers, refusal
 from alertferry.core.kafka_security import reader_of
 from alertferry.core.receipt import SCHEMA_SUFFIX, Manifest
 from alertferry.core.settings import Settings
@@ -15,20 +15,24 @@ from alertferry.plugins.outputs.access import await_partitions, check_writable, 
 
 WAIT_SECONDS = 15.0
 SETTLE_SECONDS = 60.0
+LOOK_SECONDS = 5.0
+"""For what is only progress: a broker that takes longer counts as one that does not answer now."""
 MANIFEST_BYTES = 1024 * 1024
 
 
 class TopicPair:
     """Creates and writes the two topics of a job. Everything raised names the topic and the remedy."""
 
-    def __init__(self, topic: str, settings: Settings) -> None:
+    def __init__(self, topic: str, settings: Settings, seconds: float = WAIT_SECONDS) -> None:
+        """Reach the broker; ``seconds`` are the longest to wait for what is written to the companion or read there."""
         from confluent_kafka.admin import AdminClient
 
         self.topic = topic
         self._largest: int | None = None
         self.companion = topic + SCHEMA_SUFFIX
         self._settings = settings
-        reachable_servers(settings)
+        self._seconds = seconds
+        reachable_servers(settings, seconds=min(seconds, CONNECT_SECONDS))
         self._admin = make_client(AdminClient, client_options(settings), settings)
 
     def create(self, partitions: int, owner: str | None = None) -> None:
@@ -82,8 +86,8 @@ class TopicPair:
         """Return the number of partitions of the data topic."""
         return len(self._admin.list_topics(self.topic, timeout=WAIT_SECONDS).topics[self.topic].partitions)
 
-    def publish_schema(self, schema: str, manifest: str, copies: int) -> None:
-        """Write ``copies`` records: key the Avro schema, value the manifest."""
+    def publish_schema(self, schema: str, manifest: str, copies: int, seconds: float | None = None) -> None:
+        """Write ``copies`` records: key the Avro schema, value the manifest; within some ``seconds``."""
         from confluent_kafka import Producer
 
         refused: list[str] = []
@@ -102,9 +106,10 @@ class TopicPair:
                 partition=0,
                 on_delivery=lambda error, _: refused.append(str(error)) if error else None,
             )
-        left = producer.flush(WAIT_SECONDS)
+        seconds = seconds or self._seconds
+        left = producer.flush(seconds)
         if left or refused:
-            said = refused[0] if refused else f"no answer within {WAIT_SECONDS:.0f} s"
+            said = refused[0] if refused else f"no answer within {seconds:.0f} s"
             raise AlertferryError(f"the schema cannot be written to {self.companion}: {said}")
 
     def last_word(self) -> tuple[str, Manifest] | None:
@@ -117,11 +122,11 @@ class TopicPair:
         try:
             if not self._exists():
                 return None
-            first, end = consumer.get_watermark_offsets(part, timeout=WAIT_SECONDS)
+            first, end = consumer.get_watermark_offsets(part, timeout=self._seconds)
             if first == end:
                 return None
             consumer.assign([TopicPartition(self.companion, 0, end - 1)])
-            found = consumer.consume(1, timeout=WAIT_SECONDS)
+            found = consumer.consume(1, timeout=self._seconds)
         except KafkaException as error:
             raise AlertferryError(f"{self.companion} cannot be read: {error.args[0].str()}") from None
         finally:
@@ -130,7 +135,7 @@ class TopicPair:
         return (found[0].key().decode(), manifest) if manifest else None
 
     def _exists(self) -> bool:
-        return self.companion in self._admin.list_topics(timeout=WAIT_SECONDS).topics
+        return self.companion in self._admin.list_topics(timeout=self._seconds).topics
 
     def say_dead(self, state: str, reason: str) -> Manifest | None:
         """Write that no receipt will come, unless the job itself had its last word; return the last word.
@@ -162,16 +167,16 @@ class TopicPair:
                 )
             time.sleep(0.05)
 
-    def end_offsets(self, *, committed: bool = False) -> dict[int, int]:
+    def end_offsets(self, *, committed: bool = False, seconds: float = WAIT_SECONDS) -> dict[int, int]:
         """Return the end offset of every partition of the data topic, or where open transactions begin."""
         from confluent_kafka import IsolationLevel, TopicPartition
         from confluent_kafka.admin import OffsetSpec
 
         isolation = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
 
-        found = self._admin.list_topics(self.topic, timeout=WAIT_SECONDS).topics[self.topic].partitions
+        found = self._admin.list_topics(self.topic, timeout=seconds).topics[self.topic].partitions
         wanted: dict[Any, Any] = {TopicPartition(self.topic, number): OffsetSpec.latest() for number in found}
-        answers = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=WAIT_SECONDS)
+        answers = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=seconds)
         return {
             part.partition: int(_wait(future.result, f"the offsets of {self.topic} cannot be read").offset)
             for part, future in sorted(answers.items(), key=lambda item: item[0].partition)
@@ -182,7 +187,7 @@ class TopicPair:
         from confluent_kafka import KafkaException
 
         try:
-            return sum(self.end_offsets().values())
+            return sum(self.end_offsets(seconds=LOOK_SECONDS).values())
         except (AlertferryError, KafkaException):
             return None  # progress only: the next look may succeed, and the write itself reports failures
 

@@ -25,7 +25,8 @@ from alertferry.consumer.archive import Archive
 from alertferry.consumer.commits import Commit, commits_folder, read_commits
 from alertferry.consumer.durable import checksum, storage_errors, write_durably
 from alertferry.consumer.encoding import ROW_GROUP_BYTES
-from alertferry.consumer.folder import Folder, Label, finished
+from alertferry.consumer.finished import finished
+from alertferry.consumer.folder import Folder, Label
 from alertferry.consumer.records import beside, records_folder
 from alertferry.consumer.spans import Covered
 from alertferry.consumer.verify import verify
@@ -44,6 +45,14 @@ def opened(path, mark=None, from_beginning=False) -> Folder:
 
 def contents(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
+
+
+def change(victim: Path) -> None:
+    """Change one byte, and put back the time at which the file was written."""
+    before, data = victim.stat(), bytearray(victim.read_bytes())
+    data[len(data) // 2] ^= 1
+    victim.write_bytes(data)
+    os.utime(victim, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def ids(path: Path) -> list[int]:
@@ -96,7 +105,7 @@ def test_what_is_not_committed_is_removed(tmp_path):
     assert contents(tmp_path) == keep
 
 
-@pytest.mark.parametrize("spoil", ["missing", "shorter", "longer", "unreadable commit", "renamed commit"])
+@pytest.mark.parametrize("spoil", ["missing", "shorter", "longer", "changed", "unreadable commit", "renamed commit"])
 def test_a_commit_whose_file_is_not_whole_is_fetched_again(tmp_path, spoil):
     deliver(tmp_path)
     victim = tmp_path / "p00-000000000015-000000000029.parquet"
@@ -107,6 +116,8 @@ def test_a_commit_whose_file_is_not_whole_is_fetched_again(tmp_path, spoil):
         victim.write_bytes(victim.read_bytes()[:-1])
     elif spoil == "longer":
         victim.write_bytes(victim.read_bytes() + b"x")
+    elif spoil == "changed":
+        change(victim)
     elif spoil == "unreadable commit":
         record.write_text("{")
     else:
@@ -263,9 +274,48 @@ def test_a_finished_folder_is_recognised_without_a_broker(tmp_path):
     assert finished(tmp_path, label()).alerts == 60
     assert finished(tmp_path, label(topic="other")) is None
     assert finished(tmp_path, label("avro")) is None
-    (tmp_path / "p03-000000000000-000000000014.parquet").unlink()
-    assert finished(tmp_path, label()) is None
     assert finished(tmp_path / "absent", label()) is None
+
+
+@pytest.mark.parametrize("spoil", ["missing", "changed"])
+def test_a_finished_folder_vouches_for_no_file_that_is_not_as_delivered(tmp_path, spoil):
+    deliver(tmp_path)
+    assert "`alertferry verify" in judge.complete(finished(tmp_path, label())).message
+    victim = tmp_path / "p03-000000000000-000000000014.parquet"
+    victim.unlink() if spoil == "missing" else change(victim)
+    ended = judge.complete(finished(tmp_path, label()), "; no such topic")
+    assert (ended.state, ended.exit_code) == ("damaged", 4)
+    assert f"not as delivered any more: {victim.name}; " in ended.message
+    assert "; no such topic" in ended.message
+
+
+def test_a_finished_folder_names_the_files_that_are_not_its_own(tmp_path):
+    deliver(tmp_path)
+    (tmp_path / "sub").mkdir()
+    shutil.copy(tmp_path / "p03-000000000000-000000000014.parquet", tmp_path / "sub" / "mine.parquet")
+    ended = judge.complete(finished(tmp_path, label()))
+    assert (ended.state, ended.exit_code) == ("damaged", 4)
+    assert "not of this delivery: sub/mine.parquet, " in ended.message
+
+
+def test_a_copied_folder_is_read_once(tmp_path):
+    deliver(tmp_path / "alerts")
+    shutil.copytree(tmp_path / "alerts", tmp_path / "copy", copy_function=shutil.copy)
+    shutil.copytree(records_folder(tmp_path / "alerts"), records_folder(tmp_path / "copy"))
+    folder = finished(tmp_path / "copy", label())
+    assert judge.complete(folder).state == "complete"
+    for commit in folder.commits.values():
+        record = commits_folder(folder.records) / commit.name
+        assert record.stat().st_mtime_ns == (tmp_path / "copy" / commit.files[0].name).stat().st_ctime_ns
+
+
+def test_a_folder_in_the_place_of_a_file_is_named(tmp_path):
+    deliver(tmp_path)
+    victim = tmp_path / "p03-000000000000-000000000014.parquet"
+    victim.unlink()
+    victim.mkdir()
+    with pytest.raises(UsageError, match=f"{victim.name} is a folder, where a file was delivered; remove it"):
+        opened(tmp_path, Label.read(tmp_path))
 
 
 def test_bad_messages_are_kept_raw_with_the_reason(tmp_path):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from alertferry.consumer import verify
 from alertferry.consumer.archive import Archive
-from alertferry.consumer.folder import Folder, finished
+from alertferry.consumer.finished import finished
+from alertferry.consumer.folder import Folder
 from alertferry.consumer.shards import Shard, absent, lacking, marked, share_of
 from alertferry.consumer.spans import Span, coverage, total
 from alertferry.core.errors import UsageError

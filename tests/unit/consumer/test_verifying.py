@@ -1,6 +1,7 @@
 """`verify` finds every planted defect and names the file."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from alertferry.consumer.folder import Folder, Label
 from alertferry.consumer.partitioning import Partitioning
 from alertferry.consumer.records import records_folder
 from alertferry.core.errors import AlertferryError, UsageError
+from tests.another_user import open_folder, unprivileged
 from tests.delivered import chunk, complete, deliver, label, manifest, recipe
 from tests.publishing import FIRST_ID, keyed, light_alerts
 
@@ -73,7 +75,48 @@ def test_a_file_that_the_disk_refuses_is_named(tmp_path, kind, monkeypatch):
     monkeypatch.setattr(evidence, "checksum", checksum)
     found = verify(tmp_path)
     assert not found.ok
-    assert f"{refused.name}: cannot be read ([Errno 5] Input/output error)" in found.problems[0]
+    assert f"{refused.name}: cannot be read (Input/output error); see to that" in found.problems[0]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_file_that_is_cut_short_is_told_in_plain_words(tmp_path, kind):
+    deliver(tmp_path, kind)
+    victim = tmp_path / f"{SECOND}.{kind}"
+    whole = victim.stat().st_size
+    os.truncate(victim, whole - 7)
+    said = f"cannot be read: {whole - 7:,} of its {whole:,} bytes are there; remove it and consume the topic again"
+    assert verify(tmp_path).problems == (f"{victim.name}: {said}",)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_file_is_not_opened(tmp_path, kind, make):
+    deliver(tmp_path, kind)
+    victim = tmp_path / f"{SECOND}.{kind}"
+    victim.unlink()
+    make(victim)
+    only_problem(verify(tmp_path), f"{victim.name}: cannot be read: it is ", "; remove it and consume")
+
+
+def test_what_this_user_may_not_read_is_named():
+    with open_folder() as place:
+        folder = place / "alerts"
+        deliver(folder)
+        assert verify(folder).ok
+        folder.chmod(0o755)
+        (folder / f"{SECOND}.parquet").chmod(0)
+        with unprivileged():
+            found = verify(folder)
+        only_problem(found, f"{SECOND}.parquet: cannot be read (Permission denied); see to that")
+        (folder / "sub").mkdir(0)
+        with (
+            unprivileged(),
+            pytest.raises(UsageError, match=r"alerts/sub cannot be read \(Permission denied\); see to"),
+        ):
+            verify(folder)
+        folder.chmod(0)
+        with unprivileged(), pytest.raises(UsageError, match=r"cannot be read \(Permission denied\)"):
+            verify(folder / "sub")
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -254,6 +297,14 @@ def test_a_job_that_has_not_finished(tmp_path):
     found = verify(tmp_path)
     only_problem(found, "publishing", "consume the topic again")
     assert found.digest_ok is None
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_a_job_that_never_will_be_complete(tmp_path, state):
+    folder = Folder(tmp_path, label(about=manifest(state=state)))
+    folder.open(False)
+    folder.close()
+    only_problem(verify(tmp_path), f"(it is {state}); it never will be: submit the job again")
 
 
 def test_a_topic_without_receipt_is_checked_for_damage_only(tmp_path):

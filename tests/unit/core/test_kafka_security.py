@@ -14,6 +14,7 @@ from alertferry.core.kafka_client import QUICK, client_options
 from alertferry.core.kafka_java import java_options
 from alertferry.core.kafka_security import check_security, reader_of
 from alertferry.core.settings import Settings, option_name, quoted, variable_name
+from tests.another_user import open_folder, unprivileged
 
 SCRAM = {
     "security.protocol": "SASL_SSL",
@@ -162,6 +163,13 @@ def test_certificates_travel_as_text(tmp_path: Path) -> None:
     }
     pem = {"security.protocol": "SSL", "ssl.ca.location": str(tmp_path)}
     assert java_options(settings(**pem))["kafka.ssl.truststore.certificates"].count("BEGIN CERTIFICATE") == 2
+
+
+def test_certificates_that_this_user_may_not_read_are_named() -> None:
+    with open_folder() as place:
+        (place / "ca.pem").touch(0)
+        with unprivileged(), pytest.raises(UsageError, match=r"ca\.pem cannot be read \(Permission denied\); let this"):
+            java_options(settings(**{"security.protocol": "SSL", "ssl.ca.location": str(place)}))
 
 
 @pytest.mark.parametrize(
