@@ -37,8 +37,10 @@ export function render({model}) {
     day.textContent = number
     day.style.setProperty("--share", `${6 + 26 * count / most}%`)
     day.setAttribute("aria-pressed", chosen.has(night))
-    day.setAttribute("aria-label", `${night}, ${count.toLocaleString("en")} alerts`)
-    day.title = `${night}: ${count.toLocaleString("en")} alerts`
+    const said = count === null ? "cannot be read" : `${count.toLocaleString("en")} alerts`
+    day.classList.toggle("unread", count === null)
+    day.setAttribute("aria-label", `${night}, ${said}`)
+    day.title = `${night}: ${said}`
     day.onclick = (event) => press(night, !chosen.has(night), event.shiftKey)
     day.onkeydown = (event) => move(event, night)
     return day
