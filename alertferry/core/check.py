@@ -10,6 +10,7 @@ from alertferry.core.access import COMMAND_LINE, Access
 from alertferry.core.blame import problem_of
 from alertferry.core.errors import AlertferryError, DamagedError, JobError, Problem, UsageError, below
 from alertferry.core.job import Job
+from alertferry.core.lake_source import lake_problems
 from alertferry.core.registry import Registry
 from alertferry.core.safe_yaml import MAX_BYTES
 from alertferry.core.schema import Struct
@@ -60,6 +61,7 @@ def _examined(job: Job, registry: Registry, settings: Settings, access: Access) 
         found.problems.append(Problem("source", str(error), error.exit_code))
     schema = glance.schema if glance and glance.schema else job.source.survey.documented
     _look_at_steps(job, with_partitions(schema), found)
+    found.problems.extend(below("output", lake_problems(job.source, job.output, settings)))
     if glance and glance.partial:
         _leave_unseen_fields_to_spark(found)
     found.problems.extend(registry.check_job(job, access))

@@ -18,7 +18,7 @@ from alertferry.core.paths import split_path
 from alertferry.core.places import absolute
 from alertferry.core.problems import shown
 from alertferry.core.receipt import Nights
-from alertferry.core.steps import Alerts, Glance, Source
+from alertferry.core.steps import Alerts, Glance, Output, Source
 from alertferry.core.time_scales import from_utc
 from alertferry.core.working_folder import is_url, resolved
 
@@ -140,6 +140,14 @@ class LakeSource(Source):
             return None
         seen = glance(root, self.requested(), self.survey.documented)
         return Glance(seen.absent if self.nights else (), seen.schema(), seen.partial)
+
+
+def lake_problems(source: Source, output: Output, settings: Settings) -> list[Problem]:
+    """Return what is wrong with an output because of the lake that is read, where one is known."""
+    try:
+        return list(output.problems_with_lake(source.location(settings))) if isinstance(source, LakeSource) else []
+    except UsageError:
+        return []  # whoever looks at the lake tells
 
 
 def lake_location(survey: Survey, lake: str | None, settings: Settings) -> str:

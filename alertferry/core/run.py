@@ -15,6 +15,7 @@ from alertferry.core.errors import AlertferryError, JobError, Problem, below
 from alertferry.core.gateway import acknowledge_at_once
 from alertferry.core.job import Job
 from alertferry.core.lake_files import FileChangedError
+from alertferry.core.lake_source import lake_problems
 from alertferry.core.progress import Progress
 from alertferry.core.receipt import StepCount
 from alertferry.core.selection import Selection
@@ -109,6 +110,8 @@ class Run:
         """Write the alerts and return the report with the receipt, after the last alert is safe."""
         alerts = self._derive(alerts, output.derives(alerts.survey))
         _refuse(output.problems(alerts.survey, alerts.schema, alerts.added), "output")
+        if self._source is not None:
+            _refuse(lake_problems(self._source, output, self.settings), "output")
         self.warn("output", output.warnings(alerts.survey, alerts.schema, alerts.added))
         self._output = output
         with self.progress.watching(self.spark), self._blaming_changes():

@@ -268,6 +268,10 @@ class Output(Step, ABC):
         """Return what tells whether a column that the survey can derive is part of what is written."""
         return self.mentions
 
+    def problems_with_lake(self, lake: str) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
+        """Yield what is wrong with writing while alerts are read from a lake (path or URL); needs no Spark."""
+        return ()
+
     @abstractmethod
     def write(self, alerts: Alerts, run: Run) -> Report:
         """Write the alerts; return only when they are safely there."""

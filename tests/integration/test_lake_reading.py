@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from alertferry.core import spark_files
-from alertferry.core.errors import AlertferryError, DamagedError, UsageError
+from alertferry.core.errors import AlertferryError, DamagedError, JobError, UsageError
 from alertferry.core.lake import open_nights, read_nights, refuse_changed_files
 from alertferry.core.lake_source import LakeSource
 from alertferry.core.local_lake import glance
@@ -281,6 +281,12 @@ def carry(spark, lake, out, between):
     alerts = run.read(Small(nights=["2026-01-01..2026-01-02"], lake=str(lake)))
     between()
     return run.write(alerts, Files(path=str(out), packet="all"))
+
+
+def test_no_result_is_written_into_the_lake_that_is_read(spark, tmp_path):
+    put(tmp_path / "lake", 1, **alerts(1))
+    with pytest.raises(JobError, match=r"output\.path: .* is in the lake that is read"):
+        carry(spark, tmp_path / "lake", tmp_path / "lake/out", lambda: None)
 
 
 @pytest.mark.parametrize("what", ["vanished", "appeared", "changed"])
