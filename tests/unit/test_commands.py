@@ -33,6 +33,36 @@ def test_a_good_job_passes(alertferry, tmp_path, lake):
     assert alertferry("check", job(tmp_path, JOB), "--json").json == {"ok": True, "problems": [], "warnings": []}
 
 
+MALFORMED = """
+source: {kind: lsst, nights: NIGHTS}
+filters:
+  - {kind: sql, where: ["diaSource.psfFlux >", "diaSource.nothing > 1"]}
+  - {kind: region, cone: {ra: 1, dec: 2, radius_deg: -3}}
+  - {kind: any, of: [{kind: sql, wehre: x}, {kind: sql, where: ["diaSource.ra and true"]}]}
+output: {kind: kafka, packet: fulll, partitions: 0}
+"""
+
+
+@pytest.mark.parametrize("nights", ["[2026-01-01]", "[2026-13-01]"])
+def test_problems_of_structure_hide_no_others(alertferry, tmp_path, lake, nights):
+    text = MALFORMED.replace("NIGHTS", nights)
+    found = alertferry("check", job(tmp_path, text), "--json")
+    said = {problem["path"]: problem["message"] for problem in found.json["problems"]}
+    structure = {"filters[1].cone.radius_deg", "filters[2].of[0].wehre", "filters[2].of[0].where", "output.partitions"}
+    conditions = {"filters[0].where[0]", "filters[0].where[1]", "filters[2].of[1].where[0]"}
+    assert (found.code, said.keys()) == (
+        2,
+        structure | conditions | ({"source.nights[0]"} if "13" in nights else set()),
+    )
+    assert ("as the source cannot be read" in said["filters[0].where[1]"]) == ("13" in nights)
+    mended = text.replace("partitions: 0", "").replace("region", "crossmatch")
+    said = {
+        item["path"]: item["message"] for item in alertferry("check", job(tmp_path, mended), "--json").json["problems"]
+    }
+    assert "lsst has no packet 'fulll'" in said["output.packet"]
+    assert "filters[1], which cannot be read, may add it" in said["filters[0].where[1]"]
+
+
 @pytest.mark.parametrize(
     ("place", "said"),
     [
