@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,18 +49,23 @@ def catalog(
     """Preview a catalogue: first rows, columns found, rows that cannot be used, duplicates, overlap with a lake."""
     from alertferry.catalogs import preview_catalog
 
-    seen = preview_catalog(
-        file,
-        ra=ra,
-        dec=dec,
-        id=id,
-        radius=radius,
-        table=table,
-        format=format,
-        unit=unit,
-        ra_unit=ra_unit,
-        dec_unit=dec_unit,
-    )
+    try:
+        seen = preview_catalog(
+            file,
+            ra=ra,
+            dec=dec,
+            id=id,
+            radius=radius,
+            table=table,
+            format=format,
+            unit=unit,
+            ra_unit=ra_unit,
+            dec_unit=dec_unit,
+        )
+    except UsageError as error:
+        raise UsageError(as_options(str(error))) from None
+    warnings = tuple(map(as_options, seen.warnings))
+    seen = replace(seen, problem=as_options(seen.problem) if seen.problem else seen.problem, warnings=warnings)
     overlaps = _overlaps(seen, survey, lake, nights)
     answer(_as_dict(seen) | {"overlap_percent": overlaps})
     if not MODE.json:
@@ -66,6 +73,25 @@ def catalog(
     if seen.problem:
         note(f"error: {seen.name} cannot be used as it stands: {seen.problem}")
         raise typer.Exit(UsageError.exit_code)  # the answer has been given: JSON is one document
+
+
+_QUOTED_OR_OPTION = re.compile(
+    r"'(?:[^'\\]|\\.)*'|(?P<start>^|: )?(?<![\w.-])(?P<name>ra|dec|id|radius|table|format|unit|ra_unit|dec_unit):"
+    r"(?P<both> and)?(?!\S*//)"
+)
+
+
+def as_options(text: str) -> str:
+    """Return a message about a catalogue with the options of a job (``ra_unit: hour``) as this command has them."""
+
+    def option(found: re.Match[str]) -> str:
+        if not found["name"]:
+            return found[0]  # quoted: what the file says
+        start, both = found["start"], found["both"] or ""
+        label = ":" if start is not None and not both else ""
+        return f"{start or ''}--{found['name'].replace('_', '-')}{label}{both}"
+
+    return _QUOTED_OR_OPTION.sub(option, text)
 
 
 def _overlaps(seen: Preview, survey: str | None, lake: str | None, nights: str | None) -> dict[str, float]:
