@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
+from alertferry.core.damage import blamed
 from alertferry.core.errors import Problem, UsageError
 from alertferry.core.file_option import LakeOption
 from alertferry.core.local_lake import glance, local_path
@@ -113,6 +114,7 @@ class LakeSource(Source):
             stored_bytes=found.stored_bytes,
             refuse_changes=partial(refuse_changed_files, frame.sparkSession, found),
             ids=_ids(found, self.survey.alert_id),
+            blame=partial(blamed, files=found.files, is_local=found.is_local),
         )
         return alerts.where(self._within()) if self.times else alerts
 

@@ -20,7 +20,7 @@ from alertferry.core.progress import Progress
 from alertferry.core.receipt import StepCount
 from alertferry.core.selection import Selection
 from alertferry.core.settings import Settings, load_settings
-from alertferry.core.spark_errors import from_spark_error
+from alertferry.core.spark_errors import from_spark_error, names_no_file
 from alertferry.core.steps import Alerts, Filter, Output, Report, Source
 from alertferry.core.topics import new_topic
 
@@ -144,6 +144,8 @@ class Run:
             told = self.told(error)
             if isinstance(told, FileChangedError):
                 raise told from None
+            if names_no_file(error):
+                raise told from error  # with what was found of the files
             raise
 
     def told(self, error: BaseException) -> AlertferryError:
@@ -164,7 +166,8 @@ class Run:
                 return changed
             except AlertferryError as unknown:  # the first error is the one to see
                 _log.info("%s", unknown)
-        return from_spark_error(error)
+        told, blame = from_spark_error(error), self.selection.start.blame
+        return blame(told) if blame and told is not error and names_no_file(error) else told
 
     def _derive(self, alerts: Alerts, mentions: Callable[[str], bool]) -> Alerts:
         """Add the columns that a step mentions."""
