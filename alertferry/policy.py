@@ -14,7 +14,7 @@ from alertferry import uploads
 from alertferry.core.access import Access
 from alertferry.core.errors import Problem, UsageError, below
 from alertferry.core.file_option import named_in, nested_in
-from alertferry.core.job import Job
+from alertferry.core.job import Job, Readable
 from alertferry.core.registry import Registry
 from alertferry.core.settings import Settings
 from alertferry.core.steps import Step
@@ -24,15 +24,14 @@ OWN = "alertferry"
 """Our own distribution, whose steps declare every option that names a file."""
 
 
-def objections(job: Job, access: Access, settings: Settings, registry: Registry) -> list[Problem]:
-    """Return what a job names that whoever asks may not; nothing for the user of this machine."""
+def objections(job: Job | Readable, access: Access, settings: Settings, registry: Registry) -> list[Problem]:
+    """Return what the steps of a job name that whoever asks may not; nothing for the user of this machine."""
     if not access.confined:
         return []
-    found = list(below("source", _of_step(job.source, access, settings, registry)))
-    for index, step in enumerate(job.filters):
-        found += below(f"filters[{index}]", _of_step(step, access, settings, registry))
-    found += below("output", _of_step(job.output, access, settings, registry))
-    if job.output.kind != "kafka":
+    found = list[Problem]()
+    for place, step in job.steps.items():
+        found += below(place, _of_step(step, access, settings, registry))
+    if job.steps.get("output") and job.steps["output"].kind != "kafka":
         found.append(Problem("output.kind", "the dashboard delivers by Kafka only; use kind: kafka"))
     return found
 

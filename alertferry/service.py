@@ -14,7 +14,7 @@ from alertferry.core import working_folder
 from alertferry.core.access import COMMAND_LINE, Access
 from alertferry.core.check import Findings, examine_job
 from alertferry.core.errors import AlertferryError, DamagedError, IncompleteError, JobError, Problem, UsageError
-from alertferry.core.job import Job
+from alertferry.core.job import Job, MalformedJobError
 from alertferry.core.jobs import JobRecord
 from alertferry.core.receipt import Receipt
 from alertferry.core.registry import default_registry
@@ -40,19 +40,20 @@ def read_job(path: Path) -> Job:
     return Job.from_yaml(read_file(path))
 
 
-def problems_of(job: Job, access: Access = COMMAND_LINE) -> list[Problem]:
-    """Return every problem of a job that can be seen without Spark."""
+def problems_of(job: Job | MalformedJobError, access: Access = COMMAND_LINE) -> list[Problem]:
+    """Return every problem of a job that can be seen without Spark; of one that cannot be read, also of its rest."""
     return examine(job, access).problems
 
 
-def examine(job: Job, access: Access = COMMAND_LINE) -> Findings:
+def examine(job: Job | MalformedJobError, access: Access = COMMAND_LINE) -> Findings:
     """Return every problem of a job that can be seen without Spark, and what is allowed but surely not meant.
 
     Where the site objects to what it names, nothing of that is looked at.
     """
     settings, registry = load_settings(), default_registry()
-    found = objections(job, access, settings, registry)
-    return Findings(found) if found else examine_job(job, registry, settings, access)
+    read, malformed = (job, ()) if isinstance(job, Job) else (job.rest, job.problems)
+    found = objections(read, access, settings, registry)
+    return Findings([*malformed, *found]) if found else examine_job(job, registry, settings, access)
 
 
 @dataclass(frozen=True)

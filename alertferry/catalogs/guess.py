@@ -65,6 +65,11 @@ _UNIT_WORDS = frozenset(
 _DERIVED = frozenset(_DERIVED_WORDS.split())
 
 
+COORDINATE_PARTS = ("RAh", "RAm", "RAs", "DE-", "DEd", "DEm", "DEs")
+NEEDED_PARTS = ("RAh", "RAm", "DEd", "DEm")
+"""What CDS calls the parts of coordinates, and those without which they say too little."""
+
+
 def guess_columns(names: Sequence[str], units: Sequence[str], ucds: Sequence[str]) -> Guess:
     """Guess the columns of position and identifier.
 
@@ -108,6 +113,13 @@ def require(guess: Guess, role: str, names: Sequence[str]) -> str:
         problem = f"several columns look like {what} ({listing(guess.unclear[role])}); choose one with {role}:{also}"
     elif _split_coordinates(names):
         problem = "the coordinates are split into hours, minutes and seconds; join each into one column (12:34:56.7)"
+    elif parts := [name for name in names if name in COORDINATE_PARTS]:
+        lacking = [name for name in NEEDED_PARTS if name not in names]
+        problem = (
+            f"the coordinates are in parts, but of {listing(NEEDED_PARTS)} the file has no {listing(lacking)}, only "
+            f"{listing(parts)}; add the others, or name one column for each coordinate with ra: and dec:, and with "
+            "ra_unit: hour if it holds hours"
+        )
     else:
         problem = f"no column looks like {what}; name one with {role}:"
     raise UsageError(f"{problem}. Columns: {listing(names)}")

@@ -22,7 +22,9 @@ _SIMBAD = re.compile(r"(?m)^#[ \t]*\|.*\|[ \t]*$")
 _IPAC_TYPES = ("integer", "long", "double", "float", "real", "char", "date")
 _RULE = re.compile(r"[-+=|: \t]+$")
 _RULE_BELOW = rb"(?:[ \t]*(?:\r\n|\n|\r)[+|: \t]*[-=][-+=|: \t]*(?=[\r\n]|\Z))?"
-_IPAC_TOP = re.compile(rb"(?:[|\\][^\r\n]*(?:[\r\n]|\Z)|[ \t]*[\r\n])*")
+_IPAC_HEADER_LINES = 4
+"""Names, types, units and what stands for no value."""
+
 _TIGHT_RULE = re.compile(r"[ \t]*(?=.*(?:--|==))[-+=|:]+[ \t]*$")
 """A rule that no row of missing values (`| -- | -- |`) looks like: nothing blank is in it."""
 
@@ -113,8 +115,11 @@ def _after_delimiters(file: BinaryIO, writing: Writing, described: str) -> int:
 def _read_ipac(file: BinaryIO, writing: Writing, text: str) -> LineLayout:
     from astropy.io.ascii import Ipac
 
-    top = takewhile(lambda line: line.startswith(("|", "\\")) or not line.strip(), text.split("\n"))
-    header = [line for line in top if line.startswith("|")][:5]
+    lines = text.split("\n")
+    first = next((line for line in lines if line.startswith("|")), "")
+    top = list(takewhile(lambda line: _borders(line) == _borders(first) or not line.strip() or line[0] == "\\", lines))
+    numbers = [index for index, line in enumerate(top) if line.startswith("|")][:_IPAC_HEADER_LINES]
+    header = [top[index] for index in numbers]
     if not header:
         raise UsageError("is no IPAC table: it has no header between borders (|)")
     reader: Any = Ipac()
@@ -126,9 +131,14 @@ def _read_ipac(file: BinaryIO, writing: Writing, text: str) -> LineLayout:
     places = Places([(item.start, item.end) for item in columns], [0, *(item.end for item in columns)])
     # What comes after the header is a row unless it is a comment; a second header does not fit the borders.
     file.seek(writing.start)
-    above = _IPAC_TOP.match(file.read(_HEADER_BYTES))
+    above = re.match(rb"(?:[^\r\n]*(?:\r\n|\n|\r|\Z)){%d}" % (numbers[-1] + 1), file.read(_HEADER_BYTES))
     start = writing.start + (above.end() if above else 0)
     return LineLayout("ipac", columns_of(reader.header), places, start, comment="\\", nulls=nulls)
+
+
+def _borders(line: str) -> list[int]:
+    """Return where a line has borders: those of an IPAC header stand above each other."""
+    return [index for index, character in enumerate(line) if character == "|"]
 
 
 def _read_simbad(file: BinaryIO, writing: Writing, text: str) -> LineLayout:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alertferry.catalogs.display import shown
-from alertferry.catalogs.guess import guess_columns
+from alertferry.catalogs.guess import NEEDED_PARTS, guess_columns
 from alertferry.catalogs.model import Column
 from alertferry.catalogs.request import Request
 from alertferry.core.errors import UsageError
@@ -71,7 +71,7 @@ def _has_positions(table: TableInfo, request: Request) -> bool:
 
 def is_split(names: Sequence[str]) -> bool:
     """Tell whether coordinates are in columns of hours, minutes and seconds, called as CDS calls them."""
-    return {"RAh", "RAm", "DEd", "DEm"} <= set(names)
+    return set(NEEDED_PARTS) <= set(names)
 
 
 def _listed(tables: Sequence[TableInfo]) -> str:

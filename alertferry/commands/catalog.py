@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
@@ -55,7 +57,7 @@ def catalog(
     """Preview a catalogue: first rows, columns found, rows that cannot be used, duplicates, overlap with a lake."""
     from alertferry.catalogs import preview_catalog
 
-    with _regular(file) as (path, name):
+    with _in_options(), _regular(file) as (path, name):
         seen = preview_catalog(
             path,
             name=name,
@@ -69,6 +71,8 @@ def catalog(
             ra_unit=ra_unit,
             dec_unit=dec_unit,
         )
+    warnings = tuple(map(as_options, seen.warnings))
+    seen = replace(seen, problem=as_options(seen.problem) if seen.problem else seen.problem, warnings=warnings)
     overlaps = _overlaps(seen, survey, lake, nights)
     answer(_as_dict(seen) | {"overlap_percent": overlaps})
     if not MODE.json:
@@ -91,6 +95,34 @@ def _regular(file: Path) -> Iterator[tuple[Path, str | None]]:
             left -= len(part)
         copy.flush()
         yield Path(copy.name), "standard input"
+
+
+@contextmanager
+def _in_options() -> Iterator[None]:
+    """Tell what is wrong with a catalogue by the options of this command."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(as_options(str(error))) from None
+
+
+_QUOTED_OR_OPTION = re.compile(
+    r"'(?:[^'\\]|\\.)*'|(?P<start>^|: )?(?<![\w.-])(?P<name>ra|dec|id|radius|table|format|unit|ra_unit|dec_unit):"
+    r"(?P<both> and)?(?!\S*//)"
+)
+
+
+def as_options(text: str) -> str:
+    """Return a message about a catalogue with the options of a job (``ra_unit: hour``) as this command has them."""
+
+    def option(found: re.Match[str]) -> str:
+        if not found["name"]:
+            return found[0]  # quoted: what the file says
+        start, both = found["start"], found["both"] or ""
+        label = ":" if start is not None and not both else ""
+        return f"{start or ''}--{found['name'].replace('_', '-')}{label}{both}"
+
+    return _QUOTED_OR_OPTION.sub(option, text)
 
 
 def _overlaps(seen: Preview, survey: str | None, lake: str | None, nights: str | None) -> dict[str, float]:

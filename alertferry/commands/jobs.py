@@ -22,9 +22,12 @@ def check(job: JobFile, json: Json = False) -> None:  # noqa: ARG001 - read by i
     """Say everything that is wrong with a job file, without starting Spark."""
     from alertferry import service
     from alertferry.core.check import Findings
+    from alertferry.core.job import MalformedJobError
 
     try:
         found = service.examine(service.read_job(job))
+    except MalformedJobError as error:
+        found = service.examine(error)
     except JobError as error:
         found = Findings(list(error.problems))
     notes = [*found.warnings, *found.unchecked]

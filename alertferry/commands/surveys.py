@@ -125,11 +125,13 @@ def nights(
     ] = None,
     json: Json = False,  # noqa: ARG001 - read by its callback
 ) -> None:
-    """List the nights of a lake and their numbers of alerts, from the files themselves."""
-    from alertferry.core.errors import UsageError
+    """List the nights of a lake and their numbers of alerts, from the files themselves.
+
+    Exit code 4 when something of a night cannot be read: the others are listed nevertheless.
+    """
+    from alertferry.core.errors import DamagedError, Problem, UsageError
     from alertferry.core.lake_source import lake_location
-    from alertferry.core.local_lake import count_alerts, glance, local_path
-    from alertferry.core.local_lake import nights as nights_of
+    from alertferry.core.local_lake import count_nights, glance, local_path
     from alertferry.core.registry import default_registry
     from alertferry.core.settings import load_settings
 
@@ -138,12 +140,21 @@ def nights(
     root = local_path(location)
     if root is None:
         raise UsageError(f"{location} is not on this machine; `alertferry run` looks at it, this command cannot")
-    held = nights_of(root)
-    column = known.alert_id.partition(".")[0]
-    if held and column.lower() not in map(str.lower, glance(root, held[-1:]).schema().names):
+    found, hidden = count_nights(root)
+    counts = {night: count for night, count in found.items() if isinstance(count, int)}
+    filled, column = [night for night, count in counts.items() if count], known.alert_id.partition(".")[0]
+    if filled and column.lower() not in map(str.lower, glance(root, filled[-1:]).schema().names):
         raise UsageError(f"{root} holds no alerts of {known.title}: its newest files have no column {column}")
-    found = list(count_alerts(root, held).items())
-    answer({"survey": known.name, "lake": str(root), "nights": [{"night": str(n), "alerts": c} for n, c in found]})
-    for night, count in found:
-        say(f"{night}  {count:>12,}")
-    say(f"{len(found)} nights, {sum(count for _, count in found):,} alerts")
+    problems = [Problem("", f"there may be more nights: {error}") for error in hidden]
+    problems += [Problem(str(night), str(error)) for night, error in found.items() if night not in counts]
+    listed = [{"night": str(night), "alerts": counts.get(night)} for night in found]
+    said = {"ok": not problems, "problems": [problem.as_json for problem in problems]}
+    answer({"survey": known.name, "lake": str(root), "nights": listed} | said)
+    for night in found:
+        say(f"{night}  {f'{counts[night]:,}' if night in counts else 'not known':>12}")
+    unknown = len(found) - len(counts)
+    say(f"{len(found)} nights, {sum(counts.values()):,} alerts" + (f" without those of {unknown}" if unknown else ""))
+    for problem in problems:
+        note(str(problem))
+    if problems:
+        raise typer.Exit(DamagedError.exit_code)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializeAsAny, StringConstraints, ValidationError
@@ -13,7 +15,8 @@ from alertferry.core.problems import explain, shown
 from alertferry.core.receipt import job_hash
 from alertferry.core.registry import Registry, default_registry
 from alertferry.core.safe_yaml import check_mapping, dump_mapping, load_mapping
-from alertferry.core.steps import Filter, Output, Source, Step
+from alertferry.core.steps import Filter, Output, Predicate, Source, Step
+from alertferry.core.survey import Survey
 
 MAX_NAME = 200
 """Characters of a job's name."""
@@ -31,6 +34,27 @@ def _plain_name(name: str) -> str:
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(_plain_name)]
+
+
+@dataclass(frozen=True)
+class Readable:
+    """The steps of a job file that can be read, by their places in it (``filters[1]``), where others cannot.
+
+    ``survey`` is that of the source's kind, as far as it is known; ``adding`` is the place of the first filter that
+    cannot be read and may add columns.
+    """
+
+    steps: Mapping[str, Step]
+    survey: Survey | None
+    adding: str | None
+
+
+class MalformedJobError(JobError):
+    """A job file has steps that cannot be read; ``rest`` are the others."""
+
+    def __init__(self, problems: Iterable[Problem], rest: Readable) -> None:
+        super().__init__(problems)
+        self.rest = rest
 
 
 class Job(BaseModel):
@@ -60,11 +84,17 @@ class Job(BaseModel):
         reader = _Reader(registry or default_registry())
         parts = reader.parts(data)
         if reader.problems:
-            raise JobError(reader.problems)
+            raise MalformedJobError(reader.problems, reader.rest(data))
         try:
             return cls(**parts)
         except ValidationError as error:
             raise JobError(explain(error, cls)) from None
+
+    @property
+    def steps(self) -> dict[str, Step]:
+        """All steps, by their places in the job file."""
+        filters = {f"filters[{index}]": step for index, step in enumerate(self.filters)}
+        return {"source": self.source, **filters, "output": self.output}
 
     def to_dict(self) -> dict[str, Any]:
         """Return the job as plain data, defaults left out."""
@@ -94,6 +124,7 @@ class _Reader:
         self.registry = registry
         self.problems: list[Problem] = []
         self._steps = 0
+        self._read: dict[str, Step] = {}
 
     def parts(self, data: dict[str, Any]) -> dict[str, Any]:
         known = Job.model_fields
@@ -111,6 +142,22 @@ class _Reader:
         parts["filters"] = self.steps("filter", data.get("filters") or (), "filters")
         self._check_name(data.get("name"))
         return parts
+
+    def rest(self, data: dict[str, Any]) -> Readable:
+        """Return the steps of ``data`` that could be read."""
+        source, filters = data.get("source"), data.get("filters")
+        kind = source.get("kind") if isinstance(source, dict) else getattr(source, "kind", None)
+        known = self.registry.steps["source"].get(kind) if isinstance(kind, str) else None
+        survey = known.step.survey if known and issubclass(known.step, Source) else None
+        items = filters if isinstance(filters, list | tuple) else ()
+        places = {f"filters[{index}]": item for index, item in enumerate(items)}
+        unread = (place for place, item in places.items() if place not in self._read and not self._only_decides(item))
+        return Readable(self._read, survey, next(unread, None))
+
+    def _only_decides(self, data: Any) -> bool:
+        kind = data.get("kind") if isinstance(data, dict) else None
+        known = self.registry.steps["filter"].get(kind) if isinstance(kind, str) else None
+        return known is not None and issubclass(known.step, Predicate)
 
     def _check_name(self, name: Any) -> None:
         if name is not None:
@@ -132,7 +179,7 @@ class _Reader:
 
     def step(self, role: str, data: Any, path: str) -> Step | None:
         if isinstance(data, Step):
-            return data
+            return self._keep(data, path)
         if not isinstance(data, dict):
             self._report(path, f"must be a mapping with a kind, got {shown(data)}")
             return None
@@ -160,12 +207,18 @@ class _Reader:
         if len(self.problems) > before:
             return None
         try:
-            return step(**options)
+            return self._keep(step(**options), path)
         except ValidationError as error:
             self.problems.extend(explain(error, step, path))
         except Exception as error:  # a plugin's model may fail in any way
             self.problems.append(problem_of(error, path))
         return None
+
+    def _keep(self, step: Step, path: str) -> Step:
+        """Remember a step that was read, in place of those within it."""
+        self._read = {place: inner for place, inner in self._read.items() if not place.startswith(f"{path}.")}
+        self._read[path] = step
+        return step
 
     def _kinds(self, role: str) -> str:
         return ", ".join(sorted(self.registry.steps[role])) or "none"

@@ -19,6 +19,7 @@ from datetime import date
 
 from alertferry.core.errors import AlertferryError, UsageError
 
+_LEVELS = ("year", "month", "day")
 _NUMBERED = re.compile(r"(year|month|day)=([0-9]{1,4})", re.IGNORECASE)
 DEEPEST = 16
 """Folders below a night at most: links that lead back would have no end."""
@@ -72,9 +73,30 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or (name.startswith("_") and "=" not in name) or name.endswith("._COPYING_")
 
 
-def all_nights(root: str) -> tuple[date, ...]:
-    """Return every night of a lake on this disk that has a folder, in order. Raises as `list_files` does."""
-    return tuple(sorted(_folders(root, None)))
+def all_nights(root: str) -> tuple[tuple[date, ...], tuple[UsageError, ...]]:
+    """Return every night of a lake on this disk that has a folder, in order, and what may hide more of them.
+
+    That are folders of a year or a month that cannot be opened. A night whose own folder cannot be is a night, and
+    `list_files` says what is wrong with it. Raises `UsageError` when the lake itself cannot be opened.
+    """
+    found, hidden = set[date | None](), list[UsageError]()
+
+    def enter(folder: str, *numbers: int) -> None:
+        if len(numbers) == len(_LEVELS):
+            found.add(night_of(numbers))
+            return
+        for number, entry in _numbered(folder, _LEVELS[len(numbers)]):
+            try:
+                if _is_folder(entry):
+                    enter(entry.path, *numbers, number)
+            except UsageError as error:
+                if len(numbers) + 1 == len(_LEVELS):
+                    found.add(night_of((*numbers, number)))
+                else:
+                    hidden.append(error)
+
+    enter(root)
+    return tuple(sorted(night for night in found if night)), tuple(hidden)
 
 
 def list_files(root: str, nights: Iterable[date]) -> list[ListedFile]:
@@ -95,19 +117,18 @@ def ordered(files: Iterable[ListedFile]) -> list[ListedFile]:
     return sorted(files, key=lambda file: (file.night, file.path))
 
 
-def _folders(root: str, wanted: set[date] | None) -> dict[date, list[str]]:
-    """Return the folders of each wanted night, entering only those on the way; of every night when None."""
-    years = None if wanted is None else {(night.year,) for night in wanted}
-    months = None if wanted is None else {(night.year, night.month) for night in wanted}
-    days = None if wanted is None else {(night.year, night.month, night.day) for night in wanted}
+def _folders(root: str, wanted: set[date]) -> dict[date, list[str]]:
+    """Return the folders of each wanted night, entering only those on the way."""
+    asked = {(night.year, night.month, night.day) for night in wanted}
     found: dict[date, list[str]] = {}
     places: list[tuple[tuple[int, ...], str]] = [((), root)]
-    for name, chosen in (("year", years), ("month", months), ("day", days)):
+    for depth, name in enumerate(_LEVELS, 1):
+        chosen = {numbers[:depth] for numbers in asked}
         places = [
             ((*numbers, number), entry.path)
             for numbers, folder in places
             for number, entry in _numbered(folder, name)
-            if (chosen is None or (*numbers, number) in chosen) and _is_folder(entry)
+            if (*numbers, number) in chosen and _is_folder(entry)
         ]
     for numbers, path in places:
         night = night_of(numbers)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, model_validator
 
+from alertferry.core.damage import blamed
 from alertferry.core.errors import Problem, UsageError
 from alertferry.core.file_option import LakeOption
 from alertferry.core.local_lake import glance, local_path
@@ -18,7 +19,7 @@ from alertferry.core.paths import split_path
 from alertferry.core.places import absolute
 from alertferry.core.problems import shown
 from alertferry.core.receipt import Nights
-from alertferry.core.steps import Alerts, Glance, Source
+from alertferry.core.steps import Alerts, Glance, Output, Source
 from alertferry.core.time_scales import from_utc
 from alertferry.core.working_folder import is_url, resolved
 
@@ -113,6 +114,7 @@ class LakeSource(Source):
             stored_bytes=found.stored_bytes,
             refuse_changes=partial(refuse_changed_files, frame.sparkSession, found),
             ids=_ids(found, self.survey.alert_id),
+            blame=partial(blamed, files=found.files, is_local=found.is_local),
         )
         return alerts.where(self._within()) if self.times else alerts
 
@@ -140,6 +142,14 @@ class LakeSource(Source):
             return None
         seen = glance(root, self.requested(), self.survey.documented)
         return Glance(seen.absent if self.nights else (), seen.schema(), seen.partial)
+
+
+def lake_problems(source: Source, output: Output, settings: Settings) -> list[Problem]:
+    """Return what is wrong with an output because of the lake that is read, where one is known."""
+    try:
+        return list(output.problems_with_lake(source.location(settings))) if isinstance(source, LakeSource) else []
+    except UsageError:
+        return []  # whoever looks at the lake tells
 
 
 def lake_location(survey: Survey, lake: str | None, settings: Settings) -> str:

@@ -38,7 +38,10 @@ def local_path(location: str) -> Path | None:
 
 def nights(root: Path) -> tuple[date, ...]:
     """Return every night of a lake that has a folder, in order. Raises `UsageError` for a folder that is closed."""
-    return all_nights(str(root))
+    found, hidden = all_nights(str(root))
+    for error in hidden:
+        raise error
+    return found
 
 
 def night_files(root: Path, night: date) -> list[Path]:
@@ -56,14 +59,23 @@ def count_alerts(root: Path, of: Sequence[date]) -> dict[date, int]:
     return counts
 
 
-def count_what_can_be(root: Path, of: Sequence[date]) -> dict[date, int | None]:
-    """Return the number of alerts of each night; None for nights with a file that cannot be read."""
+def count_nights(root: Path) -> tuple[dict[date, int | AlertferryError], tuple[UsageError, ...]]:
+    """Return the number of alerts of every night, and what may hide more nights, as `all_nights` does.
+
+    A night of which something cannot be read has the error, naming it, in place of its number.
+    """
+    found, hidden = all_nights(str(root))
+    return _count_what_can_be(root, found), hidden
+
+
+def _count_what_can_be(root: Path, of: Sequence[date]) -> dict[date, int | AlertferryError]:
     try:
         return {**count_alerts(root, of)}
-    except AlertferryError:
+    except AlertferryError as error:
         if len(of) == 1:
-            return {of[0]: None}
-    return {night: count for one in of for night, count in count_what_can_be(root, [one]).items()}
+            return {of[0]: error}
+    half = len(of) // 2  # of many nights few are damaged: they are found by halves
+    return _count_what_can_be(root, of[:half]) | _count_what_can_be(root, of[half:])
 
 
 def glance(root: Path, asked: Sequence[date], documented: Struct | None = None) -> LakeNights:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from alertferry.core.paths import join_path, split_path
@@ -61,6 +61,20 @@ def renamed(spark_type: Any) -> Any:
     return spark_type
 
 
+ORIGINAL = "alertferry.original"
+"""Metadata of a field of Spark's that has another name than its source: that name."""
+
+
+def note_originals(field: dict[str, Any], path: str, originals: Mapping[str, str]) -> None:
+    """Note in a field of Spark's, as JSON has it, what it and those within are called at their source."""
+    if path in originals:
+        field["metadata"] = field["metadata"] | {ORIGINAL: originals[path]}
+    kind = field["type"]
+    if isinstance(kind, dict):
+        for inner in (kind["elementType"] if kind["type"] == "array" else kind).get("fields", ()):
+            note_originals(inner, f"{path}.{inner['name']}", originals)
+
+
 def with_originals(avro: Any, spark_type: Any) -> Any:
     """Return the Avro schema of a renamed type with the original names in the ``doc`` of the fields that were renamed.
 
@@ -80,5 +94,6 @@ def with_originals(avro: Any, spark_type: Any) -> Any:
 
 
 def _with_original(field: dict[str, Any], original: dict[str, Any]) -> dict[str, Any]:
-    doc = {} if field["name"] == original["name"] else {"doc": original["name"]}
+    name = original.get("metadata", {}).get(ORIGINAL, original["name"])
+    doc = {} if field["name"] == name else {"doc": name}
     return field | {"type": with_originals(field["type"], original["type"])} | doc

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -28,6 +30,22 @@ def on_this_disk(place: str) -> Path | None:
     if match:
         return Path(unquote(place[match.end() :]))
     return None if is_url(place) else Path(place)
+
+
+def within(place: str, folder: str) -> bool:
+    """Tell whether a path or URL is that of a folder, or below it; links on this disk are followed."""
+    names, others = _names(place), _names(folder)
+    return names[: len(others)] == others
+
+
+def _names(place: str) -> list[str]:
+    path = on_this_disk(place)
+    if path is not None:
+        return ["file", *Path(os.path.realpath(path)).parts]
+    scheme, _, rest = place.partition(":")
+    host, _, path_there = rest[2:].partition("/") if rest.startswith("//") else ("", "", rest)
+    known = re.sub("^s3[an]$", "s3", scheme.lower())
+    return [known, host.lower(), *posixpath.normpath(f"/{path_there.strip('/')}").strip("/").split("/")]
 
 
 def for_hadoop(place: str) -> str:

@@ -15,11 +15,12 @@ from alertferry.core.errors import AlertferryError, JobError, Problem, below
 from alertferry.core.gateway import acknowledge_at_once
 from alertferry.core.job import Job
 from alertferry.core.lake_files import FileChangedError
+from alertferry.core.lake_source import lake_problems
 from alertferry.core.progress import Progress
 from alertferry.core.receipt import StepCount
 from alertferry.core.selection import Selection
 from alertferry.core.settings import Settings, load_settings
-from alertferry.core.spark_errors import from_spark_error
+from alertferry.core.spark_errors import from_spark_error, names_no_file
 from alertferry.core.steps import Alerts, Filter, Output, Report, Source
 from alertferry.core.topics import new_topic
 
@@ -109,6 +110,8 @@ class Run:
         """Write the alerts and return the report with the receipt, after the last alert is safe."""
         alerts = self._derive(alerts, output.derives(alerts.survey))
         _refuse(output.problems(alerts.survey, alerts.schema, alerts.added), "output")
+        if self._source is not None:
+            _refuse(lake_problems(self._source, output, self.settings), "output")
         self.warn("output", output.warnings(alerts.survey, alerts.schema, alerts.added))
         self._output = output
         with self.progress.watching(self.spark), self._blaming_changes():
@@ -141,6 +144,8 @@ class Run:
             told = self.told(error)
             if isinstance(told, FileChangedError):
                 raise told from None
+            if names_no_file(error):
+                raise told from error  # with what was found of the files
             raise
 
     def told(self, error: BaseException) -> AlertferryError:
@@ -161,7 +166,8 @@ class Run:
                 return changed
             except AlertferryError as unknown:  # the first error is the one to see
                 _log.info("%s", unknown)
-        return from_spark_error(error)
+        told, blame = from_spark_error(error), self.selection.start.blame
+        return blame(told) if blame and told is not error and names_no_file(error) else told
 
     def _derive(self, alerts: Alerts, mentions: Callable[[str], bool]) -> Alerts:
         """Add the columns that a step mentions."""

@@ -43,6 +43,12 @@ def from_spark_error(error: BaseException) -> AlertferryError:
     return AlertferryError(f"the job failed: {_first_line(error)}; the log has the whole story")
 
 
+def names_no_file(error: BaseException) -> bool:
+    """Tell whether an error is what a decoder stumbles over in a damaged file, and says of no file that it is read."""
+    text = _full_text(error)
+    return bool(_STUMBLED.search(text)) and not (_READING.search(text) or _FILE.search(text))
+
+
 def _full_text(error: BaseException) -> str:
     """Return the message and those of all causes, Java's included."""
     java = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
@@ -112,6 +118,10 @@ _DAMAGED = re.compile(
     r"|IndexOutOfBoundsException|NegativeArraySizeException|NullPointerException"
 )
 """Parquet's own signs of a file that is not whole; the last are what its decoders stumble over in random bytes."""
+
+_STUMBLED = re.compile(
+    r"(?:\b|Array)IndexOutOfBoundsException|NegativeArraySizeException|BufferUnderflowException|ParquetDecodingException"
+)
 
 _KNOWN: tuple[tuple[str, Builder], ...] = (
     (

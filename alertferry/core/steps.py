@@ -74,7 +74,8 @@ class Alerts:
     its uncompressed bytes an alert in the lake, ``stored_bytes`` to those that it takes there when compressed.
     ``refuse_changes`` raises `FileChangedError` when what they are read from is no longer what it was when they were
     found, and another `AlertferryError` when that cannot be told.
-    ``ids`` are those of all alerts that the source found, where they can be had without Spark.
+    ``ids`` are those of all alerts that the source found, where they can be had without Spark. ``blame`` looks for the
+    damaged file where an error of Spark names none, and returns what to say instead.
     """
 
     frame: DataFrame
@@ -86,6 +87,7 @@ class Alerts:
     stored_bytes: Mapping[str, float] = field(default_factory=dict)
     refuse_changes: Callable[[], None] | None = None
     ids: LakeIds | None = None
+    blame: Callable[[AlertferryError], AlertferryError] | None = None
 
     @cached_property
     def schema(self) -> Struct:
@@ -194,6 +196,10 @@ class Filter(Step, ABC):
         """Return the root columns that this filter adds."""
         return ()
 
+    def originals(self) -> Mapping[str, str]:
+        """Return what fields of added columns are called where they come from, by their paths, if otherwise."""
+        return {}
+
     def report(self, before: Alerts, read: Alerts) -> dict[str, Any]:  # noqa: ARG002 - for subclasses
         """Return what the receipt should say of this filter, by field of `Receipt`; asked after the alerts are safe.
 
@@ -267,6 +273,10 @@ class Output(Step, ABC):
     def derives(self, survey: Survey) -> Callable[[str], bool]:  # noqa: ARG002 - for subclasses
         """Return what tells whether a column that the survey can derive is part of what is written."""
         return self.mentions
+
+    def problems_with_lake(self, lake: str) -> Iterable[Problem]:  # noqa: ARG002 - for subclasses
+        """Yield what is wrong with writing while alerts are read from a lake (path or URL); needs no Spark."""
+        return ()
 
     @abstractmethod
     def write(self, alerts: Alerts, run: Run) -> Report:

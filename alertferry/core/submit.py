@@ -65,7 +65,7 @@ def _cancel(*_: object) -> None:
 def _report(error: Exception) -> int:
     settings = load_settings()
     known = from_spark_error(error)
-    if not isinstance(error, AlertferryError):
+    if not isinstance(error, AlertferryError) or error.__cause__:
         sys.stderr.write(settings.redact("".join(traceback.format_exception(error))))
     problems = [{"path": item.path, "message": item.message} for item in getattr(known, "problems", ())]
     extra = {"problems": problems} if isinstance(known, JobError) else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alertferry.core.nights import shortened
 from alertferry.ui.draft import Draft, chosen_nights
 from alertferry.ui.lakes import Lake
 
@@ -24,18 +25,21 @@ class Gauge:
 
 
 def nightly(draft: Draft, lake: Lake) -> int | None:
-    """Return the alerts of the chosen nights before any filter; None where the lake cannot be looked at."""
-    if not lake.nights:
+    """Return the alerts of the chosen nights before any filter; None where the lake, or one of them, cannot be read."""
+    chosen = chosen_nights(draft)
+    if not lake.nights or not lake.unknown.isdisjoint(chosen):
         return None
     counts = lake.counts
-    return sum(counts.get(night, 0) for night in chosen_nights(draft))
+    return sum(counts.get(night, 0) for night in chosen)
 
 
 def at_once(draft: Draft, lake: Lake, packet_bytes: float | None, coming: bool) -> Gauge:
     """Return what can be said without any estimate: the nights' own counts, an upper limit once there are filters."""
     total = nightly(draft, lake)
     if total is None or not draft.nights:
-        note = "choose nights" if not draft.nights else "not known for this lake"
+        unread = sorted(lake.unknown.intersection(chosen_nights(draft)))
+        known = f"not known: {shortened(unread)} cannot be read" if unread else "not known for this lake"
+        note = known if draft.nights else "choose nights"
         return Gauge(alerts_note=note, busy=coming)
     exact = not draft.filters and not draft.source.get("times")
     size = size_text(total * packet_bytes) if packet_bytes is not None else "–"

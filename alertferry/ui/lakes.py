@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.field_table import load_fields
 from alertferry.core.lake_source import lake_location
-from alertferry.core.local_lake import count_what_can_be, local_path, night_files, nights
+from alertferry.core.local_lake import count_nights, local_path, night_files
 from alertferry.core.registry import default_registry
 from alertferry.core.schema import Struct, paths
 from alertferry.core.settings import load_settings
@@ -27,13 +27,14 @@ FRESH_SECONDS = 30.0
 """How long a look at the folders of a lake is good for."""
 
 _MOST_VALUES = 200
+_MOST_FAULTS = 3
 
 _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
 class NightCount:
-    """A night of a lake with its number of alerts; ``alerts`` is None when a file of it is damaged."""
+    """A night of a lake with its number of alerts; ``alerts`` is None when something of it cannot be read."""
 
     night: date
     alerts: int | None
@@ -41,15 +42,20 @@ class NightCount:
 
 @dataclass(frozen=True)
 class Lake:
-    """What a look at a lake shows. ``nights`` is empty when there is a ``reason`` for not knowing any."""
+    """What a look at a lake shows; ``reason`` says why nights, or some of their numbers of alerts, are not known."""
 
     nights: tuple[NightCount, ...] = ()
     reason: str = ""
 
     @property
     def counts(self) -> dict[date, int]:
-        """Number of alerts of each night; damaged ones count as none."""
-        return {item.night: item.alerts or 0 for item in self.nights}
+        """Number of alerts of each night of which it is known."""
+        return {item.night: item.alerts for item in self.nights if item.alerts is not None}
+
+    @property
+    def unknown(self) -> set[date]:
+        """Nights whose number of alerts is not known, as something of them cannot be read."""
+        return {item.night for item in self.nights if item.alerts is None}
 
 
 @dataclass(frozen=True)
@@ -146,11 +152,15 @@ def _look(kind: str, lake: str | None) -> Lake:
         root = local_path(location_of(kind, lake))
         if root is None:
             return Lake(reason="this lake is on another machine; name the nights, they are looked up when the job runs")
-        counted = count_what_can_be(root, nights(root))
+        counted, hidden = count_nights(root)
     except UsageError as error:
         return Lake(reason=str(error))
-    found = tuple(NightCount(night, count) for night, count in counted.items())
-    return Lake(found, "" if found else "there is no data in this lake yet")
+    found = tuple(NightCount(night, count if isinstance(count, int) else None) for night, count in counted.items())
+    faults = [f"{night} cannot be read: {why}" for night, why in counted.items() if not isinstance(why, int)]
+    faults += [f"there may be more nights: {why}" for why in hidden]
+    if len(faults) > _MOST_FAULTS:
+        faults[_MOST_FAULTS:] = [f"and {len(faults) - _MOST_FAULTS} more, which `alertferry nights {kind}` names"]
+    return Lake(found, "; ".join(faults) or ("" if found else "there is no data in this lake yet"))
 
 
 def schema_of(kind: str, asked: Sequence[str], lake: str | None = None) -> Struct:
@@ -169,12 +179,17 @@ def schema_at_hand(kind: str, asked: Sequence[str], lake: str | None = None) -> 
 
 def _schema(kind: str, asked: Sequence[str], lake: str | None) -> Struct:
     source = default_registry().get("source", kind)
-    wanted = list(asked) or [str(item.night) for item in look(kind, lake).nights[-1:]]
+    wanted = list(asked) or [str(night) for night in _newest(kind, lake)]
     try:
         glance = source(nights=wanted, lake=lake).glance(load_settings()) if wanted else None
     except (AlertferryError, ValueError):
         glance = None
     return glance.schema if glance and glance.schema else surveys()[kind].documented
+
+
+def _newest(kind: str, lake: str | None) -> list[date]:
+    """Return the newest night that has alerts which can be read, if any."""
+    return [night for night, count in look(kind, lake).counts.items() if count][-1:]
 
 
 @lru_cache(maxsize=64)
@@ -225,12 +240,12 @@ def field_bytes(kind: str, lake: str | None = None) -> dict[str, float]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    found = look(kind, lake).nights
-    root = local_path(location_of(kind, lake)) if found else None
-    files = night_files(root, found[-1].night) if root else []
     try:
+        newest = _newest(kind, lake)
+        root = local_path(location_of(kind, lake)) if newest else None
+        files = night_files(root, newest[0]) if root else []
         return _footer_bytes(pq.read_metadata(files[0])) if files else {}
-    except (OSError, pa.ArrowException):
+    except (OSError, pa.ArrowException, UsageError):  # what was there a moment ago can be gone
         return {}
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from alertferry.core.errors import AlertferryError, JobError, Problem
-from alertferry.core.job import Job
+from alertferry.core.job import Job, MalformedJobError
 from alertferry.ui.draft import Draft
 
 StepName = Literal["nights", "filters", "content", "review"]
@@ -46,10 +46,13 @@ def place(problem: Problem, draft: Draft) -> Placed:
     return Placed(steps.get(root, "review"), problem)
 
 
-def problems_of(draft: Draft, check: Callable[[Job], Sequence[Problem]]) -> tuple[Placed, ...]:
-    """Return every problem of a draft; ``check`` says what is wrong with a job that is well-formed."""
+def problems_of(draft: Draft, check: Callable[[Job | MalformedJobError], Sequence[Problem]]) -> tuple[Placed, ...]:
+    """Return every problem of a draft; ``check`` says what is wrong with a job, well-formed or not."""
     try:
-        job = draft.to_job()
+        try:
+            job: Job | MalformedJobError = draft.to_job()
+        except MalformedJobError as error:
+            job = error
         found = check(job)
     except JobError as error:
         found = error.problems

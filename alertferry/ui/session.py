@@ -15,7 +15,7 @@ from alertferry.core.access import Access
 from alertferry.core.access import Site as SiteRules
 from alertferry.core.blame import named
 from alertferry.core.errors import AlertferryError, Problem, UsageError
-from alertferry.core.job import Job
+from alertferry.core.job import Job, MalformedJobError
 from alertferry.core.schema import Struct
 from alertferry.ui import drafts, lakes, uploads
 from alertferry.ui.background import crew_of
@@ -246,8 +246,9 @@ class Session:
         """Return every problem of a draft, also those of the site, and the job that it makes. Slow."""
         made: list[Job] = []
 
-        def check(job: Job) -> list[Problem]:
-            made.append(job)
+        def check(job: Job | MalformedJobError) -> list[Problem]:
+            if isinstance(job, Job):
+                made.append(job)
             return service.problems_of(job, self.access)
 
         problems = problems_of(draft, check)

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from alertferry.core import spark_files
-from alertferry.core.errors import AlertferryError, DamagedError, UsageError
+from alertferry.core.errors import AlertferryError, DamagedError, JobError, UsageError
 from alertferry.core.lake import open_nights, read_nights, refuse_changed_files
 from alertferry.core.lake_source import LakeSource
 from alertferry.core.local_lake import glance
@@ -20,6 +20,7 @@ from alertferry.core.run import Run
 from alertferry.core.schema import Field, Primitive, Struct
 from alertferry.core.spark_errors import from_spark_error
 from alertferry.core.spark_files import SparkLake
+from alertferry.core.steps import Output
 from alertferry.core.survey import Packet, Survey
 from alertferry.plugins.outputs.files import Files
 from tests.random_lakes import DOCUMENTED, NIGHTS, RandomLake
@@ -281,6 +282,31 @@ def carry(spark, lake, out, between):
     alerts = run.read(Small(nights=["2026-01-01..2026-01-02"], lake=str(lake)))
     between()
     return run.write(alerts, Files(path=str(out), packet="all"))
+
+
+def test_no_result_is_written_into_the_lake_that_is_read(spark, tmp_path):
+    put(tmp_path / "lake", 1, **alerts(1))
+    with pytest.raises(JobError, match=r"output\.path: .* is in the lake that is read"):
+        carry(spark, tmp_path / "lake", tmp_path / "lake/out", lambda: None)
+
+
+class Stumbling(Output):
+    """Fails as Spark does when a decoder of its own stumbles over a damaged page: no file is named."""
+
+    kind = "stumbling"
+
+    def write(self, alerts, run):
+        raise RuntimeError("java.lang.ArrayIndexOutOfBoundsException: Index 67 out of bounds for length 4")
+
+
+def test_a_damaged_file_that_spark_does_not_name_is_named(spark, tmp_path):
+    path = put(tmp_path / "lake", 1, **alerts(*range(1000)))
+    content = bytearray(path.read_bytes())
+    content[4:200] = bytes(196)
+    path.write_bytes(content)
+    run = Run(spark)
+    with pytest.raises(DamagedError, match=f"{path} cannot be read: it is damaged"):
+        run.write(run.read(Small(nights=["2026-01-01"], lake=str(tmp_path / "lake"))), Stumbling())
 
 
 @pytest.mark.parametrize("what", ["vanished", "appeared", "changed"])

@@ -26,9 +26,13 @@ def test_with_filters_it_is_a_limit():
     assert at_once(draft, LAKE, 10.0, True).alerts_note == "estimating"
 
 
-def test_a_damaged_night_counts_as_none():
+def test_nights_with_one_that_cannot_be_read_have_no_number():
     lake = replace(LAKE, nights=(*LAKE.nights, NightCount(date(2026, 3, 3), None)))
-    assert nightly(DRAFT, lake) == 3000
+    assert nightly(DRAFT, lake) is None
+    found = at_once(DRAFT, lake, 1500.0, False)
+    assert (found.alerts, found.size) == ("–", "–")
+    assert found.alerts_note == "not known: 2026-03-03 cannot be read"
+    assert nightly(with_nights(DRAFT, ["2026-03-01..2026-03-02"]), lake) == 3000
 
 
 @pytest.mark.parametrize(

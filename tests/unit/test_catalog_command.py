@@ -33,6 +33,26 @@ def test_a_catalogue_that_cannot_be_used_is_one_document(alertferry, tmp_path):
     assert "cannot be used as it stands" in called.err
 
 
+@pytest.mark.parametrize(
+    ("content", "options", "said"),
+    [
+        (
+            "Name,RAh,DE-,DEd\na,1.5,+,2.5\n",
+            (),
+            "the file has no 'RAm', 'DEm', only 'RAh', 'DE-', 'DEd'; add the others, or name one column for each "
+            "coordinate with --ra and --dec, and with --ra-unit hour if it holds hours",
+        ),
+        ("Name,a,ra: b\nx,1,2\n", (), "name one with --ra. Columns: 'Name', 'a', 'ra: b'"),
+        ("Name,a,b\nx,1,2\n", ("--ra", "q", "--dec", "b"), "--ra: no column 'q'"),
+        ("Name,a,b\nx,1,2\n", ("--ra", "a"), "--ra and --dec go together"),
+        ("Name,ra,dec\nx,1,2\n", ("--table", "3"), "leave --table out"),
+    ],
+)
+def test_its_options_are_named_as_it_has_them(alertferry, tmp_path, content, options, said):
+    (tmp_path / "c.csv").write_text(content)
+    assert said in alertferry("catalog", tmp_path / "c.csv", *options).err
+
+
 def test_it_previews_a_catalogue(alertferry, sources):
     called = alertferry("catalog", str(sources))
     assert called.code == 0

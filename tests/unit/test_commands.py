@@ -33,6 +33,60 @@ def test_a_good_job_passes(alertferry, tmp_path, lake):
     assert alertferry("check", job(tmp_path, JOB), "--json").json == {"ok": True, "problems": [], "warnings": []}
 
 
+MALFORMED = """
+source: {kind: lsst, nights: NIGHTS}
+filters:
+  - {kind: sql, where: ["diaSource.psfFlux >", "diaSource.nothing > 1"]}
+  - {kind: region, cone: {ra: 1, dec: 2, radius_deg: -3}}
+  - {kind: any, of: [{kind: sql, wehre: x}, {kind: sql, where: ["diaSource.ra and true"]}]}
+output: {kind: kafka, packet: fulll, partitions: 0}
+"""
+
+
+@pytest.mark.parametrize("nights", ["[2026-01-01]", "[2026-13-01]"])
+def test_problems_of_structure_hide_no_others(alertferry, tmp_path, lake, nights):
+    text = MALFORMED.replace("NIGHTS", nights)
+    found = alertferry("check", job(tmp_path, text), "--json")
+    said = {problem["path"]: problem["message"] for problem in found.json["problems"]}
+    structure = {"filters[1].cone.radius_deg", "filters[2].of[0].wehre", "filters[2].of[0].where", "output.partitions"}
+    conditions = {"filters[0].where[0]", "filters[0].where[1]", "filters[2].of[1].where[0]"}
+    assert (found.code, said.keys()) == (
+        2,
+        structure | conditions | ({"source.nights[0]"} if "13" in nights else set()),
+    )
+    assert ("as the source cannot be read" in said["filters[0].where[1]"]) == ("13" in nights)
+    mended = text.replace("partitions: 0", "").replace("region", "crossmatch")
+    said = {
+        item["path"]: item["message"] for item in alertferry("check", job(tmp_path, mended), "--json").json["problems"]
+    }
+    assert "lsst has no packet 'fulll'" in said["output.packet"]
+    assert "filters[1], which cannot be read, may add it" in said["filters[0].where[1]"]
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("{root}/lake", "is in the lake that is read"),
+        ("{root}/lake/year=2026/out", "is in the lake that is read"),
+        ("file://{root}/link/new/out", "is in the lake that is read"),
+        ("link/../lake/out", "is in the lake that is read"),
+        ("{root}", "the lake that is read, {root}/lake, is in {root}"),
+        ("x" * 238, "the folder's name has more than 237 bytes"),
+        ("y" * 256, "cannot be the name of a file"),
+        ("z/" * 2000 + "out", "has more than 3,795 bytes from the root on"),
+    ],
+)
+def test_folders_that_can_hold_no_result(alertferry, tmp_path, lake, monkeypatch, place, said):
+    (tmp_path / "link").symlink_to(tmp_path / "lake")
+    monkeypatch.chdir(tmp_path)
+    written = JOB.replace("{", "{{").replace("}", "}}").replace("kafka", "files, path: '{}'").format
+    called = alertferry("check", job(tmp_path, written(place.format(root=tmp_path))), "--json")
+    assert (called.code, [problem["path"] for problem in called.json["problems"]]) == (2, ["output.path"])
+    assert said.format(root=tmp_path) in called.json["problems"][0]["message"]
+    for near in (tmp_path / "lake-of-mine", tmp_path / "new" / "lake", "w" * 237):
+        assert alertferry("check", job(tmp_path, written(near))).code == 0
+
+
 def test_what_is_surely_not_meant_is_a_note(alertferry, tmp_path, lake):
     path = job(tmp_path, JOB.replace("[2026-01-01]", "[2026-01-01, 2026-01-07]"))
     warning = {"path": "source.nights", "message": "no data for 2026-01-07"}

@@ -10,7 +10,6 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from math import isfinite
 from typing import Any
 
 from alertferry.core.conditions import kinds
@@ -21,7 +20,7 @@ from alertferry.core.conditions.grammar import COMPARISONS, Term
 from alertferry.core.conditions.hints import Bound, compared_with_null, membership, text_for_number
 from alertferry.core.conditions.kinds import NULL, NUMBER, TEXT, TIME, TRUTH, UNKNOWN
 from alertferry.core.conditions.patterns import PatternError, like_backtracking
-from alertferry.core.conditions.values import NOTHING, Value
+from alertferry.core.conditions.values import NOTHING, Value, too_large
 
 Values = Mapping[str, Collection[Any]]
 """The values that a field can have, where these are few, by its dotted path in lower case."""
@@ -32,7 +31,6 @@ _BARE_CALLS = frozenset(
 _NUMBERS = ("tinyint", "byte", "smallint", "short", "int", "integer", "bigint", "long", "float", "real", "double")
 _CAST_TYPES = {"boolean": TRUTH, "date": TIME, "timestamp": TIME, "string": TEXT} | dict.fromkeys(_NUMBERS, NUMBER)
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[dD]?")
-_MOST_DIGITS = 38
 _LOOPS_UNDERSTOOD = 2
 _DIGITS_FIRST = re.compile(r"\s*[0-9+-]")
 _SIMPLE_UNITS = ("second", "minute", "hour", "day", "week", "month", "year")
@@ -265,12 +263,16 @@ class Judge:
         return Value(parent.shape[1], parent.path, one_of_many=True)
 
     def _number(self, term: Term) -> Value:
-        digits = sum(character.isdigit() for character in re.split("[eE]", term.name)[0])
-        if not _NUMBER.fullmatch(term.name) or digits > _MOST_DIGITS:
+        if refused := too_large(term.name):
+            self._problem(term, refused)
+            return NOTHING
+        if not _NUMBER.fullmatch(term.name):
             return Value(self._doubt(term).shape)
         plain = term.name.rstrip("dD")
         number: int | float = int(plain) if plain.isdigit() and plain == term.name else float(plain)
-        return Value(NUMBER, literal=number, written=True) if isfinite(number) else self._doubt(term)
+        if number == 0 and re.search("[1-9]", re.split("[eE]", plain)[0]):
+            self._warn(term, f"{term.name} is too small for Spark, which takes it for 0")
+        return Value(NUMBER, literal=number, written=True)
 
     def _string(self, term: Term) -> Value:
         plain = term.name[:1] in "'\"" and "\\" not in term.name and term.name.count(term.name[0]) == 2

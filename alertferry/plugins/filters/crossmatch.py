@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -179,6 +179,11 @@ class Crossmatch(Filter):
         )
         match = Struct((*fixed, *self._carried()))
         return (SchemaField(self.name, Array(match) if self.keep == "all" else match),)
+
+    def originals(self) -> Mapping[str, str]:
+        """Return the names in the catalogue of carried columns that have another one in a match."""
+        names = dict(zip(self.columns, (field.name for field in self._carried()), strict=False))
+        return {f"{self.name}.{name}": column for column, name in names.items() if name != column}
 
     def apply(self, alerts: Alerts) -> Alerts:
         """Match the alerts. Raises `JobError` when the catalogue cannot be used."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
@@ -14,9 +15,11 @@ from alertferry.core.content import PacketOutput
 from alertferry.core.errors import AlertferryError, Problem, UsageError
 from alertferry.core.hooks import hookimpl
 from alertferry.core.pandas_types import pandas_metadata
-from alertferry.core.places import absolute, for_hadoop
+from alertferry.core.places import absolute, for_hadoop, on_this_disk, within
 from alertferry.core.receipt import RECEIPT_FILE, RECORDS_SUFFIX
+from alertferry.core.schema import Struct
 from alertferry.core.steps import Alerts, Output, Report
+from alertferry.core.survey import Survey
 from alertferry.plugins.outputs import packing
 from alertferry.plugins.outputs.measures import Measures, observed
 from alertferry.plugins.outputs.packing import Packing
@@ -38,6 +41,12 @@ _COLUMNS = "columns.parquet"
 
 _PARQUET = b"PAR1"
 
+_LONGEST_NAME = 255 - len(b"..partial-01234567")
+"""Bytes of a folder's name: a disk takes 255 for the name that it has until it is complete."""
+
+_LONGEST_PATH = 4095 - 300
+"""Bytes of its whole path: a disk takes 4,095 for those of the files that Spark writes in it."""
+
 
 class Files(PacketOutput):
     """Write packets as parquet files with a receipt.
@@ -49,6 +58,27 @@ class Files(PacketOutput):
 
     path: Annotated[str, Field(min_length=1)]
     """Folder to make, as a path or URL; it must not exist yet. Relative ones start where the job was submitted."""
+
+    def problems(self, survey: Survey, schema: Struct, added: Sequence[str]) -> Iterator[Problem]:
+        """Yield unknown packets and fields, and a folder whose name no disk takes."""
+        yield from super().problems(survey, schema, added)
+        try:
+            path = on_this_disk(absolute(self.path))
+        except UsageError as error:
+            yield Problem("path", str(error))
+            return
+        if path and len(os.fsencode(path.name)) > _LONGEST_NAME:
+            yield Problem("path", f"the folder's name has more than {_LONGEST_NAME} bytes; give it a shorter one")
+        elif path and len(os.fsencode(path)) > _LONGEST_PATH:
+            yield Problem("path", f"has more than {_LONGEST_PATH:,} bytes from the root on; choose a shorter one")
+
+    def problems_with_lake(self, lake: str) -> Iterator[Problem]:
+        """Yield that the folder is in the lake, or the lake in it: packets would be taken for alerts."""
+        folder = absolute(self.path)
+        if within(folder, lake):
+            yield Problem("path", f"{folder} is in the lake that is read, {lake}; choose a folder outside of it")
+        elif within(lake, folder):
+            yield Problem("path", f"the lake that is read, {lake}, is in {folder}; choose another folder")
 
     @classmethod
     def examples(cls) -> tuple[Self, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +11,7 @@ import alertferry
 from alertferry.core.columns import Content, bytes_of, role_column
 from alertferry.core.content import PacketOutput
 from alertferry.core.encoder.column import avro_packets
-from alertferry.core.naming import renamed, with_originals
+from alertferry.core.naming import note_originals, renamed, with_originals
 from alertferry.core.projection import project, quote
 from alertferry.core.receipt import Manifest, Receipt, StepCount, format_digest, schema_fingerprint
 from alertferry.plugins.outputs.repeats import repeated
@@ -73,7 +74,7 @@ def pack(output: PacketOutput, alerts: Alerts, run: Run) -> Packing:
     for field, item in zip(schema, contents, strict=True):
         field.nullable = field.nullable or item.root in alerts.survey.cutouts
     kind = type(schema).fromJson(renamed(schema.jsonValue()))
-    return Packing(contents, columns, key, kind, _avro_schema(run, schema), _codec(alerts, contents))
+    return Packing(contents, columns, key, kind, _avro_schema(run, schema, contents), _codec(alerts, contents))
 
 
 def look_for_repeats(packing: Packing, run: Run) -> Packing:
@@ -89,16 +90,23 @@ def look_for_repeats(packing: Packing, run: Run) -> Packing:
         return replace(packing, repeated=found)
 
 
-def _avro_schema(run: Run, schema: StructType) -> str:
+def _avro_schema(run: Run, schema: StructType, contents: Sequence[Content]) -> str:
     """Return the schema that `to_avro` writes: Spark's own converter, so that it cannot differ from the data."""
     jvm = run.spark._jvm
     assert jvm is not None
     original = schema.jsonValue()
+    originals = {path: name for step in run.selection.steps for path, name in step.originals().items()}
+    for field, content in zip(original["fields"], contents, strict=True):
+        note_originals(field, content.path, originals)
     named = renamed(original)
     converter = jvm.org.apache.spark.sql.avro.SchemaConverters
     spark_type = jvm.org.apache.spark.sql.types.DataType.fromJson(json.dumps(named))
     made = str(converter.toAvroType(spark_type, False, "topLevelRecord", "").toString())
-    return made if named == original else json.dumps(with_originals(json.loads(made), original), separators=(",", ":"))
+    return (
+        made
+        if named == original and not originals
+        else json.dumps(with_originals(json.loads(made), original), separators=(",", ":"))
+    )
 
 
 def _codec(alerts: Alerts, contents: tuple[Content, ...]) -> Codec:

@@ -54,8 +54,10 @@ export function render({model}) {
     if (count === undefined) { return element("span", "day", number) }
     const day = button(number, (event) => press(night, event.shiftKey), "day")
     day.style.setProperty("--share", `${6 + 26 * count / most}%`)
-    day.setAttribute("aria-label", `${night}, ${count.toLocaleString("en")} alerts`)
-    day.title = `${night}: ${count.toLocaleString("en")} alerts`
+    const said = count === null ? "cannot be read" : `${count.toLocaleString("en")} alerts`
+    day.classList.toggle("unread", count === null)
+    day.setAttribute("aria-label", `${night}, ${said}`)
+    day.title = `${night}: ${said}`
     day.onkeydown = (event) => move(event, night)
     day.onfocus = () => rove(night)
     days.set(night, day)

@@ -67,8 +67,8 @@ class NightsStep:
         counts, chosen = lake.counts, chosen_nights(draft)
         self.survey.value = draft.survey
         self.notice.param.update(visible=bool(lake.reason), tone="warning", title=_sentence(lake.reason))
-        self.looks[0].visible = bool(counts)
-        with_data = {str(night): count for night, count in counts.items()}
+        self.looks[0].visible = bool(lake.nights)
+        with_data = {str(item.night): item.alerts for item in lake.nights}
         self.calendar.param.update(counts=with_data, chosen=[str(night) for night in chosen])
         self.text.value = ", ".join(draft.nights)
         self.session.soon(partial(self._draw, counts, chosen))
