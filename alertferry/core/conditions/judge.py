@@ -173,6 +173,8 @@ class Judge:
                 return True
         shapes = {left.shape, right.shape}
         if NULL in shapes and UNKNOWN not in shapes:
+            if any(shape[0] == "map" for shape in shapes):
+                self._doubt(term)  # Spark compares no maps, not even with NULL
             return False
         if shapes <= {NUMBER, TEXT} or (len(shapes) == 1 and left.shape in kinds.SCALARS):
             return True
