@@ -171,6 +171,8 @@ class Judge:
                 return True
         shapes = {left.shape, right.shape}
         if NULL in shapes and UNKNOWN not in shapes:
+            if any(shape[0] == "map" for shape in shapes):
+                self._doubt(term)  # Spark compares no maps, not even with NULL
             return False
         if shapes <= {NUMBER, TEXT} or (len(shapes) == 1 and left.shape in kinds.SCALARS):
             return True
@@ -198,7 +200,11 @@ class Judge:
     def _in(self, term: Term) -> Value:
         value, *items = (self.visit(part) for part in term.parts)
         nulls = [item.shape == NULL for item in items]
-        for item in items:
+        shapes = {found.shape for found in (value, *items)}
+        as_texts = {TIME, TEXT} <= shapes  # then Spark makes texts of all of them, and no text has to be a date
+        if as_texts:
+            self._warn(term, "IN compares a date and a text as two texts; write DATE '2026-01-31' or TIMESTAMP '...'")
+        for item in [] if as_texts else items:
             if self._comparable(term, value, item) and item.written:
                 self._possible(replace(term, name="="), value, item)
         if any(nulls) and term.negated:

@@ -140,6 +140,13 @@ def test_elements_of_arrays_and_maps_are_several_values(text):
     assert opinion("x > 5 AND x < 3", fields).warnings
 
 
+@pytest.mark.parametrize("text", ["t in ('x', 'x')", "'x' in (t, t)", "DATE '2026-01-31' not in ('x', t)"])
+def test_a_date_in_a_list_of_texts_is_a_text(text):
+    found = opinion(text, Fields({"t": "timestamp"}))
+    assert found.problems == ()
+    assert "IN compares a date and a text as two texts" in found.warnings[0].message
+
+
 def test_bands_of_ztf_are_numbers():
     assert "candidate.fid is never 4, only 1, 2, 3" in said("candidate.fid = 4", kind="ztf")[1][0]
     assert said("candidate.fid IN (1, 2)", kind="ztf") == ([], [])
