@@ -268,3 +268,18 @@ def test_the_lists_of_classes_name_what_they_should(spark):
         assert not any(bad.isAssignableFrom(found) for bad in never), name
         assert not any(plan.isAssignableFrom(field.getType()) for field in found.getDeclaredFields()), name
         assert replaceable.isAssignableFrom(found) == (name in REPLACED or name.endswith(".ILike")), name
+
+
+@pytest.mark.parametrize(
+    "text", ["ts in ('2026-01-31')", "'5' in (d, d)", "d not in ('5', 'x')", "dt in ('2026-1-31')"]
+)
+def test_numbers_and_times_are_not_compared_as_texts_in_a_list(spark, text):
+    """Spark would: TIMESTAMP '2026-01-31' = '2026-01-31' is true, and IN ('2026-01-31') was false."""
+    assert "IN takes all of these as texts" in str(refused(spark.sql(ROW), text))
+
+
+@pytest.mark.parametrize(
+    "text", ["string(ts) in ('x')", "a in ('5')", "s in ('g', null)", "ts in (TIMESTAMP '2026-01-31')"]
+)
+def test_lists_of_one_kind_are_taken(spark, text):
+    compile_condition(spark.sql(ROW), text)

@@ -20,7 +20,7 @@ from alertferry.core.conditions import classes
 from alertferry.core.conditions.errors import refuse
 from alertferry.core.conditions.explain import explain
 from alertferry.core.conditions.grammar import parse
-from alertferry.core.conditions.rules import check_parsed
+from alertferry.core.conditions.rules import TEXTS_IN_LIST, check_parsed
 from alertferry.core.conditions.scan import scan
 from alertferry.core.conditions.sizes import check_size
 from alertferry.core.conditions.tree import Node, RefusedError, read_parsed, read_resolved
@@ -91,6 +91,7 @@ def _check(frame: DataFrame, column: Column) -> Node:
     node = read_resolved(resolved)
     _check_result(node)
     _check_dates(node)
+    _check_lists(node)
     check_size(node)
     if not resolved.deterministic():
         raise RefusedError("the result must not change from run to run", node.span)
@@ -224,6 +225,21 @@ def _check_dates(node: Node) -> None:
     for inner in node.walk():
         if inner.name == "Cast" and inner.type.strip('"') in classes.DATE_TYPES:
             _check_date(inner.children[0], definitions)
+
+
+def _check_lists(node: Node) -> None:
+    """Refuse a list for which Spark itself makes texts of numbers or times: they would be compared digit by digit."""
+    for inner in node.walk():
+        if inner.name == "In" and any(_became_text(child, inner.span) for child in inner.children):
+            raise RefusedError(TEXTS_IN_LIST, inner.span)
+
+
+def _became_text(child: Node, span: Any) -> bool:
+    """Return whether Spark makes a text of a value; a conversion that the user wrote has a place of its own."""
+    if child.name != "Cast" or child.type != '"string"' or child.span != span:
+        return False
+    kind = child.children[0].type.strip('"')
+    return kind in classes.DATE_TYPES or kind in ("float", "double") or kind.startswith("decimal")
 
 
 def _check_date(source: Node, definitions: Mapping[int, Node]) -> None:

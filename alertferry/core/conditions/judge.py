@@ -20,6 +20,7 @@ from alertferry.core.conditions.grammar import COMPARISONS, Term
 from alertferry.core.conditions.hints import Bound, compared_with_null, membership, text_for_number
 from alertferry.core.conditions.kinds import NULL, NUMBER, TEXT, TIME, TRUTH, UNKNOWN
 from alertferry.core.conditions.patterns import PatternError, like_backtracking
+from alertferry.core.conditions.rules import TEXTS_IN_LIST
 from alertferry.core.conditions.values import NOTHING, Value, too_large
 
 Values = Mapping[str, Collection[Any]]
@@ -201,10 +202,12 @@ class Judge:
         value, *items = (self.visit(part) for part in term.parts)
         nulls = [item.shape == NULL for item in items]
         shapes = {found.shape for found in (value, *items)}
-        as_texts = {TIME, TEXT} <= shapes  # then Spark makes texts of all of them, and no text has to be a date
-        if as_texts:
-            self._warn(term, "IN compares a date and a text as two texts; write DATE '2026-01-31' or TIMESTAMP '...'")
-        for item in [] if as_texts else items:
+        if {TIME, TEXT} <= shapes:
+            self._problem(term, TEXTS_IN_LIST)
+            return Value(TRUTH)
+        if {NUMBER, TEXT} <= shapes:
+            self._doubt(term)  # refused unless the numbers are whole
+        for item in items:
             if self._comparable(term, value, item) and item.written:
                 self._possible(replace(term, name="="), value, item)
         if any(nulls) and term.negated:

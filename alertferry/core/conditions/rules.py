@@ -26,6 +26,12 @@ _DATE_TEXT = re.compile(
     r"""(?i)(?:date|timestamp|timestamp_ltz|timestamp_ntz)\s*r?(['"])\s*[0-9+-][0-9A-Za-z+\-:./_ ]*\1"""
 )
 _DECIMAL = re.compile(r"decimal\([0-9]+,[0-9]+\)")
+TEXTS_IN_LIST = (
+    "IN takes all of these as texts, and '5' is not '5.0'; write numbers without quotes, dates as DATE '2026-01-31' "
+    "and times as TIMESTAMP '2026-01-31 04:00:00'"
+)
+"""Why a list is refused that mixes texts with numbers or times: `=` would compare them by their values."""
+
 _NOT_A_DATE = "write a date with digits, as in DATE '2026-01-31' (now, today and epoch are not allowed)"
 
 # which argument must be a plain literal: Spark evaluates it while it analyses, or the result grows with it
