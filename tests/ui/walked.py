@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import select
 
 from alertferry import service
 from alertferry.core import working_folder
@@ -21,6 +22,7 @@ from alertferry.core.job import Job
 from alertferry.core.jobs import ACTIVE
 from alertferry.core.jobs.entry import Context
 from alertferry.core.jobs.store import NewJob, Store
+from alertferry.core.jobs.tables import JOBS, reading
 from alertferry.core.registry import default_registry
 from alertferry.core.settings import load_settings
 from alertferry.ui import lakes as looked_at
@@ -46,11 +48,19 @@ class Walked:
         return Store.open(load_settings())
 
     def jobs(self) -> dict[str, Any]:
-        """Return every job by its id, whoever's it is."""
-        return {entry.record.id: entry for entry in self.store.newest(limit=100_000)}
+        """Return every job by its id, whoever's it is; read as it stands in the table."""
+        wanted = select(JOBS.c.id, JOBS.c.owner, JOBS.c.state, JOBS.c.cancel_asked, JOBS.c.job)
+        with reading(self.store.engine) as connection:
+            return {row.id: row for row in connection.execute(wanted)}
 
-    def log(self) -> str:
-        return self.dashboard.log.read_text()
+    def log(self, after: int = 0) -> str:
+        """Return what the server has said after so many bytes."""
+        with self.dashboard.log.open("rb") as stream:
+            stream.seek(after)
+            return stream.read().decode(errors="replace")
+
+    def log_bytes(self) -> int:
+        return self.dashboard.log.stat().st_size
 
 
 def _job(name: str | None, night: str = "2026-03-01") -> Job:
@@ -165,7 +175,7 @@ def walked(folder: Path, lakes: dict[str, Path], bootstrap: str, estimates: bool
                     yield found
                 finally:
                     for job, entry in found.jobs().items():
-                        if entry.record.state in (*ACTIVE, "queued"):
+                        if entry.state in (*ACTIVE, "queued"):
                             with suppress(Exception):  # it may end meanwhile
                                 service.cancel_job(job)
         finally:

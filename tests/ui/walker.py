@@ -61,8 +61,8 @@ BLUR = """() => {
 }"""
 
 CLICK_MS = 3_000
-REPLAYS = 40
-"""Walks that may be made to shorten the path of one finding."""
+REPLAYS, REPLAY_SECONDS = 40, 180.0
+"""Walks that may be made to shorten the path of one finding, and how long they may take."""
 
 
 def busy() -> float:
@@ -168,8 +168,8 @@ def described(controls: Sequence[dict[str, Any]]) -> list[tuple[str, str, str, i
 class Walker:
     """One visitor with a browser; the same steps can be gone again by `go`."""
 
-    def __init__(self, site: Walked, browser: Any, state: Any = None, log: Callable[[str], None] = print) -> None:
-        self.site, self.log, self.patience = site, log, PATIENCE_SECONDS
+    def __init__(self, site: Walked, browser: Any, state: Any = None, tell: bool = False) -> None:
+        self.site, self.tell, self.patience = site, tell, PATIENCE_SECONDS
         self.context = browser.new_context(
             viewport=dict(zip(("width", "height"), SIZES[0], strict=True)), storage_state=state, accept_downloads=True
         )
@@ -180,7 +180,7 @@ class Walker:
         )
         self.complaints: list[str] = []
         self.page = self._watched(self.context.new_page())
-        self.said = len(site.log())
+        self.said = site.log_bytes()
         self.jobs = set(site.jobs())
         self.stopped = {job for job, entry in site.jobs().items() if self._stopped(entry)}
         self.may_add = self.may_stop = self.may_delete = 0
@@ -203,7 +203,7 @@ class Walker:
 
     @staticmethod
     def _stopped(entry: Any) -> bool:
-        return entry.cancel_asked is not None or entry.record.state == "cancelled"
+        return entry.cancel_asked is not None or entry.state == "cancelled"
 
     def close(self) -> None:
         self.context.close()
@@ -241,16 +241,16 @@ class Walker:
                 wrong[act] = f"nothing came of it; the page shows {state['h1']!r} at {state['url'].partition('?')[2]!r}"
             waited = time.monotonic() - begun
             new = {check: detail for check, detail in wrong.items() if check not in KNOWN}
-            if not wrong or set(LASTING) & set(wrong) or waited > busy() * (self.patience if new else SHORT_SECONDS):
+            if not wrong or set(LASTING) & set(wrong) or waited > (self.patience * busy() if new else SHORT_SECONDS):
                 break
-            time.sleep(0.05)
+            time.sleep(0.1)
         if not wrong:
             self.waits.append(waited)
         self._remember(state)
         for check, detail in wrong.items():
             self.known.setdefault(check, f"after {len(self.path)} steps: {detail}")
         self.complaints.clear()
-        self.said = len(self.site.log())
+        self.said = self.site.log_bytes()
         if "reference" in wrong and not new:  # from now on nothing on this page need work
             self.page.reload()
             return self.settle()
@@ -263,7 +263,7 @@ class Walker:
         found: dict[str, str] = {}
         if self.complaints:
             found["browser"] = "; ".join(self.complaints)[:500]
-        log = self.site.log()[self.said :]
+        log = self.site.log(self.said)
         if "reference already known" in log:
             found["reference"] = log.strip()[:300]
         if bad := re.search(r"Traceback|BokehUserWarning(?!: reference already)|isn't known|ERROR", log):
@@ -305,12 +305,10 @@ class Walker:
                 f"{len(added)} jobs submitted, {len(stopped)} cancelled, {len(gone)} deleted; asked for were at most "
                 f"{self.may_add}, {self.may_stop} and {self.may_delete}"
             )
-        if FOREIGN in str([state["listed"], state["h1"], state["notes"]]) or any(
-            now[job].record.owner != ME for job in added
-        ):
+        if FOREIGN in str([state["listed"], state["h1"], state["notes"]]) or any(now[job].owner != ME for job in added):
             found["foreign"] = "a job of somebody else is shown or made"
         if self.promised is not None and added:
-            held = Job.from_yaml(now[added[0]].record.job).to_dict()
+            held = Job.from_yaml(now[added[0]].job).to_dict()
             if held != self.promised:
                 found["job"] = f"the page had {self.promised}, and {held} was submitted"
         return found
@@ -473,7 +471,12 @@ class Walker:
             return Step("twin")
         state = self.look()
         items = list(zip(described(state["controls"]), state["controls"], strict=True))
-        items = [(key, item) for key, item in items if item["label"] not in ("Sign out", "") or item["type"] == "file"]
+        items = [
+            (key, item)
+            for key, item in items
+            if (item["label"] not in ("Sign out", "") and (item["label"] != "Toggle theme" or not len(self.path) % 20))
+            or item["type"] == "file"
+        ]
         popup = [(key, item) for key, item in items if item["type"] == "option"]
         if popup and chance.random() < 0.7:
             return Step("click", *chance.choice(popup)[0])
@@ -546,7 +549,7 @@ class Walker:
             self.page.evaluate(BLUR)
             self.pending = None
             self.settle()
-        state = self.look()
+        state, begun = self.look(), time.monotonic()
         self.path.append(step)
         self.pending = step if step.act == "fill" else self.pending
         try:
@@ -555,6 +558,9 @@ class Walker:
             self.path.pop()
             return None
         except Exception as error:
+            if "not attached" in str(error):  # the page has just made it anew; a hand would not have noticed
+                self.path.pop()
+                return self.settle()
             if type(error).__name__ != "TimeoutError" and "TimeoutError" not in str(error):
                 raise
             if step.act in ("click", "double", "fill", "quick"):  # something lies over it, or it has just gone
@@ -567,6 +573,8 @@ class Walker:
         found = answered if isinstance(answered, Finding) else self.settle(answered)
         if step.act not in ("fill", "key"):
             self.pending = None
+        if self.tell:
+            print(f"{time.monotonic() - begun:6.2f} s  {step}", flush=True)
         return found
 
     def _find(self, step: Step, state: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -710,9 +718,9 @@ class Walker:
 
     def _reload(self, step: Step, state: dict[str, Any]) -> Any:
         self._close_books()
-        self.page.reload()
         before = self._view(state)
-        return lambda now: self._view(now) == before
+        self.page.reload()
+        return lambda now: bool(self.stray) or self._view(now) == before
 
     def _back(self, step: Step, state: dict[str, Any], by: int = -1) -> Any:
         if not 0 <= self.at + by < len(self.walk):
@@ -734,14 +742,14 @@ class Walker:
         return None
 
     def _patience(self, check: str) -> float:
-        return busy() * (SHORT_SECONDS if check in KNOWN else self.patience)
+        return SHORT_SECONDS if check in KNOWN else self.patience * busy()
 
     def _forward(self, step: Step, state: dict[str, Any]) -> Any:
         return self._back(step, state, 1)
 
     def _address(self, step: Step, state: dict[str, Any]) -> Any:
         """Open an address of the dashboard: of other pages, of what is not there, of somebody else's job."""
-        theirs = next(job for job, entry in self.site.jobs().items() if entry.record.owner != ME)
+        theirs = next(job for job, entry in self.site.jobs().items() if entry.owner != ME)
         self._close_books()
         self.page.goto(self.site.dashboard.url + step.value.replace("foreign", f"?job={theirs}"))
 
@@ -766,7 +774,7 @@ class Walker:
         network = re.compile("ERR_INTERNET_DISCONNECTED|ERR_NETWORK|[Ww]eb[Ss]ocket|Failed to fetch|onnect")
         self.complaints[:] = [text for text in self.complaints if not network.search(text)]
         before = self._view(state)
-        return lambda now: self._view(now) == before and (wanted is None or wanted(now))
+        return lambda now: bool(self.stray) or (self._view(now) == before and (wanted is None or wanted(now)))
 
     def _twin(self, step: Step, state: dict[str, Any]) -> Any:
         """Open this address in a tab of its own: it has to lead to the same view with the same values."""
@@ -810,11 +818,11 @@ ENDS = (", Enter", ", leaves", ", leaves", " and stays")
 
 def shortened(found: Finding, again: Callable[[Sequence[Step]], Finding | None], replays: int = REPLAYS) -> Finding:
     """Return a finding of the same check with as few steps as some replays could leave."""
-    best = found
+    best, end = found, time.monotonic() + REPLAY_SECONDS
 
     def fails(path: Sequence[Step]) -> bool:
         nonlocal best, replays
-        replays -= 1
+        replays = replays - 1 if time.monotonic() < end else 0
         other = again(path) if path else None
         if other is None or other.check != found.check:
             return False
@@ -848,10 +856,10 @@ class Report:
         return f"{self.steps} steps, 95 % of them answered within {waits[int(len(waits) * 0.95) - 1]:.2f} s" + told
 
 
-def walk(site: Walked, browser: Any, seed: int, steps: int, *, shorten: bool = True) -> tuple[Report, Finding | None]:
+def walk(site: Walked, browser: Any, seed: int, steps: int, *, tell: bool = False) -> tuple[Report, Finding | None]:
     """Walk; return what the walk was like, and the first finding by its shortest path."""
     chance = random.Random(seed)
-    walker = Walker(site, browser)
+    walker = Walker(site, browser, tell=tell)
     report = Report(waits=walker.waits, known=walker.known)
     found = walker.begin()
     state = walker.context.storage_state(indexed_db=False)
@@ -865,7 +873,7 @@ def walk(site: Walked, browser: Any, seed: int, steps: int, *, shorten: bool = T
     if found is None:
         return report, None
     found = Finding(found.check, found.detail, found.path, seed)
-    return report, shortened(found, partial(_again, site, browser, state)) if shorten else found
+    return report, shortened(found, partial(_again, site, browser, state))
 
 
 def _again(site: Walked, browser: Any, state: Any, path: Sequence[Step]) -> Finding | None:
@@ -914,7 +922,7 @@ def main(seed: int, steps: int) -> None:
             chromium() as browser,
         ):
             while steps > 0:
-                report, found = walk(site, browser, seed, steps)
+                report, found = walk(site, browser, seed, steps, tell=True)
                 print(f"seed {seed}: {report}\n{found or ''}\n", flush=True)
                 KNOWN.update([found.check] if found else ())
                 steps -= max(1, report.steps)
