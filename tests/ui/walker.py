@@ -231,6 +231,7 @@ class Walker:
             self.page.locator("input[name=username]").fill(ME)
             self.page.locator("input[name=password]").fill(ME)
             self.page.locator("input[name=password]").press("Enter")
+        self.page.locator("h1").first.wait_for(timeout=60_000)  # the first page of a server that has just started
         return self.settle(lambda state: state["h1"] == HEADINGS["nights"])
 
     def settle(self, answered: Callable[[dict[str, Any]], bool] | None = None) -> Finding | None:
@@ -647,8 +648,8 @@ class Walker:
             return lambda now: now["step"] == names[label]
         if group == "Jobs" and label.startswith("Open:"):
             return lambda now: now["step"] in ("run", "data")
-        if group == "Jobs" and label.startswith("Edit:"):
-            return lambda now: now["h1"] != "Jobs" or bool(now["errors"])
+        if group == "Jobs" and label.startswith(("Edit:", "Run again:", "Newer nights:")):
+            return lambda now: now["h1"] != "Jobs" or bool(now["errors"] or now["notes"])
         if group == "bar" and item["text"] == "Submit":
             return lambda now: now["step"] in ("run", "data") or bool(now["errors"])
         if item["day"]:
