@@ -580,7 +580,8 @@ class Walker:
         if step.act not in ("fill", "key"):
             self.pending = None
         if self.tell:
-            print(f"{time.monotonic() - begun:6.2f} s  {step}", flush=True)
+            print(f"{time.monotonic() - begun:6.2f} s  {step}", found.check if found else "", flush=True)
+            print(found.detail if found else "", end="\n" if found else "", flush=True)
         return found
 
     def _find(self, step: Step, state: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
