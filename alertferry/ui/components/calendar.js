@@ -53,6 +53,7 @@ export function render({model}) {
     const count = model.counts[night]
     if (count === undefined) { return element("span", "day", number) }
     const day = button(number, (event) => press(night, event.shiftKey), "day")
+    day.dataset.night = night
     day.style.setProperty("--share", `${6 + 26 * count / most}%`)
     const said = count === null ? "cannot be read" : `${count.toLocaleString("en")} alerts`
     day.classList.toggle("unread", count === null)

@@ -41,6 +41,16 @@ export function render({model, view}) {
     show(60)
     if (model.dark === system) { localStorage.removeItem("alertferry-dark") } else { localStorage.setItem("alertferry-dark", model.dark) }
   })
+  // BokehJS takes models that the server sent for its own until it has sent anything, and sends them back whole when
+  // they are touched first ("reference already known"). All models of this page are the server's.
+  const page = view.model.document
+  if (page) {
+    const patch = page.create_json_patch.bind(page)
+    page.create_json_patch = (events) => {
+      page._new_models.clear()
+      return patch(events)
+    }
+  }
   // each view is an entry of the browser's history; what the server says of an earlier one comes too late for it
   let moves = 0
   const follow = () => {
@@ -54,16 +64,20 @@ export function render({model, view}) {
     model.send_msg({address: location.search.slice(0, 2000), moves})
   })
   follow()
-  // a page that has lost its server says so, and is loaded again from its address as soon as the server answers
-  const lost = element("p", "lost", "The connection to the server is lost. What you chose is kept; this page comes back by itself.")
-  lost.setAttribute("role", "alert")
+  // a page that has lost its server says so, and is loaded again from its address as soon as the server answers;
+  // until then nothing can be chosen, as nobody would hear of it
+  const lost = element("dialog", "lost", "The connection to the server is lost. What you chose is kept; this page comes back by itself.")
+  lost.setAttribute("role", "alertdialog")
+  lost.setAttribute("aria-label", "Connection lost")
+  lost.oncancel = (event) => event.preventDefault()
   const come = async () => {
     const answer = await fetch(new URL("liveness", document.baseURI), {cache: "no-store"}).catch(() => null)
     answer?.ok ? location.reload() : setTimeout(come, 1000)
   }
-  view.model.document?.on_event("connection_lost", () => {
+  page?.on_event("connection_lost", () => {
     if (lost.isConnected) { return }
     nav.getRootNode().append(lost)
+    lost.showModal()
     setTimeout(come, 1000)
   })
   draw()
