@@ -217,10 +217,9 @@ class CataloguePanel:
         step, access = dict(first_of(draft, "crossmatch") or {}), self.session.access
 
         nights = tuple(map(str, chosen_nights(draft)))
+
         def work() -> Any:
-            return night_positions(draft.survey, nights, lake), catalog_positions(
-                step, access
-            )
+            return night_positions(draft.survey, nights, lake), catalog_positions(step, access)
 
         def done(result: Any, error: AlertferryError | None) -> None:
             if error is None:

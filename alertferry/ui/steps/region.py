@@ -131,10 +131,9 @@ class RegionPanel:
         draft, lake, access = self.session.draft, self.session.lake, self.session.access
 
         nights = tuple(map(str, chosen_nights(draft)))
+
         def work() -> tuple[dict[str, Any], dict[str, Any]]:
-            return positions(*night_positions(draft.survey, nights, lake)), region_cells(
-                step, access
-            )
+            return positions(*night_positions(draft.survey, nights, lake)), region_cells(step, access)
 
         def done(result: Any, error: Any) -> None:
             if error is None:
