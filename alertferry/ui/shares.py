@@ -68,31 +68,32 @@ class Shares:
             loop.call_soon(self._choose, loop)
 
     async def do(self, user: Any, work: Coroutine[Any, Any, Any]) -> Any:
-        """Do some work of a user when it is their turn, and count the time that it takes of the thread."""
-        try:
-            await self.turn(user)
-        except BaseException:
-            work.close()
-            raise
-        return await _timed(work, lambda seconds: self.charge(user, seconds))
+        """Do some work of a user, each step of it in their turn, and count the time that it takes of the thread.
+
+        A step ends where the work waits: of ten pages that are being made, no two go on one after the other while
+        somebody else waits.
+        """
+        return await self._in_turns(user, work)
+
+    @types.coroutine
+    def _in_turns(self, user: Any, work: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        step, value = work.send, None
+        while True:
+            try:
+                yield from self.turn(user).__await__()
+            except BaseException as error:  # given up meanwhile: handed on to the work, as its own await would
+                step, value = work.throw, error
+            started = time.thread_time()  # what other processes take of the machine is nobody's fault here
+            try:
+                waited = step(value)
+            except StopIteration as done:
+                return done.value
+            finally:
+                self.charge(user, time.thread_time() - started)
+            try:
+                step, value = work.send, (yield waited)
+            except BaseException as error:
+                step, value = work.throw, error
 
 
 SHARES = Shares()
-
-
-@types.coroutine
-def _timed(work: Coroutine[Any, Any, Any], charge: Callable[[float], None]) -> Generator[Any, Any, Any]:
-    """Run a coroutine; tell how long each of its steps keeps the thread, without what others do in between."""
-    step, value = work.send, None
-    while True:
-        started = time.thread_time()  # what other processes take of the machine is nobody's fault here
-        try:
-            waited = step(value)
-        except StopIteration as done:
-            return done.value
-        finally:
-            charge(time.thread_time() - started)
-        try:
-            step, value = work.send, (yield waited)
-        except BaseException as error:  # handed on to the work, as its own await would
-            step, value = work.throw, error

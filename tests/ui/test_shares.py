@@ -55,6 +55,28 @@ def test_one_thing_is_begun_at_a_time_and_others_go_on_between():
     assert seen.count("other") == 5
 
 
+def test_what_goes_on_after_a_wait_takes_its_turn_too():
+    """Many pages of one user that come back at once went on one after the other, and a click waited for all."""
+    order = []
+
+    async def work(user, go):
+        await go.wait()
+        spin(0.02)
+        order.append(user)
+
+    async def main():
+        shares, go = Shares(), asyncio.Event()
+        tasks = [asyncio.ensure_future(shares.do("eve", work("eve", go))) for _ in range(6)]
+        await asyncio.sleep(0.05)
+        tasks.append(asyncio.ensure_future(shares.do("ann", work("ann", go))))
+        await asyncio.sleep(0.05)
+        go.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(main())
+    assert order.index("ann") <= 1
+
+
 def test_only_the_time_of_the_thread_is_counted_and_it_is_forgotten():
     now = [0.0]
     shares = Shares(lambda: now[0])
