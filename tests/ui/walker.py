@@ -633,7 +633,7 @@ class Walker:
         self, item: dict[str, Any], state: dict[str, Any], times: int
     ) -> Callable[[dict[str, Any]], bool] | None:
         """Return what must be seen after a press, where that is certain."""
-        label, group = item["label"].partition(",")[0], item["group"]
+        label, group = item["label"].partition(",")[0].removeprefix("Next: "), item["group"]
         names = {title: name for name, title in (*((n, n.capitalize()) for n in HEADINGS), ("data", "Get data"))}
         if group == "Pages" and label == "Jobs":
             return lambda now: now["h1"] == "Jobs" and bool(now["listed"])
