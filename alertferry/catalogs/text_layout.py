@@ -199,12 +199,11 @@ def _commented_header(comments: Sequence[str], first: str, delimiter: str) -> li
 def _units_below(rows: Sequence[Sequence[str]], width: int) -> tuple[Sequence[str], int]:
     """Return the units and the number of lines that VizieR puts between header and data.
 
-    A row of one or two dashes each, or one below a row of data, is a row of missing values: a rule is as wide as the
-    column, and positions are wider.
+    A row of single dashes, or one below a row of data, is a row of missing values.
     """
     none = [""] * width
     for index, row in enumerate(rows):
-        if len(row) == width and "---" in "\t".join(row) and all(set(field.strip()) <= {"-"} for field in row):
+        if len(row) == width and "--" in "\t".join(row) and all(set(field.strip()) <= {"-"} for field in row):
             above = rows[0] if index == 1 else none
             if any(_DATA.fullmatch(field.strip()) for field in above):
                 break

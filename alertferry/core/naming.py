@@ -71,7 +71,8 @@ def note_originals(field: dict[str, Any], path: str, originals: Mapping[str, str
         field["metadata"] = field["metadata"] | {ORIGINAL: originals[path]}
     kind = field["type"]
     if isinstance(kind, dict):
-        for inner in (kind["elementType"] if kind["type"] == "array" else kind).get("fields", ()):
+        inside = kind["elementType"] if kind["type"] == "array" else kind
+        for inner in inside.get("fields", ()) if isinstance(inside, dict) else ():
             note_originals(inner, f"{path}.{inner['name']}", originals)
 
 

@@ -164,7 +164,9 @@ class App:
             return
         step = self.session.step
         if self.session.job_id is not None and step in ("run", "data"):
-            self._address({"job": self.session.job_id, "step": step})
+            # while a job runs, its address leads to wherever the job is by then
+            looked_back = {"step": step} if step == "run" and self.wizard.has_data else {}
+            self._address({"job": self.session.job_id, **looked_back})
         else:
             self._address({"draft": self.session.draft_id, "step": step})
 

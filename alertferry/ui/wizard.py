@@ -127,7 +127,7 @@ class Wizard:
         if (
             name not in NAMES
             or (name in ("run", "data") and self.record is None)
-            or (name == "data" and not self._has_data())
+            or (name == "data" and not self.has_data)
         ):
             return
         self.session.step = name
@@ -221,7 +221,7 @@ class Wizard:
         back = NAMES[NAMES.index(step) - 1].capitalize() if step not in ("nights", "run", "data") else ""
         back = "Request" if step == "run" else "Run" if step == "data" else back
         submitting = step == "review" and self.session.submitting
-        blocked = submitting or (step == "review" and not ready) or (step == "run" and not self._has_data())
+        blocked = submitting or (step == "review" and not ready) or (step == "run" and not self.has_data)
         self.bar.param.update(
             step=step,
             alerts=found.alerts,
@@ -239,10 +239,10 @@ class Wizard:
         now = NAMES.index(self.session.step)
         steps = []
         for index, name in enumerate(NAMES):
-            done = index < now or (self.record is not None and name in STEPS) or (name == "run" and self._has_data())
+            done = index < now or (self.record is not None and name in STEPS) or (name == "run" and self.has_data)
             fault = name in faults and name in self.session.visited and (name != "nights" or now > 0)
             state = "fault" if fault else "done" if done else "todo"
-            closed = (name == "run" and self.record is None) or (name == "data" and not self._has_data())
+            closed = (name == "run" and self.record is None) or (name == "data" and not self.has_data)
             steps.append({"name": name, "label": _MAKERS[name].label, "state": state, "disabled": closed})
         self.stepper.steps = steps
 
@@ -287,13 +287,15 @@ class Wizard:
         """Show a job, under way or over, at a step if it has that one."""
         self.record = record
         self.session.job_id = record.id
-        self.go("data" if self._has_data() and step != "run" else "run")
+        self.go("data" if self.has_data and step != "run" else "run")
 
     def leave_job(self) -> None:
         """Show no job any more."""
         self.record, self.session.job_id = None, None
 
-    def _has_data(self) -> bool:
+    @property
+    def has_data(self) -> bool:
+        """Whether the job that is shown has ended with a topic to read."""
         return self.record is not None and self.record.state == "complete" and bool(self.record.topic)
 
     def watch_job(self) -> None:
@@ -308,7 +310,7 @@ class Wizard:
             self.notice.param.update(visible=True, tone="error", title="The job cannot be found", lines=[str(error)])
             return
         self.record, log = found
-        if self.session.step == "run" and self._has_data():
+        if self.session.step == "run" and self.has_data:
             self.step("run").show(self.record, log)
             self.go("data")
         elif self.session.step == "run":

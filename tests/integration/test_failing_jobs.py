@@ -267,10 +267,9 @@ def test_ctrl_c_ends_a_job_whose_broker_does_not_answer(broker, slow_job):
         until(lambda: any("does not answer" in event.get("message", "") for event in events(environment)[1]))
         process.send_signal(signal.SIGINT)
         asked = time.monotonic()
-        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        out, _ = process.communicate(timeout=PATIENCE_SECONDS)
         assert time.monotonic() - asked < 20, "it waited for the broker"
     assert process.returncode == 1
     assert json.loads(out)["state"] == "cancelled"
     assert "Its broker does not answer: the topic has no receipt" in json.loads(out)["error"]
-    assert "note: output: the Kafka broker does not answer" in err
     assert not psutil.pid_exists(details["pid"])

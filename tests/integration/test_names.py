@@ -111,8 +111,9 @@ def test_names_that_clash_are_refused_before_the_job(spark, broker, tmp_path, mo
     monkeypatch.setenv("ALERTFERRY_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
     table = simulated(6)
     numbers = pa.array(range(len(table)))
-    write(tmp_path, table.append_column("ra-dec", numbers).append_column("RA_dec", numbers))
-    source = {"kind": "lsst", "nights": "2026-03-01", "lake": str(tmp_path)}
+    lake = tmp_path / "lake"
+    write(lake, table.append_column("ra-dec", numbers).append_column("RA_dec", numbers))
+    source = {"kind": "lsst", "nights": "2026-03-01", "lake": str(lake)}
     asked = Job.from_dict({"source": source, "output": {"kind": "kafka", "packet": "medium"}})
     (problem,) = check_job(asked, default_registry(), load_settings())
     assert problem.path == "output.packet"

@@ -232,11 +232,6 @@ def test_a_first_row_that_begins_with_a_border_is_no_header(read: Reader) -> Non
     assert found.bad == [(1, "", "has a value that crosses a border between columns (|) of the header")]
 
 
-def test_a_first_row_of_two_dashes_each_is_a_row(read: Reader) -> None:
-    found = read("id,ra,dec\n--,--,--\na,1.5,2.5\n", on_bad_rows="drop")
-    assert (found.ids, found.report.rows) == (["a"], 2)
-
-
 def test_ipac_without_units_and_nulls(read: Reader) -> None:
     content = "|id |ra   |dec  |\n|int|real |real |\n  01  10.5 -20.5 \n   2 350.2  +0.2 \n"
     assert read(content).ids == ["01", "2"]

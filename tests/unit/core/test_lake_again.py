@@ -56,7 +56,7 @@ def test_a_lake_that_does_not_answer_has_not_changed(found, monkeypatch, kind):
 def run_with(refuse_changes):
     run = Run.__new__(Run)
     run._told = None
-    run._selection = SimpleNamespace(start=SimpleNamespace(refuse_changes=refuse_changes))
+    run._selection = SimpleNamespace(start=SimpleNamespace(refuse_changes=refuse_changes, blame=None))
     return run
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alertferry.core.columns import name_columns, role_column
 from alertferry.core.content import field_problems, name_problems
-from alertferry.core.naming import avro_name, avro_path, clashes, renamed, with_originals
+from alertferry.core.naming import ORIGINAL, avro_name, avro_path, clashes, note_originals, renamed, with_originals
 from alertferry.core.paths import as_part, join_path, quoted, split_path
 from alertferry.core.schema import Array, Field, Map, Primitive, Struct, find, paths
 from alertferry.plugins.sources.lsst import SURVEY
@@ -189,3 +189,12 @@ def test_columns_that_would_share_a_name_are_both_named(one, other):
     (problem,) = name_problems(name_columns(["s"]), inner, chosen=True)
     assert repr(join_path(["s", one])) in problem.message
     assert problem.path == "fields"
+
+
+@pytest.mark.parametrize("kind", ["long", {"type": "array", "elementType": "long", "containsNull": True}])
+def test_columns_of_any_type_keep_the_name_of_their_source(kind):
+    inner = {"name": "B_V", "type": kind, "nullable": True, "metadata": {}}
+    struct = {"type": "struct", "fields": [inner]}
+    field = {"name": "x", "type": {"type": "array", "elementType": struct, "containsNull": True}, "metadata": {}}
+    note_originals(field, "x", {"x.B_V": "B-V"})
+    assert inner["metadata"] == {ORIGINAL: "B-V"}
