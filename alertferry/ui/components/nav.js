@@ -47,7 +47,7 @@ export function render({model, view}) {
   if (page) {
     const patch = page.create_json_patch.bind(page)
     page.create_json_patch = (events) => {
-      page._new_models.clear()
+      page._new_models?.clear()
       return patch(events)
     }
   }
