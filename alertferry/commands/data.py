@@ -84,15 +84,15 @@ def consume(
         )
     answer(delivery.to_dict())
     say(delivery.message)
-    if hint := _hint(delivery):
+    if hint := how_to_open(delivery):
         say(hint)
     raise typer.Exit(delivery.exit_code)
 
 
-def _hint(delivery: Delivery) -> str | None:
-    """Return how to open what was fetched; None where there is nothing to open."""
+def how_to_open(delivery: Delivery) -> str | None:
+    """Return how to open what was fetched; None where there is nothing to open, or not all of it is to be trusted."""
     files = [path for path in delivery.files if path.suffix == ".parquet"]
-    if not files:
+    if not files or delivery.state == "damaged":
         return None
     import pyarrow.parquet as pq
 

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alertferry.commands.data import how_to_open
 from alertferry.consumer import fastpath, judge
 from alertferry.consumer.archive import Archive
 from alertferry.consumer.commits import Commit, commits_folder, read_commits
@@ -296,6 +297,7 @@ def test_a_finished_folder_names_the_files_that_are_not_its_own(tmp_path):
     ended = judge.complete(finished(tmp_path, label()))
     assert (ended.state, ended.exit_code) == ("damaged", 4)
     assert "not of this delivery: sub/mine.parquet, " in ended.message
+    assert how_to_open(ended) is None  # nobody is invited to read what is not to be trusted
 
 
 def test_a_copied_folder_is_read_once(tmp_path):
