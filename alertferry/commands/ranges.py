@@ -14,6 +14,8 @@ def read_nights(text: str) -> tuple[date, ...]:
     from alertferry.core.nights import NightRange, expand
 
     parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise UsageError("--nights names no night; write 2026-03-01, or 2026-03-01..2026-03-07")
     try:
         return expand(TypeAdapter(list[NightRange]).validate_python(parts))
     except ValidationError as error:

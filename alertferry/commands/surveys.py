@@ -80,6 +80,7 @@ def tags(
 
 def _lake_schema(source: Any, lake: str | None, nights: list[str] | None) -> Any:
     """Return the schema of the nights asked for, of all nights of the lake, or None without a lake to look at."""
+    from alertferry.commands.ranges import read_nights
     from alertferry.core.lake_source import lake_location
     from alertferry.core.local_lake import local_path
     from alertferry.core.local_lake import nights as nights_of
@@ -88,7 +89,8 @@ def _lake_schema(source: Any, lake: str | None, nights: list[str] | None) -> Any
     settings, survey = load_settings(), source.survey
     location = lake_location(survey, lake, settings) if lake or survey.name in settings.lakes else None
     root = local_path(location) if location else None
-    wanted = nights or (list(map(str, nights_of(root))) if root else [])
+    asked = [night for text in nights or () for night in read_nights(text)]
+    wanted = [str(night) for night in asked or (nights_of(root) if root else ())]
     glance = source(nights=wanted, lake=location).glance(settings) if wanted else None
     return glance.schema if glance else None
 

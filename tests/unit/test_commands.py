@@ -302,3 +302,11 @@ def test_a_command_that_is_done_ends_at_once(words, code, unwound):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (code, unwound)
     assert "nowhere" in done.stderr
+
+
+@pytest.mark.parametrize("nights", ["zzz", "2026-13-01", "", "2026-03-01,zzz"])
+def test_tags_of_what_is_no_night_are_refused(alertferry, lake, nights):
+    answer = alertferry("tags", "lsst", "--lake", lake, "--nights", nights)
+    assert answer.code == 2
+    assert "--nights" in answer.err
+    assert "please report" not in answer.err

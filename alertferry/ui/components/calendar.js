@@ -24,13 +24,14 @@ export function render({model}) {
   }
   const only = (wanted) => {
     chosen = new Set(wanted)
+    last = null
     mark()
     send({only: wanted})
   }
   const press = (night, shift) => {
     const [a, b] = [nights.indexOf(shift && last ? last : night), nights.indexOf(night)].sort((x, y) => x - y)
     last = night
-    set(nights.slice(a, b + 1), !chosen.has(night))
+    set(nights.slice(a, b + 1), shift || !chosen.has(night))  // with shift, all between are taken
   }
   const rove = (night) => {  // all nights are one stop of the Tab key, and arrow keys move among them
     for (const [key, day] of days) { day.tabIndex = key === night ? 0 : -1 }
