@@ -123,9 +123,9 @@ class _Judge:
 
     def type(self, schema: Any, space: str) -> _Found:
         self.admit(0)
-        below = replace(self, depth=self.depth + 1)
         if isinstance(schema, str):
             return (_primitive(schema), schema) if schema in _PRIMITIVES else self.named(schema, space)
+        below = replace(self, depth=self.depth + 1)
         if isinstance(schema, list):
             return below.union(schema, space)
         if not isinstance(schema, dict) or "type" not in schema:

@@ -10,13 +10,13 @@ from typing import Any
 from bokeh.server.tornado import BokehTornado
 from panel.io.server import DocHandler, WSHandler
 from tornado.iostream import StreamClosedError
-from tornado.websocket import WebSocketClosedError
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from alertferry.core.errors import UsageError
 from alertferry.core.settings import load_settings
 from alertferry.ui.identity import ClosedCookies, Identity, SignIn
 from alertferry.ui.session import open_pages
-from alertferry.ui.shares import SHARES
+from alertferry.ui.shares import SHARES, Making
 
 LOG = logging.getLogger("alertferry.ui")
 
@@ -72,7 +72,7 @@ class Page(ClosedCookies, DocHandler):  # type: ignore[misc]
             self.set_status(429)
             self.finish(f"You have {most} pages of this dashboard open; close one, and wait half a minute.\n")
             return
-        await SHARES.do(found.owner, DocHandler.get(self, *args, **kwargs))
+        await SHARES.do(Making(found.owner), DocHandler.get(self, *args, **kwargs))
 
 
 class Socket(WSHandler):  # type: ignore[misc]
@@ -80,6 +80,7 @@ class Socket(WSHandler):  # type: ignore[misc]
 
     _user: SignIn | None = None
     _pending_bytes = 0
+    _made = False
 
     def check_origin(self, origin: str) -> bool:
         """Leave it to the gate, which has judged the origin."""
@@ -99,7 +100,19 @@ class Socket(WSHandler):  # type: ignore[misc]
         if self._user is not None and _identity(self).of(self.request.cookies) is None:  # the password has changed
             self.close(1000, "signed out")
             return None
-        return await SHARES.do(self._user and self._user.owner, super()._handle(message))
+        owner, made = self._user and self._user.owner, self._made
+        self._made = made or message.msgtype == "PATCH-DOC"  # the first one says that the page stands, and fills it
+        return await SHARES.do(owner if made else Making(owner), super()._handle(message))
+
+    async def write_message(self, message: Any, binary: bool = False, locked: bool = True) -> None:
+        """Write; wait only while the page takes no more: else each of a message's three parts let others begin."""
+        if locked:
+            with await self.write_lock.acquire():
+                await self.write_message(message, binary, locked=False)
+            return
+        written = WebSocketHandler.write_message(self, message, binary)
+        if self.ws_connection is None or self.ws_connection.stream.writing():
+            await written
 
     def on_close(self) -> None:
         """Clean up, once."""
