@@ -264,10 +264,10 @@ def test_nobody_deletes_a_job_of_another_or_one_that_is_not_over(installation, a
     waiting = installation.submit("complete", "ana").id
     mine, theirs = ended(installation, "complete", "ana"), ended(installation, "complete", "ben")
     for access in (Access("ben", "page"), Access("", "page"), Access(None, "page"), Access(None, "http")):
-        with pytest.raises(UsageError, match="there is no job|is one of ana, who alone can delete it"):
+        with pytest.raises(UsageError, match=r"there is no job|is one of ana, who alone can delete it"):
             service.delete_job(mine, access)
     for user in ("ana", "ben"):
-        with pytest.raises(UsageError, match="is not over yet; cancel it first|there is no job"):
+        with pytest.raises(UsageError, match=r"is not over yet; cancel it first|there is no job"):
             service.delete_job(waiting, Access(user, "page"))
     assert {record.id for record in service.list_jobs()} == {waiting, mine, theirs}
     service.delete_job(mine, Access("ana", "page"))

@@ -232,15 +232,15 @@ class Queue:
         Raises `UsageError` for one that is not over.
         """
         entry = self.settle(entry)
-        id = entry.record.id
-        if not entry.record.over:
-            raise UsageError(f"job {id} is not over yet; cancel it first, then delete it")
+        record = entry.record
+        if not record.over:
+            raise UsageError(f"job {record.id} is not over yet; cancel it first, then delete it")
         if entry.tell_after is not None:
             raise AlertferryError(
-                f"the broker of job {id} has not been told yet that its topic will never be complete, as it does not "
+                f"the broker of job {record.id} has not been told yet that its topic will never be complete, as it does not "
                 "answer; delete the job once it does"
             )
-        if self.store.delete(id) and entry.handle:
+        if self.store.delete(record.id) and entry.handle:
             shutil.rmtree(entry.handle.folder, ignore_errors=True)
 
     def _wait_for_handle(self, id: str) -> Entry:
