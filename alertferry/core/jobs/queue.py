@@ -237,8 +237,8 @@ class Queue:
             raise UsageError(f"job {record.id} is not over yet; cancel it first, then delete it")
         if entry.tell_after is not None:
             raise AlertferryError(
-                f"the broker of job {record.id} has not been told yet that its topic will never be complete, as it does not "
-                "answer; delete the job once it does"
+                f"the broker of job {record.id} has not been told yet that its topic will never be complete, as it "
+                "does not answer; delete the job once it does"
             )
         if self.store.delete(record.id) and entry.handle:
             shutil.rmtree(entry.handle.folder, ignore_errors=True)
