@@ -17,7 +17,7 @@ from alertferry.ui.background import ESTIMATES
 from alertferry.ui.components import ActionBar, Notice, Stepper
 from alertferry.ui.draft import Draft, with_name
 from alertferry.ui.gauges import Gauge
-from alertferry.ui.problems import STEPS
+from alertferry.ui.problems import STEPS, in_words
 from alertferry.ui.session import Session, attempt, general
 from alertferry.ui.steps.content import ContentStep
 from alertferry.ui.steps.data import DataStep
@@ -108,6 +108,7 @@ class Wizard:
         session.watchers.append(self.draft_changed)
         session.showing.append(self._show_again)
         session.jobs.append(self.open_job)
+        session.go = self.go
         if session.site.estimates:
             warm_up()
 
@@ -271,13 +272,13 @@ class Wizard:
             finally:  # also when the page is closed or shows something else by then
                 done(record)
 
-        session.later(f"submit {session.draft_id}", submit, partial(self._submitted, session.draft_id))
+        session.later(f"submit {session.draft_id}", submit, partial(self._submitted, session.draft_id, job))
 
-    def _submitted(self, draft_id: str, record: Any, error: AlertferryError | None) -> None:
+    def _submitted(self, draft_id: str, job: Job, record: Any, error: AlertferryError | None) -> None:
         here = draft_id == self.session.draft_id
         if error is not None:
             self._show_bar()
-            lines = [str(problem) for problem in general(error)]
+            lines = [in_words(problem, Draft.of(job)) for problem in general(error)]
             title = "The job was not submitted" if here else "The request of before was not submitted"
             self.notice.param.update(visible=True, tone="error", title=title, lines=lines)
         elif here:  # else something else is shown by now; the job stands in the list of all
