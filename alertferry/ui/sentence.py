@@ -58,7 +58,7 @@ def amount(estimate: Estimate) -> str:
     return f"{about}{_count(estimate.alerts, 'alert')}, {size_text(estimate.bytes)}"
 
 
-@lru_cache(maxsize=5000)
+@lru_cache(maxsize=1000)
 def title_of(job: str) -> str:
     """Return what a job without a name is called: what its file asks for."""
     try:

@@ -44,8 +44,10 @@ class Entry(BaseModel):
 
 
 _TIMES = ("submitted", "started", "ended", "expires")
-LISTED = ("id", "name", "owner", "job", "survey", "launcher", "state", "topic", "alerts", "bytes", "seconds", "expired")
-LISTED += _TIMES
+LISTED = (
+    *("id", "name", "owner", "job", "survey", "launcher", "state", "topic", "alerts", "bytes", "seconds", "expired"),
+    *_TIMES,
+)
 """What a list shows of a job; the rest takes longer to read than all of these."""
 
 _ASKED = ("id", "name", "owner", "job", "survey", "launcher", "script")

@@ -109,7 +109,7 @@ class ReviewStep:
         self.funnel.empty = (
             "There is no estimate until the request is complete." if lines or job is None else "Estimating …"
         )
-        shown = job and job.model_copy(update={"name": None}).hash
+        shown = None if job is None else job.model_copy(update={"name": None}).hash
         if job is not None and not lines and shown != self._previewed:
             self._previewed = shown
             self._ask_preview(job)
