@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +54,8 @@ class JobsPage:
         self.view = stack(
             heading("Jobs", "Everything you have submitted. The list keeps itself up to date.", 1),
             self.notice,
-            card(self.table, self.question),
+            card(self.table),
+            self.question,
         )
         self._records: dict[str, Any] = {}
         self._looked = 0.0
@@ -71,7 +73,8 @@ class JobsPage:
 
         def look() -> Any:
             records = service.overview(access, everybody=everybody, limit=MOST)
-            return records, [job_row(record, access, everybody) for record in records]
+            names = Counter(record.name for record in records)
+            return records, [job_row(record, access, everybody, names[record.name] == 1) for record in records]
 
         if anew:
             _LOOKS.clear()
@@ -211,14 +214,20 @@ def actions_of(record: Any, access: Access) -> list[str]:
     return [OPEN, AGAIN, NEWER, EDIT, DELETE] if record.over else [OPEN, CANCEL, EDIT]
 
 
-def job_row(record: Any, access: Access, everybody: bool) -> dict[str, Any]:
-    """Return a job as the list shows it; ``live`` is what changes all the time while it runs."""
-    name = record.name or title_of(record.job)
-    searched = " ".join([name, title_of(record.job), record.id, record.survey, record.topic or "", record.owner or ""])
+def job_row(record: Any, access: Access, everybody: bool, unique: bool) -> dict[str, Any]:
+    """Return a job as the list shows it; ``live`` is what changes all the time while it runs.
+
+    Where its name is not ``unique``, screen readers say its id with each of its buttons.
+    """
+    asks = title_of(record.job)
+    name = record.name or asks
+    searched = " ".join([name, asks, record.id, record.survey, record.topic or "", record.owner or ""])
     return {
         "key": record.id,
         "short": record.id[:SHORT],
         "name": name,
+        "called": name if record.name and unique else f"{name}, {record.id[:SHORT]}",
+        "asks": asks if record.name else "",
         "text": searched,
         "owner": (record.owner or "") if everybody else "",
         "state": record.state,

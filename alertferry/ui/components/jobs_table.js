@@ -60,8 +60,9 @@ export function render({model}) {
   const rows = new Map()
   const makeRow = (id) => {
     const line = element("tr")
-    const [name, open, plain, meta, acts] = [element("td", "name"), button("", () => model.send_msg({action: "Open", key: id}), "open"), element("b"), element("div", "meta soft"), element("div", "acts")]
-    name.append(open, plain, meta, acts)
+    const open = button("", () => model.send_msg({action: "Open", key: id}), "open")
+    const [name, plain, asks, meta, acts] = [element("td", "name"), element("b"), element("div", "asks"), element("div", "meta soft"), element("div", "acts")]
+    name.append(open, plain, asks, meta, acts)
     const cells = Object.fromEntries(COLUMNS.slice(1).map(([column, title, side]) => {
       const cell = element("td", side || "")
       cell.dataset.title = title
@@ -74,17 +75,18 @@ export function render({model}) {
     bar.setAttribute("aria-valuemax", 100)
     cells.state.append(sign, bar, said)
     line.append(name, ...Object.values(cells))
-    return {line, open, plain, meta, acts, cells, sign, bar, said, buttons: new Map()}
+    return {line, open, plain, asks, meta, acts, cells, sign, bar, said, buttons: new Map()}
   }
   const set = (node, text) => { if (node.textContent !== text) { node.textContent = text } }
   const fillRow = (row, job) => {
     const opens = job.actions.includes("Open")
-    const called = `${job.name}, ${job.short}`
+    const called = job.called
     row.open.hidden = !opens
     row.plain.hidden = opens
-    set(row.open, job.name)
-    set(row.plain, job.name)
+    set(row.open, opens ? job.name : "")
+    set(row.plain, opens ? "" : job.name)
     row.open.setAttribute("aria-label", `Open: ${called}`)
+    set(row.asks, job.asks)
     set(row.meta, [job.survey, job.short, job.owner].filter(Boolean).join(" · "))
     row.sign.className = `state ${job.state}`
     set(row.sign, job.state)

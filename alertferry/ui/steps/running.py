@@ -74,12 +74,12 @@ class RunningStep:
         self._faulty: list[str] = []
         """The steps at which something was wrong with the request."""
         self.title = heading(*_UNDER_WAY, 1)
-        self.tools = row(self.cancel, self.tell)
         self.view = stack(
             self.title,
-            card(self.meter, self.notice, self.tools, self.question),
+            card(self.meter, self.notice, row(self.cancel, self.tell)),
             card(self.funnel, title="Alerts left after each step"),
             card(self.log),
+            self.question,
         )
 
     def refresh(self) -> None:
@@ -98,7 +98,7 @@ class RunningStep:
         self.funnel.steps = [
             {"name": step_text(step["name"], record.survey), "alerts": step["alerts"]} for step in funnel_of(record)
         ]
-        self.tools.visible = not record.over
+        self.cancel.visible = self.tell.visible = not record.over
         if record.over and self.question.turn:
             self.question.drop()
         if record.state in ("failed", "cancelled"):
@@ -112,7 +112,9 @@ class RunningStep:
         if error is not None or record.state not in ("failed", "cancelled"):
             return
         self._faulty = [step for _, step in found]
-        happened = list(dict.fromkeys(words for words, _ in found)) or [record.reason or "It did not say why."]
+        happened = list(dict.fromkeys(words for words, _ in found)) or [
+            _sentence(record.reason or "it did not say why")
+        ]
         self.notice.param.update(
             visible=True,
             tone="error" if record.state == "failed" else "warning",
@@ -169,6 +171,10 @@ def placed_problems(record: Any) -> list[tuple[str, str]]:
         return [(item["message"], "review") for item in record.problems]
     problems = [Problem(item["path"], item["message"]) for item in record.problems]
     return [(in_words(problem, draft), place(problem, draft).step) for problem in problems]
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def what_it_means(record: Any) -> str:
