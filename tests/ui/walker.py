@@ -75,7 +75,7 @@ HEADINGS = {
     "run": "Running",
     "data": "Your data",
 }
-ENDS = {"run": ("The job is complete", "The job failed", "The job was cancelled")}
+OVER_HEADINGS = {"run": ("The job is complete", "The job failed", "The job was cancelled")}
 SIZES = ((1280, 900), (390, 844), (2000, 1100), (640, 450))
 SHAPES = ("cone", "box", "polygon", "moc", "skymap")
 
@@ -279,7 +279,10 @@ class Walker:
         )
         if not state["h1"]:
             found["view"] = "there is no heading"
-        elif place != "jobs" and state["h1"] not in (HEADINGS.get(state["step"]), *ENDS.get(state["step"], ())):
+        elif place != "jobs" and state["h1"] not in (
+            HEADINGS.get(state["step"]),
+            *OVER_HEADINGS.get(state["step"], ()),
+        ):
             found["view"] = f"the step is {state['step']!r} and the heading {state['h1']!r}"
         if state["url"] != self.stray:
             self.stray = ""
