@@ -238,7 +238,7 @@ def meter_of(record: Any) -> dict[str, Any]:
     share = 1.0 if record.over else share_of(record)
     note = f"submitted {time_text(record.submitted)}"
     title = _TITLES[record.state] if record.over or share is None else f"{_TITLES[record.state]}: {100 * share:.0f} %"
-    title += f" – {record.name}" if record.name else ""
+    title += f" – {record.name or title_of(record.job)}"
     return {"state": record.state, "title": title, "share": share, "note": note, "facts": _facts(record, progress)}
 
 
