@@ -104,6 +104,8 @@ _CREW_OF = {
     "submit": JOBS,
     "resubmit": JOBS,
     "cancel": JOBS,
+    "delete": JOBS,
+    "newer": JOBS,
     "catalogue": CATALOGUES,
     "region": CATALOGUES,
     "estimate": ESTIMATES,

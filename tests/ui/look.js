@@ -16,9 +16,20 @@
   }
   const state = {
     url: location.href, title: document.title, h1: "", step: "", page: "", errors: [], notes: [], marks: {}, code: {}, bar: {},
-    listed: [], ticked: [], lost: false, controls: [], busy: false,
+    listed: [], empty: false, ticked: [], lost: false, controls: [], busy: false,
   }
   window.seenControls = []
+  const opened = (root) => {
+    for (const node of root.querySelectorAll("*")) {
+      const found = node.matches("dialog:modal") ? node : node.shadowRoot && opened(node.shadowRoot)
+      if (found) { return found }
+    }
+  }
+  const modal = opened(document)  // nothing else can be used while it is there
+  const barred = (node) => {
+    for (let at = node; at; at = up(at)) { if (at === modal) { return false } }
+    return !!modal
+  }
   const focused = (node) => node.getRootNode().activeElement === node
   const control = (node) => {
     const tag = node.tagName.toLowerCase()
@@ -27,7 +38,7 @@
     const ticks = type === "radio" || type === "checkbox"
     const target = ticks ? node.closest("label") || node : node
     if (type === "file" ? !seen(node.closest("label") || node) : !seen(target)) { return }
-    if (node.disabled || node.readOnly || node.getAttribute("aria-disabled") === "true" || node.getAttribute("aria-hidden") === "true") { return }
+    if (barred(node) || node.disabled || node.readOnly || node.getAttribute("aria-disabled") === "true" || node.getAttribute("aria-hidden") === "true") { return }
     if (up(node)?.closest?.("[aria-hidden=true]")) { return }
     const id = node.id && node.getRootNode().querySelector(`label[for="${CSS.escape(node.id)}"]`)
     const label = node.getAttribute("aria-label") || words(id) || words(node.closest("label")) || words(node) || node.placeholder || node.title || ""
@@ -43,10 +54,11 @@
       if (node.shadowRoot) { walk(node.shadowRoot) }
       if (node.matches("button, a[href], input, textarea, select, summary, [role=option], [role=combobox]")) { control(node) }
       if (node.matches(".lost")) { state.lost = true }
-      if (!node.matches("h1, .tone-error, .say, pre[role=region], .faults li, [aria-current], footer.bar, nav ol button, table, .chosen li, li.row, .drop b, #loader")) { continue }
+      if (!node.matches("h1, .tone-error, .say, pre[role=region], .faults li, [aria-current], footer.bar, nav ol button, table, .chosen li, li.row, .drop b, .jobs > .frame > .none, #loader")) { continue }
       if (!seen(node)) { continue }
       const text = words(node)
       if (node.matches("#loader")) { state.busy = true }
+      else if (node.matches(".none")) { state.empty = text !== "Looking …" }
       else if (node.matches("h1")) { state.h1 = text }
       else if (node.matches(".tone-error")) { state.errors.push(text) }
       else if (node.matches(".faults li") && !node.matches(".note, .fine")) { state.errors.push(text) }

@@ -13,11 +13,12 @@ from alertferry import service
 from alertferry.core.conditions.fields import MOST_HINTS
 from alertferry.core.errors import UsageError
 from alertferry.core.job import Job
+from alertferry.estimates.results import Estimate
 from alertferry.ui import drafts, uploads
 from alertferry.ui.draft import Draft, first_of, new_draft, with_filter, with_name, with_nights, with_tag
 from alertferry.ui.imports import draft_from_file
 from alertferry.ui.session import Session, Site, attempt
-from alertferry.ui.steps.review import as_commands, as_python, as_yaml
+from alertferry.ui.snippets import as_commands, as_python, as_yaml
 from alertferry.ui.wizard import Wizard
 from tests import waiting
 
@@ -156,6 +157,25 @@ def test_the_wizard_leads_from_nights_to_review(session):
     assert went == ["nights", "filters", "content", "review"]
     until(lambda: session.problems == () and not wizard.bar.next_disabled)
     until(lambda: "2026-03-01..2026-03-02" in wizard.step("review").code.text)
+
+
+def test_review_opens_with_the_request_in_a_sentence_that_follows_it(session):
+    wizard = Wizard(session, lambda: None)
+    session.update(with_nights(session.draft, ["2026-03-01..2026-03-02"]))
+    wizard.go("review")
+    review = wizard.step("review")
+    sizes = {"alerts": 386, "low": 300, "high": 400, "bytes": 13_500_000, "bytes_low": 1, "bytes_high": 2}
+    wizard._found_estimate(Estimate(**sizes), None)
+    assert "2 nights, 1-2 March 2026; light-static packets; about 386 alerts, 13.5 MB" in review.sentence.object
+    session.update(with_nights(session.draft, ["2026-03-01"]))  # what was estimated was another request
+    assert "1 night, 1 March 2026; light-static packets</h2>" in review.sentence.object
+    session.update(with_filter(session.draft, "sql", {"where": ["<b>x</b> > 5"]}))
+    assert "&lt;b&gt;x&lt;/b&gt; &gt; 5" in review.sentence.object
+    session.update(with_nights(session.draft, ["soon"]))
+    until(lambda: review.problems.visible)
+    assert review.problems.actions == ["Go to Nights", "Go to Filters"]
+    review.problems._handle_msg({"action": "Go to Filters"})
+    assert session.step == "filters"
 
 
 def test_problems_show_at_their_step_and_bar_the_way(session):
@@ -394,7 +414,7 @@ def test_the_job_that_was_shown_is_submitted_or_refused_whatever_the_page_says_b
     wizard.go("review")
     wizard.bar._handle_msg({"press": "next", "step": wizard.bar.step})
     until(lambda: wizard.notice.visible)
-    assert wizard.notice.lines == ["filters[0].catalog: this file is not among your uploads; upload it here"]
+    assert wizard.notice.lines == ["Catalogue, file: this file is not among your uploads; upload it here"]
     assert service.list_jobs() == []
     session.close()
 

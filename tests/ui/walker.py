@@ -75,6 +75,7 @@ HEADINGS = {
     "run": "Running",
     "data": "Your data",
 }
+OVER_HEADINGS = {"run": ("The job is complete", "The job failed", "The job was cancelled")}
 SIZES = ((1280, 900), (390, 844), (2000, 1100), (640, 450))
 SHAPES = ("cone", "box", "polygon", "moc", "skymap")
 
@@ -278,7 +279,10 @@ class Walker:
         )
         if not state["h1"]:
             found["view"] = "there is no heading"
-        elif place != "jobs" and HEADINGS.get(state["step"]) != state["h1"]:
+        elif place != "jobs" and state["h1"] not in (
+            HEADINGS.get(state["step"]),
+            *OVER_HEADINGS.get(state["step"], ()),
+        ):
             found["view"] = f"the step is {state['step']!r} and the heading {state['h1']!r}"
         if state["url"] != self.stray:
             self.stray = ""
@@ -636,7 +640,7 @@ class Walker:
         label, group = item["label"].partition(",")[0].removeprefix("Next: "), item["group"]
         names = {title: name for name, title in (*((n, n.capitalize()) for n in HEADINGS), ("data", "Get data"))}
         if group == "Pages" and label == "Jobs":
-            return lambda now: now["h1"] == "Jobs" and bool(now["listed"])
+            return lambda now: now["h1"] == "Jobs" and bool(now["listed"] or now["empty"])
         if group == "Pages" and label == "New request":
             return lambda now: now["h1"] == HEADINGS["nights"]
         if group in ("Steps", "bar") and label in names:  # of a double click, the second is not for the next step

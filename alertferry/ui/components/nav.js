@@ -68,9 +68,24 @@ export function render({model, view}) {
     setTimeout(() => tell(left - 1), 1000)
   }
   model.on("address", follow)
+  const entitle = () => { if (model.title) { document.title = model.title } }
+  model.on("title", entitle)
+  model.on("news", () => {
+    const [id, title, body] = model.news
+    if (!id || localStorage.getItem("alertferry-tell") !== "true" || window.Notification?.permission !== "granted") { return }
+    try {
+      const note = new Notification(title, {body, tag: id})
+      note.onclick = () => {
+        window.focus()
+        note.close()
+      }
+    } catch {  // browsers of telephones take them from elsewhere only
+    }
+  })
   window.addEventListener("popstate", moved)
   // who went back before this page stood is elsewhere than where the server was asked for
   if (location.search === window.askedAddress) { follow() } else { setTimeout(moved, 0) }
+  entitle()
   // a page that has lost its server says so, and is loaded again from its address as soon as the server answers;
   // until then nothing can be chosen, as nobody would hear of it
   const lost = element("dialog", "lost", "The connection to the server is lost. What you chose is kept; this page comes back by itself.")
