@@ -50,7 +50,16 @@ def image_of(value: Any) -> Image | None:
     Whoever published the topic made the bytes. So no more is unpacked than a stamp can be, and nothing is reserved by
     what a header says: the image must be there, whole.
     """
-    content = value.get("stampData") if isinstance(value, dict) else value
+    image = whole_image_of(value.get("stampData") if isinstance(value, dict) else value)
+    if image is None:
+        return None
+    step = -(-max(image.shape) // MOST_PIXELS)
+    thinned: Image = image[::step, ::step]
+    return thinned
+
+
+def whole_image_of(content: Any) -> Image | None:
+    """Return the image in the bytes of a stamp with every pixel of it; None for anything else."""
     if not isinstance(content, bytes):
         return None
     try:
@@ -105,10 +114,8 @@ def _pixels(data: bytes, cards: dict[str, str], sides: list[int]) -> Image | Non
     image = stored.reshape(height, width).astype(float)
     if "BLANK" in cards and stored.dtype.kind in "iu":
         image[stored.reshape(height, width) == int(cards["BLANK"])] = np.nan
-    image = image * float(cards.get("BSCALE", "1")) + float(cards.get("BZERO", "0"))
-    step = -(-max(image.shape) // MOST_PIXELS)
-    thinned: Image = image[::step, ::step]
-    return thinned
+    scaled: Image = image * float(cards.get("BSCALE", "1")) + float(cards.get("BZERO", "0"))
+    return scaled
 
 
 def picture(name: str, image: Image) -> Any:
