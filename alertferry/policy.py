@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from alertferry import uploads
-from alertferry.core.access import Access
+from alertferry.core.access import COMMAND_LINE, Access
 from alertferry.core.errors import Problem, UsageError, below
 from alertferry.core.file_option import named_in, nested_in
 from alertferry.core.job import Job, Readable
@@ -62,6 +62,16 @@ def _looks_like_a_file(text: str) -> bool:
         return os.path.lexists(resolved(text))
     except (OSError, ValueError):
         return False
+
+
+def is_admin(access: Access, settings: Settings) -> bool:
+    """Tell whether somebody sees and cancels the jobs of all users: those whom the settings name."""
+    return access.user is not None and access.user in settings.admins
+
+
+def may_delete(access: Access, owner: str | None) -> bool:
+    """Tell whether somebody may delete a job of this owner: their own, and on the server's command line any."""
+    return access.user == owner or access == COMMAND_LINE
 
 
 def file_for(text: str, access: Access) -> str:

@@ -15,13 +15,13 @@ from alertferry.core.access import COMMAND_LINE, Access
 from alertferry.core.check import Findings, examine_job
 from alertferry.core.errors import AlertferryError, DamagedError, IncompleteError, JobError, Problem, UsageError
 from alertferry.core.job import Job, MalformedJobError
-from alertferry.core.jobs import JobRecord
+from alertferry.core.jobs import ACTIVE, JobRecord
 from alertferry.core.receipt import Receipt
 from alertferry.core.registry import default_registry
 from alertferry.core.safe_yaml import read_file
 from alertferry.core.settings import Settings, load_settings
 from alertferry.current import current_settings
-from alertferry.policy import file_for, lake_for, objections
+from alertferry.policy import file_for, is_admin, lake_for, may_delete, objections
 
 if TYPE_CHECKING:
     from alertferry.core.jobs.entry import Context, Entry
@@ -210,6 +210,23 @@ def list_jobs(*, owner: str | None = None, states: Sequence[str] = (), limit: in
     return [queue.show(entry) for entry in queue.store.newest(owner=owner, states=states, limit=limit)]
 
 
+def overview(access: Access, *, everybody: bool = False, limit: int = 500) -> list[JobRecord]:
+    """Return the jobs of whoever asks, newest first, with what a list shows of them; those under way with progress.
+
+    ``everybody``: the jobs of all users. Raises `UsageError` for who is no administrator.
+    """
+    queue = _queue()
+    if everybody and access.user is not None and not is_admin(access, queue.settings):
+        raise UsageError("only administrators see the jobs of all users; the setting `admins` names them")
+    found = queue.store.overview(owner=None if everybody else access.user, limit=limit)
+    return [queue.show(queue.store.get(record.id)) if record.state in ACTIVE else record for record in found]
+
+
+def administers(access: Access) -> bool:
+    """Tell whether somebody may see and cancel the jobs of all users."""
+    return is_admin(access, load_settings())
+
+
 def show_job(id: str, *, owner: str | None = None) -> JobRecord:
     """Return a job as it stands now. Raises `UsageError` when there is none, or it is another owner's."""
     queue = _queue()
@@ -234,9 +251,26 @@ def job_log(id: str, *, owner: str | None = None, last_bytes: int = 200_000) -> 
     return queue.log(queue.store.get(id, owner), last_bytes)
 
 
-def cancel_job(id: str, *, owner: str | None = None) -> JobRecord:
-    """Stop a job and say so in its topic; returns when nothing of it runs any more. A job that is over stays so."""
-    return _queue().cancel(id, owner)
+def cancel_job(id: str, access: Access = COMMAND_LINE) -> JobRecord:
+    """Stop a job and say so in its topic; returns when nothing of it runs any more. A job that is over stays so.
+
+    A user who signed in can do so with their own jobs, an administrator with all.
+    """
+    queue = _queue()
+    return queue.cancel(id, None if is_admin(access, queue.settings) else access.user)
+
+
+def delete_job(id: str, access: Access = COMMAND_LINE) -> None:
+    """Delete a job that is over, with its log; what it has published stays until it expires.
+
+    Nobody deletes a job of somebody else, administrators neither; the command line deletes any. Raises `UsageError`
+    for a job that is not over: cancel it first.
+    """
+    queue = _queue()
+    entry = queue.store.get(id, access.user)
+    if not may_delete(access, entry.record.owner):
+        raise UsageError(f"job {id} is one of {entry.record.owner}, who alone can delete it")
+    queue.delete(entry)
 
 
 def resubmit_job(id: str, access: Access = COMMAND_LINE, *, nights: Sequence[str] | None = None) -> JobRecord:

@@ -204,6 +204,17 @@ def cancel(job: JobId, json: Json = False) -> None:  # noqa: ARG001 - read by it
 
 
 @jobs.command()
+def delete(job: JobId, json: Json = False) -> None:  # noqa: ARG001 - read by its callback
+    """Delete a job that is over, with its log; what it has published stays until it expires."""
+    from alertferry import service
+
+    record = service.find_job(job)
+    service.delete_job(record.id)
+    answer({"id": record.id, "deleted": True})
+    say(f"job {record.id[:SHORT]} is deleted" + (f"; its topic {record.topic} stays" if record.topic else ""))
+
+
+@jobs.command()
 def resubmit(
     job: JobId,
     nights: Annotated[

@@ -73,7 +73,7 @@ class Settings(BaseModel):
     ``parser_memory_mb`` and ``parser_seconds`` are what the reading of one catalogue or map may take, and
     ``parsers_at_once`` how many of them are read at a time.
     ``max_nights`` is the largest number of nights of one job. A user who signs in to the dashboard may submit
-    ``max_jobs_per_hour``.
+    ``max_jobs_per_hour``; ``admins`` are the names of those who see and cancel the jobs of all users there.
     ``max_table_bytes`` is the largest topic that the dashboard makes a VOTable or FITS file of.
     Of the dashboard: ``max_upload_bytes`` of one file and ``max_user_upload_bytes`` of all files of a user,
     ``max_drafts`` and ``max_open_pages`` of a user, ``max_websocket_bytes`` of one message of a page, and
@@ -108,6 +108,7 @@ class Settings(BaseModel):
     jobs_url: str | None = Field(default=None, repr=False)
     max_nights: int = Field(default=7305, ge=1, le=36_525)
     max_running_jobs: int = Field(default=1, ge=1)
+    admins: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     max_upload_bytes: int = Field(default=100_000_000, ge=1)
     max_user_upload_bytes: int = Field(default=1024**3, ge=1)
     max_table_bytes: int = Field(default=500_000_000, ge=0)
@@ -255,7 +256,9 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
         elif name == "SPARK_CONF":
             found["spark_conf"] = _pairs(variable, value)
         elif name == "SPARK_PACKAGES":
-            found["spark_packages"] = [item.strip() for item in value.split(",") if item.strip()]
+            found["spark_packages"] = _items(value)
+        elif name == "ADMINS":
+            found["admins"] = _items(value)
         elif name.startswith("LAKE_"):
             found["lakes"][name.removeprefix("LAKE_").lower()] = value
         elif name.startswith("KAFKA_"):
@@ -275,6 +278,10 @@ def variable_name(option: str) -> str:
     """Return the environment variable that sets a client option: the inverse of `option_name`."""
     written = option.replace("_", "__").replace("-", "___").replace(".", "_")
     return f"ALERTFERRY_KAFKA_{written.upper()}"
+
+
+def _items(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",") if item.strip()]
 
 
 def _pairs(variable: str, text: str) -> dict[str, str]:

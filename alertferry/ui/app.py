@@ -25,8 +25,10 @@ from alertferry.ui.components import Nav, Notice
 from alertferry.ui.draft import Draft
 from alertferry.ui.jobs_page import JobsPage
 from alertferry.ui.problems import STEPS
+from alertferry.ui.sentence import title_of
 from alertferry.ui.session import Session, Site, start_draft
 from alertferry.ui.shares import SHARES
+from alertferry.ui.steps.running import news_of, page_title
 from alertferry.ui.theme import FREE, MAIN_WIDTH_PX, THEME, Deck
 from alertferry.ui.wizard import Wizard
 
@@ -56,7 +58,10 @@ class App:
         self._arrives = True
         """Whether the next view is the one that an address asked for, whose place in the history it takes."""
         self._moves = 0
+        self._watched: str | None = None
+        """The job that was seen under way by this page."""
         self.wizard = Wizard(session, self._went)
+        self.wizard.progressed = self._progressed
         self.jobs = JobsPage(session, self._open_job, self._open_draft)
         self.pages = Deck()
         self.main = pn.Column(self.pages.view, stylesheets=[_MAIN, FREE], sizing_mode="stretch_width")
@@ -122,8 +127,9 @@ class App:
         self.session.forget("open")
         self.pages.show("jobs", self.jobs.view)
         self.nav.active = "jobs"
-        self.jobs.refresh()
+        self.jobs.refresh(anew=True)
         self._address({"page": "jobs"})
+        self._progressed()
 
     def _show_wizard(self) -> None:
         self.pages.show("wizard", self.wizard.view)
@@ -134,6 +140,7 @@ class App:
 
         def work() -> Any:
             record = service.show_job(identifier, owner=owner)
+            title_of(record.job)  # read here, and kept for the page
             return record, _draft_of(record)
 
         self.session.later("open", work, partial(self._job_found, step))
@@ -174,10 +181,25 @@ class App:
         self.nav.address = ["?" + urlencode(query), self._arrives, self._moves]
         self._arrives = False
 
+    def _progressed(self) -> None:
+        """Let the title of the page, and the browser where the user wants that, say what has become of the job."""
+        record, step, jobs = self.wizard.record, self.session.step, self.nav.active == "jobs"
+        if record is not None and not record.over:
+            self._watched = record.id
+        elif record is not None and self._watched == record.id:
+            self._watched, self.nav.news = None, news_of(record)
+        if record is not None and (not record.over or (not jobs and step in ("run", "data"))):
+            title = page_title(record)
+        else:
+            title = "Jobs" if jobs else self.wizard.step(step).label
+        self.nav.title = f"{title} – {TITLE}"
+
     async def follow(self) -> None:
-        """Look after the job of this page until the page is closed."""
+        """Look after the job of this page, and the list of jobs while it is shown, until the page is closed."""
         while not self.session.closed:
             self.wizard.watch_job()
+            if self.nav.active == "jobs":
+                self.jobs.follow()
             await asyncio.sleep(POLL_SECONDS)
 
 

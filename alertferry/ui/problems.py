@@ -10,6 +10,7 @@ from typing import Literal
 from alertferry.core.errors import AlertferryError, JobError, Problem
 from alertferry.core.job import Job, MalformedJobError
 from alertferry.ui.draft import Draft
+from alertferry.ui.text import step_text
 
 StepName = Literal["nights", "filters", "content", "review"]
 STEPS: tuple[StepName, ...] = ("nights", "filters", "content", "review")
@@ -44,6 +45,38 @@ def place(problem: Problem, draft: Draft) -> Placed:
     root = re.split(r"[.\[]", problem.path, maxsplit=1)[0]
     steps: dict[str, StepName] = {"source": "nights", "output": "content", "filters": "filters"}
     return Placed(steps.get(root, "review"), problem)
+
+
+_WORDS = {"where": "condition", "nights": "night", "times": "time range", "fields": "field", "all_of": "require"}
+_WORDS |= {"any_of": "one of", "none_of": "exclude", "catalog": "file", "ra": "RA", "dec": "Dec", "id": "identifier"}
+_WORDS |= {
+    "radius_arcsec": "radius",
+    "radius_deg": "radius",
+    "radius": "radius",
+    "keep": "matches",
+    "columns": "column",
+}
+_WORDS |= {"of": "part", "moc": "coverage map", "skymap": "sky map", "on_bad_rows": "unreadable rows"}
+_STEP_WORDS = {"source": "Nights", "output": "Content", "name": "Name"}
+
+
+def in_words(problem: Problem, draft: Draft) -> str:
+    """Return a problem with the page's words for its place: ``Conditions, condition 2`` for ``filters[0].where[1]``."""
+    parts = re.findall(r"[^.\[\]]+", problem.path)
+    if not parts:
+        return problem.message
+    found = _FILTER.match(problem.path)
+    if found:
+        kind = str(draft.filters[int(found[1])].get("kind", "")) if int(found[1]) < len(draft.filters) else "filters"
+        words, parts = [step_text(kind, "")], parts[2:]
+    else:
+        words, parts = [_STEP_WORDS.get(parts[0], parts[0].capitalize())], parts[1:]
+    for part in parts:
+        if part.isdigit():
+            words[-1] += f" {int(part) + 1}"
+        else:
+            words.append(_WORDS.get(part, part.replace("_", " ")))
+    return f"{', '.join(words)}: {problem.message}"
 
 
 def problems_of(draft: Draft, check: Callable[[Job | MalformedJobError], Sequence[Problem]]) -> tuple[Placed, ...]:

@@ -91,6 +91,8 @@ class Session:
         """Who shows a job that another page has made of the draft."""
         self._looking: dict[str, Any] = {}
         self.closing: list[Callable[[], None]] = []
+        self.go: Callable[[str], None] = lambda _: None
+        """Turns to a step of the wizard."""
         self.closed = False
         self.ticket = uploads.TICKETS.issue(owner)
         self.offers: list[str] = []
@@ -324,6 +326,7 @@ class Session:
         self.showing.clear()
         self.jobs.clear()
         self.closing.clear()
+        self.go = lambda _: None
 
 
 def _if_open(page: Session, request: tuple[str | None, str], function: Callable[[Session], None]) -> None:

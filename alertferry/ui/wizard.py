@@ -17,7 +17,8 @@ from alertferry.ui.background import ESTIMATES
 from alertferry.ui.components import ActionBar, Notice, Stepper
 from alertferry.ui.draft import Draft, with_name
 from alertferry.ui.gauges import Gauge
-from alertferry.ui.problems import STEPS
+from alertferry.ui.problems import STEPS, in_words
+from alertferry.ui.sentence import title_of
 from alertferry.ui.session import Session, attempt, general
 from alertferry.ui.steps.content import ContentStep
 from alertferry.ui.steps.data import DataStep
@@ -54,9 +55,6 @@ PAINT_SECONDS = 1.0
 WARM_SECONDS = 300.0
 """How long no other page need ask for Spark to be started."""
 
-LOG_BYTES = 50_000
-"""How much of the end of a log is shown while the job runs; all that is kept, once it is over."""
-
 _KEPT_ESTIMATES = 500
 _ESTIMATES: OrderedDict[tuple[str, Access], Any] = OrderedDict()
 
@@ -91,6 +89,8 @@ class Wizard:
 
     def __init__(self, session: Session, went: Callable[[], None]) -> None:
         self.session, self._went = session, went
+        self.progressed: Callable[[], None] = lambda: None
+        """Called when more has become known of the job."""
         self.stepper = Stepper(active=session.step)
         self.stepper.on_message = lambda message: self.go(message["go"])
         self.bar = ActionBar()
@@ -108,6 +108,7 @@ class Wizard:
         session.watchers.append(self.draft_changed)
         session.showing.append(self._show_again)
         session.jobs.append(self.open_job)
+        session.go = self.go
         if session.site.estimates:
             warm_up()
 
@@ -145,6 +146,7 @@ class Wizard:
         self._show_steps()
         self._show_bar()
         self._went()
+        self.progressed()
 
     def draft_changed(self) -> None:
         """Show the draft again, and ask for what takes longer."""
@@ -267,17 +269,18 @@ class Wizard:
             record = None
             try:
                 record = service.submit(job, access)
+                title_of(record.job)  # read here, and kept for the page
                 return record
             finally:  # also when the page is closed or shows something else by then
                 done(record)
 
-        session.later(f"submit {session.draft_id}", submit, partial(self._submitted, session.draft_id))
+        session.later(f"submit {session.draft_id}", submit, partial(self._submitted, session.draft_id, job))
 
-    def _submitted(self, draft_id: str, record: Any, error: AlertferryError | None) -> None:
+    def _submitted(self, draft_id: str, job: Job, record: Any, error: AlertferryError | None) -> None:
         here = draft_id == self.session.draft_id
         if error is not None:
             self._show_bar()
-            lines = [str(problem) for problem in general(error)]
+            lines = [in_words(problem, Draft.of(job)) for problem in general(error)]
             title = "The job was not submitted" if here else "The request of before was not submitted"
             self.notice.param.update(visible=True, tone="error", title=title, lines=lines)
         elif here:  # else something else is shown by now; the job stands in the list of all
@@ -309,37 +312,31 @@ class Wizard:
         if error is not None:
             self.notice.param.update(visible=True, tone="error", title="The job cannot be found", lines=[str(error)])
             return
-        self.record, log = found
-        if self.session.step == "run" and self.has_data:
-            self.step("run").show(self.record, log)
-            self.go("data")
-        elif self.session.step == "run":
-            self.step("run").show(self.record, log)
-            self._show_bar()
+        self.record = found
+        if self.session.step == "run":
+            self._show_job()
+            self.go("data") if self.has_data else self._show_bar()
         self._show_steps()
+        self.progressed()
 
     def _show_job(self) -> None:
         if self.session.step == "data":
             self.step("data").show(self.record)
             return
-        self.step("run").show(self.record, None)
-        identifier, owner = self.session.job_id, self.session.owner
-        self.session.later("log", lambda: service.job_log(str(identifier), owner=owner), self._logged)
-
-    def _logged(self, log: Any, error: AlertferryError | None) -> None:
-        if error is None:
-            self.step("run").show(self.record, log)
+        self.step("run").show(self.record)
+        self.step("run").fetch_log()
 
 
 _LOOKS = lakes.Cache(0.5)
 
 
-def look_at_job(identifier: str, owner: str | None) -> tuple[Any, str]:
-    """Return a job and the end of its log; the pages that follow one job look at it together."""
+def look_at_job(identifier: str, owner: str | None) -> Any:
+    """Return a job; the pages that follow one look at it together."""
 
-    def look() -> tuple[Any, str]:
+    def look() -> Any:
         record = service.show_job(identifier, owner=owner)
-        return record, service.job_log(identifier, owner=owner, last_bytes=LOG_BYTES)
+        title_of(record.job)  # read here, and kept for the page
+        return record
 
     return _LOOKS.get((identifier, owner), look)
 

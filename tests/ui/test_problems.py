@@ -7,7 +7,7 @@ from alertferry.core.errors import Problem
 from alertferry.core.registry import default_registry
 from alertferry.core.settings import Settings
 from alertferry.ui.draft import Draft, new_draft, with_nights
-from alertferry.ui.problems import STEPS, of_step, place, problems_of
+from alertferry.ui.problems import STEPS, in_words, of_step, place, problems_of
 
 
 def check(job):
@@ -78,3 +78,21 @@ def test_unknown_fields_are_found_without_a_lake():
     assert (filters.step, filters.kind) == ("filters", "sql")
     assert "diaSource.snr" in filters.text
     assert (content.step, "diaSource.ra" in content.text) == ("content", True)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("filters[0].where[1]", "Conditions, condition 2: wrong"),
+        ("filters[1].cone.radius_deg", "Region, cone, radius: wrong"),
+        ("filters[2].catalog", "Catalogue, file: wrong"),
+        ("filters[3]", "Nonsense: wrong"),
+        ("filters[9].of[0].all_of[2]", "Filters, part 1, require 3: wrong"),
+        ("source.nights[2]", "Nights, night 3: wrong"),
+        ("output.fields[0]", "Content, field 1: wrong"),
+        ("name", "Name: wrong"),
+        ("", "wrong"),
+    ],
+)
+def test_the_place_of_a_problem_is_told_in_the_words_of_the_page(path, words):
+    assert in_words(Problem(path, "wrong"), BAD) == words

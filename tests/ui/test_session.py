@@ -17,7 +17,7 @@ from alertferry.ui import drafts, uploads
 from alertferry.ui.draft import Draft, first_of, new_draft, with_filter, with_name, with_nights, with_tag
 from alertferry.ui.imports import draft_from_file
 from alertferry.ui.session import Session, Site, attempt
-from alertferry.ui.steps.review import as_commands, as_python, as_yaml
+from alertferry.ui.snippets import as_commands, as_python, as_yaml
 from alertferry.ui.wizard import Wizard
 from tests import waiting
 
@@ -394,7 +394,7 @@ def test_the_job_that_was_shown_is_submitted_or_refused_whatever_the_page_says_b
     wizard.go("review")
     wizard.bar._handle_msg({"press": "next", "step": wizard.bar.step})
     until(lambda: wizard.notice.visible)
-    assert wizard.notice.lines == ["filters[0].catalog: this file is not among your uploads; upload it here"]
+    assert wizard.notice.lines == ["Catalogue, file: this file is not among your uploads; upload it here"]
     assert service.list_jobs() == []
     session.close()
 

@@ -211,7 +211,7 @@ def test_with_owners_nobody_reaches_anothers_job_by_any_way(installation):
         lambda: service.find_job(mine.id[:8], owner="ben"),
         lambda: service.job_events(mine.id, owner="ben"),
         lambda: service.job_log(mine.id, owner="ben"),
-        lambda: service.cancel_job(mine.id, owner="ben"),
+        lambda: service.cancel_job(mine.id, Access("ben")),
         lambda: service.resubmit_job(mine.id, Access("ben")),
     ]
     for way in ways:
@@ -221,6 +221,84 @@ def test_with_owners_nobody_reaches_anothers_job_by_any_way(installation):
     assert len(service.list_jobs(owner="ana")) == len(service.list_jobs()) == 1
     assert service.job_events(mine.id, owner="ana")[0][-1]["event"] == "result"
     assert "small job" in service.job_log(mine.id, owner="ana")
+
+
+def ended(installation, name, owner):
+    """Put a job into the store that is over."""
+    record = installation.submit(name, owner)
+    installation.queue.cancel(record.id)
+    return record.id
+
+
+def test_administrators_see_and_cancel_all_jobs_and_nobody_else_does(installation, monkeypatch):
+    mine, theirs = installation.submit("complete", "ana").id, installation.submit("complete", "ben").id
+
+    def seen(user, everybody):
+        return {record.id for record in service.overview(Access(user, "page"), everybody=everybody)}
+
+    for user in ("ben", "", "root", "ANA", "*"):
+        with pytest.raises(UsageError, match="only administrators see the jobs of all users"):
+            seen(user, True)
+        assert seen(user, False) == ({theirs} if user == "ben" else set())
+        assert not service.administers(Access(user, "page"))
+    monkeypatch.setenv("ALERTFERRY_ADMINS", "root, ana")
+    assert seen("ana", True) == seen("root", True) == {mine, theirs}
+    assert seen("ana", False) == {mine}
+    for user in ("ben", "an", "ana,root", "ana "):
+        with pytest.raises(UsageError, match="only administrators"):
+            seen(user, True)
+        with pytest.raises(UsageError, match="there is no job"):
+            service.cancel_job(mine, Access(user, "page"))
+    for way in (service.show_job, service.job_log, service.job_events):  # what is in them is their owner's alone
+        with pytest.raises(UsageError, match="there is no job"):
+            way(theirs, owner="root")
+    with pytest.raises(UsageError, match="there is no job"):
+        service.resubmit_job(theirs, Access("root", "page"))
+    assert service.cancel_job(theirs, Access("root", "page")).state == "cancelled"
+    with pytest.raises(UsageError, match="there is no job"):
+        service.delete_job(theirs, Access("root", "page"))
+    assert {record.id: record.state for record in service.list_jobs()} == {mine: "queued", theirs: "cancelled"}
+
+
+def test_nobody_deletes_a_job_of_another_or_one_that_is_not_over(installation, alertferry):
+    waiting = installation.submit("complete", "ana").id
+    mine, theirs = ended(installation, "complete", "ana"), ended(installation, "complete", "ben")
+    for access in (Access("ben", "page"), Access("", "page"), Access(None, "page"), Access(None, "http")):
+        with pytest.raises(UsageError, match=r"there is no job|is one of ana, who alone can delete it"):
+            service.delete_job(mine, access)
+    for user in ("ana", "ben"):
+        with pytest.raises(UsageError, match=r"is not over yet; cancel it first|there is no job"):
+            service.delete_job(waiting, Access(user, "page"))
+    assert {record.id for record in service.list_jobs()} == {waiting, mine, theirs}
+    service.delete_job(mine, Access("ana", "page"))
+    with pytest.raises(UsageError, match="there is no job"):
+        service.delete_job(mine, Access("ana", "page"))
+    assert alertferry("jobs", "delete", theirs[:8]).code == 0
+    assert {record.id for record in service.list_jobs()} == {waiting}
+
+
+def test_a_deleted_job_takes_its_folder_along_and_is_owed_nothing(installation):
+    record = over(service.submit(small_job()).id)
+    folder, store = installation.home / "jobs" / record.id, installation.queue.store
+    assert (folder / "log.txt").exists()
+    store.change(record.id, ["complete"], tell_after=1.0)
+    with pytest.raises(AlertferryError, match="has not been told yet that its topic will never be complete"):
+        service.delete_job(record.id)
+    store.change(record.id, ["complete"], tell_after=None)
+    service.delete_job(record.id)
+    assert not folder.exists()
+
+
+def test_an_overview_reads_little_and_tells_how_far_a_job_is(installation):
+    done = over(service.submit(small_job()).id)
+    running = service.submit(small_job("complete 30"))
+    service.run_queue()
+    first = until(lambda: (found := service.overview(Access())) and found[0].progress and found[0])
+    assert (first.id, first.progress["alerts_read"], first.progress["alerts_total"]) == (running.id, 10, 20)
+    second = service.overview(Access())[1]
+    assert (second.id, second.alerts, second.job, second.script) == (done.id, 7, done.job, "")
+    assert [record.id for record in service.overview(Access(), limit=1)] == [running.id]
+    service.cancel_job(running.id)
 
 
 def test_the_end_of_a_long_log_begins_with_a_whole_line(installation):

@@ -44,6 +44,12 @@ class Entry(BaseModel):
 
 
 _TIMES = ("submitted", "started", "ended", "expires")
+LISTED = (
+    *("id", "name", "owner", "job", "survey", "launcher", "state", "topic", "alerts", "bytes", "seconds", "expired"),
+    *_TIMES,
+)
+"""What a list shows of a job; the rest takes longer to read than all of these."""
+
 _ASKED = ("id", "name", "owner", "job", "survey", "launcher", "script")
 _FOUND = ("state", "topic", "destination", "alerts", "bytes", "reason", "exit_code", "seconds", "expired", "log_kept")
 
@@ -64,6 +70,11 @@ def from_row(row: Mapping[str, Any]) -> Entry:
         cancel_asked=row["cancel_asked"],
         tell_after=row["tell_after"],
     )
+
+
+def listed(row: Mapping[str, Any]) -> JobRecord:
+    """Read a row of which only the columns of a list were asked for."""
+    return JobRecord(**{**row, **{name: as_time(row[name]) for name in _TIMES}})
 
 
 def _process(text: str | None) -> Process | None:

@@ -6,6 +6,7 @@ somebody looks (`Queue.look`).
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -224,6 +225,23 @@ class Queue:
                 raise AlertferryError(f"job {id} cannot be stopped: its launcher {launcher.kind!r} still sees it run")
             ending.end_as(self.store, self.settings, self.registry, entry, status)
         return self.store.get(id).record
+
+    def delete(self, entry: Entry) -> None:
+        """Delete a job that is over, with its log and its folder; what it has published stays until it expires.
+
+        Raises `UsageError` for one that is not over.
+        """
+        entry = self.settle(entry)
+        record = entry.record
+        if not record.over:
+            raise UsageError(f"job {record.id} is not over yet; cancel it first, then delete it")
+        if entry.tell_after is not None:
+            raise AlertferryError(
+                f"the broker of job {record.id} has not been told yet that its topic will never be complete, as it "
+                "does not answer; delete the job once it does"
+            )
+        if self.store.delete(record.id) and entry.handle:
+            shutil.rmtree(entry.handle.folder, ignore_errors=True)
 
     def _wait_for_handle(self, id: str) -> Entry:
         """Wait until there is something to stop, where somebody else is just starting it, or until it is over."""

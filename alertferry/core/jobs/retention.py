@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from alertferry.core.jobs.record import OVER
-from alertferry.core.jobs.store import Store
+from alertferry.core.jobs.store import RATE_SECONDS, Store
 from alertferry.core.jobs.tables import JOBS
 from alertferry.core.settings import Settings
 
@@ -37,6 +37,7 @@ def sweep_when_due(store: Store, settings: Settings) -> None:
 def sweep(store: Store, settings: Settings, now: float) -> None:
     """Remove everything that is too old at a time (seconds since 1970)."""
     _expire_topics(store, now)
+    store.forget_deleted(now - RATE_SECONDS)
     _remove_logs(store, settings, now - settings.job_retention_days * 86_400)
     _remove_catalogs(store, settings, now - settings.catalog_retention_hours * 3600)
 

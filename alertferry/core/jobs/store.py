@@ -9,18 +9,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, insert, or_, select, update
+from sqlalchemy import Connection, Engine, delete, insert, or_, select, union_all, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from alertferry.core.errors import UsageError, did_you_mean
-from alertferry.core.jobs.entry import Context, Entry, from_row
+from alertferry.core.jobs.entry import LISTED, Context, Entry, from_row, listed
 from alertferry.core.jobs.processes import Process
-from alertferry.core.jobs.record import ACTIVE, STATES, new_id
-from alertferry.core.jobs.tables import JOBS, STORE, connect, reading, writing
+from alertferry.core.jobs.record import ACTIVE, OVER, STATES, JobRecord, new_id
+from alertferry.core.jobs.tables import DELETED, JOBS, STORE, connect, reading, writing
 
 if TYPE_CHECKING:
     from alertferry.core.job import Job
     from alertferry.core.settings import Settings
+
+RATE_SECONDS = 3600.0
+"""The time within which the jobs of an owner are counted."""
 
 _ID = re.compile(r"^[0-9a-f]{1,32}$")
 
@@ -104,6 +107,14 @@ class Store:
         wanted = JOBS.c.state.in_(states) if states else JOBS.c.id.is_not(None)
         return self._select(wanted, owner, limit)
 
+    def overview(self, *, owner: str | None = None, limit: int) -> list[JobRecord]:
+        """Return jobs, newest first, with what a list shows of them: one question, and little to read."""
+        query = select(*(JOBS.c[name] for name in LISTED)).order_by(JOBS.c.submitted.desc(), JOBS.c.id.desc())
+        if owner is not None:
+            query = query.where(JOBS.c.owner == owner)
+        with reading(self.engine) as connection:
+            return [listed(dict(row)) for row in connection.execute(query.limit(limit)).mappings()]
+
     def active(self) -> list[Entry]:
         """Return the jobs of which something may run, oldest first."""
         return self._select(JOBS.c.state.in_(ACTIVE))[::-1]
@@ -135,6 +146,19 @@ class Store:
             done = connection.execute(update(JOBS).where(JOBS.c.id == id, condition).values(_storable(values)))
         return done.rowcount == 1
 
+    def delete(self, id: str) -> bool:
+        """Delete a job that is over, and whose destination is owed nothing; tell whether it was this call."""
+        done = (JOBS.c.id == id) & JOBS.c.state.in_(OVER) & JOBS.c.tell_after.is_(None)
+        remembered = select(JOBS.c.id, JOBS.c.owner, JOBS.c.submitted).where(done)
+        with writing(self.engine) as connection:
+            connection.execute(insert(DELETED).from_select(["id", "owner", "submitted"], remembered))
+            return connection.execute(delete(JOBS).where(done)).rowcount == 1
+
+    def forget_deleted(self, before: float) -> None:
+        """Forget which jobs were deleted that were submitted before a time."""
+        with writing(self.engine) as connection:
+            connection.execute(delete(DELETED).where(DELETED.c.submitted < before))
+
     def claim(self, starter: Process, limit: int) -> Entry | None:
         """Take the next job of the queue that this process may start, unless ``limit`` jobs are active already.
 
@@ -164,9 +188,12 @@ class Store:
 
 
 def _check_rate(connection: Connection, owner: str, limit: int) -> None:
-    an_hour_ago = time.time() - 3600
-    recent = select(JOBS.c.submitted).where(JOBS.c.owner == owner, JOBS.c.submitted > an_hour_ago)
-    times = connection.execute(recent.order_by(JOBS.c.submitted.desc())).scalars().all()
+    an_hour_ago = time.time() - RATE_SECONDS
+    recent = (
+        select(table.c.submitted).where(table.c.owner == owner, table.c.submitted > an_hour_ago)
+        for table in (JOBS, DELETED)
+    )
+    times = sorted(connection.execute(union_all(*recent)).scalars(), reverse=True)
     if len(times) >= limit:
         minutes = math.ceil((times[limit - 1] - an_hour_ago) / 60)
         raise UsageError(

@@ -93,6 +93,15 @@ JOBS = Table(
 job has died, where that is still owed.
 """
 
+DELETED = Table(
+    "deleted",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("owner", String(255)),
+    Column("submitted", Double, nullable=False),
+)
+"""Jobs that were deleted: for an hour they count among those that their owner has submitted."""
+
 STORE = Table(
     "store",
     METADATA,

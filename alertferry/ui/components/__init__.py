@@ -193,8 +193,14 @@ class Notice(Part):
 
 
 class CodeBlock(Part):
-    """Text to copy or download; ``follow`` keeps its end in sight while it grows."""
+    """Text to copy or download; ``follow`` keeps its end in sight while it grows.
 
+    With ``folded``, the words that open it, it is closed at first; it sends when it is opened or closed.
+    """
+
+    sends = ({"open": bool},)
+
+    folded = param.String(default="")
     title = param.String(default="")
     text = param.String(default="")
     filename = param.String(default="")
@@ -231,6 +237,7 @@ class Nav(Part):
 
     ``address`` is the query of the page's address, whether it takes the place of the one before, and after which of
     the browser's ``moves`` it was made: one that is made before a move is not meant for what is shown after it.
+    ``title`` is the document's. ``news`` (id, title, text) is told by the browser where the user wants that.
     """
 
     sends = {"go": str}, {"dark": bool}, {"address": Annotated[str, Field(max_length=2000)], "moves": int}
@@ -239,6 +246,8 @@ class Nav(Part):
 
     items = param.List(default=[])
     active = param.String(default="")
+    title = param.String(default="")
+    news = param.List(default=[])
     user = param.String(default="")
     dark = param.Boolean(default=False)
 

@@ -1,6 +1,8 @@
 // Text to read, copy or download: a job file, a command, a log.
 export function render({model}) {
   const box = element("div", "box")
+  const fold = element("details")
+  const open = element("summary")
   box.innerHTML = `<div class="head"><b></b><button class="button small copy">Copy</button><button class="button small save">Download</button></div><pre tabindex="0"></pre>`
   const [title, copy, save, pre] = ["b", ".copy", ".save", "pre"].map((name) => box.querySelector(name))
   const draw = () => {
@@ -14,6 +16,7 @@ export function render({model}) {
     copy.setAttribute("aria-label", `Copy: ${model.title}`)
     save.setAttribute("aria-label", `Download: ${model.title}`)
     save.hidden = !model.filename
+    open.textContent = model.folded
     if (model.follow && atEnd) { pre.scrollTop = pre.scrollHeight }
   }
   copy.onclick = async () => {
@@ -38,5 +41,8 @@ export function render({model}) {
   }
   for (const name of ["title", "text", "filename", "empty", "wrap"]) { model.on(name, draw) }
   draw()
-  return box
+  if (!model.folded) { return box }
+  fold.ontoggle = () => model.send_msg({open: fold.open})
+  fold.append(open, box)
+  return fold
 }

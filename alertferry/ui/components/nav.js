@@ -59,11 +59,26 @@ export function render({model, view}) {
     history[replaces ? "replaceState" : "pushState"](null, "", search)
   }
   model.on("address", follow)
+  const entitle = () => { if (model.title) { document.title = model.title } }
+  model.on("title", entitle)
+  model.on("news", () => {
+    const [id, title, body] = model.news
+    if (!id || localStorage.getItem("alertferry-tell") !== "true" || window.Notification?.permission !== "granted") { return }
+    try {
+      const note = new Notification(title, {body, tag: id})
+      note.onclick = () => {
+        window.focus()
+        note.close()
+      }
+    } catch {  // browsers of telephones take them from elsewhere only
+    }
+  })
   window.addEventListener("popstate", () => {
     moves += 1
     model.send_msg({address: location.search.slice(0, 2000), moves})
   })
   follow()
+  entitle()
   // a page that has lost its server says so, and is loaded again from its address as soon as the server answers;
   // until then nothing can be chosen, as nobody would hear of it
   const lost = element("dialog", "lost", "The connection to the server is lost. What you chose is kept; this page comes back by itself.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from functools import partial
 from typing import Any
 
@@ -13,72 +12,24 @@ import panel_material_ui as pmui
 from alertferry import service
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.job import MAX_NAME, Job
-from alertferry.core.safe_yaml import dump_mapping
-from alertferry.ui import uploads
+from alertferry.ui import lakes, uploads
 from alertferry.ui.components import CodeBlock, DataTable, Funnel, Notice, Segments, Upload
 from alertferry.ui.draft import Draft, with_name
 from alertferry.ui.imports import draft_from_file
-from alertferry.ui.session import Session, general, job_or_none
+from alertferry.ui.problems import STEPS, in_words
+from alertferry.ui.sentence import file_name, sentence
+from alertferry.ui.session import Session, general
+from alertferry.ui.snippets import Place, written
 from alertferry.ui.text import step_text
-from alertferry.ui.theme import card, grid, heading, stack
+from alertferry.ui.theme import card, heading, heading_text, stack
+from alertferry.uploads import named
 
 MAX_JOB_BYTES = 64 * 1024
 FORMS = {"Job file": "yaml", "Command line": "cli", "Python": "python"}
 
 
-def file_name(draft: Draft) -> str:
-    """Return the name under which a job file is saved."""
-    name = "".join(character if character.isalnum() or character in "-_" else "-" for character in draft.name or "")
-    return f"{name.strip('-') or 'job'}.yml"
-
-
-def as_yaml(draft: Draft) -> str:
-    """Return the job file; that of a draft which is no job yet holds what there is."""
-    job = job_or_none(draft)
-    return job.to_yaml() if job else dump_mapping(draft.to_dict())
-
-
-def as_commands(draft: Draft) -> str:
-    """Return the commands that do the same from a shell."""
-    name = shlex.quote(file_name(draft))
-    lines = [
-        f"# save the job file as {name}, then",
-        *(f"alertferry {verb} {name}" for verb in ("check", "estimate", "run")),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def as_python(job: Job) -> str:
-    """Return a Python program that does the same; every value is written by `repr`."""
-    return (
-        "import alertferry\n\n"
-        f"job = alertferry.Job.from_dict({_literal(job.to_dict())})\n"
-        "outcome = alertferry.run(job)\n"
-        'print(outcome.alerts, "alerts in", outcome.topic)\n\n'
-        "for batch in alertferry.consume(outcome.topic):\n"
-        "    table = batch.to_pandas()\n"
-    )
-
-
-def written(draft: Draft, form: str) -> tuple[str, str]:
-    """Return a request in one of its forms: the name of a file, and what is in it."""
-    name = file_name(draft)
-    if form == "python":
-        job = job_or_none(draft)
-        return name.replace(".yml", ".py"), as_python(job) if job else ""
-    if form == "cli":
-        return name.replace(".yml", ".sh"), as_commands(draft)
-    return name, as_yaml(draft)
-
-
-def _literal(value: Any) -> str:
-    from pprint import pformat
-
-    return pformat(value, width=100, sort_dicts=False)
-
-
 class ReviewStep:
-    """The job in three forms, name, upload of job files, preview, submit."""
+    """The request in a sentence, estimate, preview, the job in three forms, upload of job files."""
 
     label = "Review"
 
@@ -92,6 +43,8 @@ class ReviewStep:
         self.form = Segments(items=forms, value="yaml", label="Form")
         self.form.on_choice(lambda _: self._show_form())
         self.code = CodeBlock(title="job.yml", filename="job.yml", wrap=True)
+        self.sentence = heading("", "", 2)
+        self._estimate: Any = None
         self.upload = Upload(
             title="Open a job file",
             hint="Ours, or one of Fink's; replaces everything above",
@@ -102,6 +55,7 @@ class ReviewStep:
         self.upload.on_message = self._opened
         self.imported = Notice(visible=False)
         self.problems = Notice(tone="error", visible=False)
+        self.problems.on_message = lambda message: session.go(message["action"].rpartition(" ")[2].lower())
         self.funnel = Funnel()
         self.notes = Notice(tone="info", visible=False)
         self.doctor = Notice(tone="warning", visible=False)
@@ -111,17 +65,14 @@ class ReviewStep:
         self.view = stack(
             heading("Review", "Everything you asked for. Submit it here, or take it to a terminal or a notebook.", 1),
             self.problems,
-            grid(
-                card(self.name, self.form, self.code, self.imported, self.upload, title="The request"),
-                card(
-                    self.funnel,
-                    self.notes,
-                    self.doctor,
-                    self.doctor_table,
-                    title="Estimate",
-                    hint="Alerts left after each step, with a 95 % interval.",
-                ),
-                columns="minmax(0, 1fr) minmax(0, 1fr)",
+            card(self.sentence, self.name),
+            card(
+                self.funnel,
+                self.notes,
+                self.doctor,
+                self.doctor_table,
+                title="Estimate",
+                hint="Alerts left after each step, with a 95 % interval.",
             ),
             card(
                 self.preview_notice,
@@ -129,6 +80,13 @@ class ReviewStep:
                 title="Preview",
                 hint="Real alerts exactly as they would be delivered. Binary values are shown as their length.",
             ),
+            card(
+                self.form,
+                self.code,
+                title="Take it elsewhere",
+                hint="The same request for another machine: everything to install and to set is in it.",
+            ),
+            card(self.imported, self.upload, title="Another request"),
         )
         self._previewed: str | None = None
         self._imported = ""
@@ -140,14 +98,20 @@ class ReviewStep:
         if self._imported != self.session.draft_id:
             self.imported.visible = False
         self._show_form()
-        lines = [str(item.problem) for item in self.session.problems]
-        self.problems.param.update(visible=bool(lines), title="This cannot be submitted yet", lines=lines)
+        self._show_sentence()
+        found = self.session.problems
+        lines = list(dict.fromkeys(in_words(item.problem, self.session.draft) for item in found))
+        steps = [name for name in STEPS if name != "review" and any(item.step == name for item in found)]
+        actions = [f"Go to {name.capitalize()}" for name in steps]
+        title = "This cannot be submitted yet"
+        self.problems.param.update(visible=bool(lines), title=title, lines=lines, actions=actions)
         job = self.session.job
         self.funnel.empty = (
             "There is no estimate until the request is complete." if lines or job is None else "Estimating …"
         )
-        if job is not None and not lines and job.hash != self._previewed:
-            self._previewed = job.hash
+        shown = None if job is None else job.model_copy(update={"name": None}).hash
+        if job is not None and not lines and shown != self._previewed:
+            self._previewed = shown
             self._ask_preview(job)
         elif lines or job is None:
             self._previewed = None
@@ -157,19 +121,32 @@ class ReviewStep:
             )
             self.preview_notice.visible = False
 
+    def _show_sentence(self) -> None:
+        owner, draft = self.session.owner, self.session.draft
+
+        def name(text: str) -> str:
+            upload = named(text, owner)
+            return upload.name if upload else file_name(text)
+
+        survey = lakes.surveys().get(draft.survey)
+        words = sentence(draft, self._estimate, name)
+        self.sentence.object = heading_text(words, survey.title if survey else draft.survey, 2)
+
     def _show_form(self) -> None:
-        draft, form = self.session.draft, str(self.form.value)
+        draft, form, access = self.session.draft, str(self.form.value), self.session.access
 
         def done(found: Any, error: AlertferryError | None) -> None:
             if error is None:
                 name, text = found
                 self.code.param.update(title=name, filename=name, text=text, empty="The request is not complete yet.")
 
-        self.session.later("form", lambda: written(draft, form), done)  # YAML takes long for its size
+        self.session.later("form", lambda: written(draft, form, Place.of(access)), done)  # YAML takes long for its size
 
     def show_estimate(self, estimate: Any) -> None:
         """Show an estimate; None while there is none."""
         survey = self.session.draft.survey
+        self._estimate = estimate
+        self._show_sentence()
         found = () if estimate is None else estimate.steps
         self.funnel.steps = [step.model_dump() | {"name": step_text(step.name, survey)} for step in found]
         notes = [] if estimate is None else list(estimate.notes)

@@ -64,6 +64,14 @@ def test_environment_names(tmp_path):
     assert settings.spark_conf == {"a.b": "1", "c.d": "x=y"}
 
 
+def test_administrators_are_named_and_nobody_is_one_by_default(tmp_path):
+    assert read(tmp_path).admins == ()
+    assert read(tmp_path, ALERTFERRY_ADMINS=" ana, ben ,").admins == ("ana", "ben")
+    assert read(tmp_path, 'admins = ["ana"]').admins == ("ana",)
+    with pytest.raises(UsageError, match="admins"):
+        read(tmp_path, 'admins = [""]')
+
+
 def test_secrets_do_not_show(tmp_path):
     settings = read(tmp_path, ALERTFERRY_KAFKA_SASL_PASSWORD="canary-7", ALERTFERRY_KAFKA_SASL_USERNAME="me")
     assert "canary-7" not in repr(settings)

@@ -15,6 +15,7 @@ from alertferry.core.errors import UsageError
 from alertferry.core.jobs.entry import Context, handle_text
 from alertferry.core.jobs.events import EVENTS_FILE
 from alertferry.core.jobs.processes import Process, process_of, this_process
+from alertferry.core.jobs.retention import sweep
 from alertferry.core.steps import Handle
 from tests.small_jobs import small_job
 from tests.waiting import PATIENCE_SECONDS, until
@@ -298,6 +299,23 @@ def test_a_user_who_submits_too_much_is_told_when_to_go_on(installation, monkeyp
     submit(None)
     queue.store.change(first[0].id, ["queued"], submitted=time.time() - 3601)
     assert submit("ann").owner == "ann"
+
+
+def test_who_deletes_jobs_may_submit_no_more_of_them(installation):
+    settings = installation.queue.settings.model_copy(update={"max_jobs_per_hour": 2})
+    queue = replace(installation.queue, settings=settings)
+
+    def submit():
+        return queue.submit(small_job(), Context(working_folder="/"), owner="ann", launcher="small").id
+
+    for job in (submit(), submit()):
+        queue.cancel(job)
+        queue.delete(queue.store.get(job))
+    sweep(queue.store, settings, time.time())
+    with pytest.raises(UsageError, match="2 jobs were submitted within an hour"):
+        submit()
+    sweep(queue.store, settings, time.time() + 3601)  # nothing of them is left
+    assert queue.store.get(submit()).record.state == "queued"
 
 
 def test_a_job_runs_for_its_owner(installation):
