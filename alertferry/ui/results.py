@@ -66,10 +66,10 @@ def sweep() -> None:
 
 
 @contextmanager
-def _alone(job_id: str) -> Iterator[None]:
-    """Let one thread at a time lay out the files of a job."""
+def _alone(what: str) -> Iterator[None]:
+    """Let one thread at a time fetch or lay out something."""
     with _GUARD:
-        lock = _LOCKS.setdefault(job_id, threading.Lock())
+        lock = _LOCKS.setdefault(what, threading.Lock())
     with lock:
         yield
 
@@ -86,7 +86,7 @@ def fetch(record: Any) -> First:
     """
     import pyarrow.parquet as pq
 
-    with _alone(record.id):
+    with _alone(f"{record.id} first"):
         path = folder(record.id) / "first.parquet"
         if not path.exists():
             _join(record, "parquet", path, FIRST_ALERTS)
