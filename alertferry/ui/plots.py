@@ -153,8 +153,8 @@ def _by_wavelength(band: str) -> tuple[int, str]:
 _MARKS = {
     "this alert": ("circle", 11, 1.0),
     "other alerts of it here": ("circle", 7, 1.0),
-    "history": ("circle", 6, 0.55),
-    "forced photometry": ("diamond", 6, 0.35),
+    "history": ("circle", 7, 0.15),
+    "forced photometry": ("diamond", 7, 0.0),
     "upper limit": ("inverted_triangle", 7, 0.0),
 }
 """The mark of each kind of point, its size, and how far it is filled."""

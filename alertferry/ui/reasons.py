@@ -8,6 +8,7 @@ from typing import Any
 from alertferry.ui.text import printable, step_text
 
 _ADVICE = {
+    "sql": "Relax one of the conditions, or choose more nights.",
     "tags": "Ask for one of several tags instead of all of them, or take a tag out.",
     "blocks": "Take a block out, or choose more nights.",
     "region": "Make the region larger, or look at Review whether the survey has been there.",
@@ -28,7 +29,7 @@ def emptied_by(steps: Sequence[dict[str, Any]], survey: str) -> tuple[str, str]:
             if name == survey or before is None:
                 return "The chosen nights hold no alert.", "Choose other nights: the calendar shows those with data."
             said = f"{step_text(name, survey)} left none of the {before:,} alerts that reached it."
-            return said, _ADVICE.get(name.partition("-")[0], "" if name.startswith("sql") else _ANY)
+            return said, _ADVICE.get(name.partition("-")[0], _ANY)
         before = alerts if alerts is not None else before
     return "No alert passed all filters.", _ANY
 

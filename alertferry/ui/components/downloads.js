@@ -1,8 +1,9 @@
 // Files to save: {kind, label, note, disabled}. A click asks for one; once the server has it, the browser saves it.
 export function render({model}) {
-  const [root, row, said] = [element("div"), element("div", "row"), element("p", "soft said")]
+  const [root, row, said] = [element("div"), element("div", "row"), element("span", "soft said")]
   said.setAttribute("role", "status")
-  root.append(row, said)
+  root.append(row)
+  row.append(said)
   const buttons = new Map()
   const labelOf = (kind) => (model.items.find((item) => item.kind === kind) || {}).label
   const draw = () => {
@@ -24,7 +25,7 @@ export function render({model}) {
       found.title = item.note || ""
       found.textContent = item.label
     }
-    const shown = model.items.map((item) => buttons.get(item.kind))
+    const shown = [...model.items.map((item) => buttons.get(item.kind)), said]
     if (shown.length !== row.children.length || shown.some((each, at) => each !== row.children[at])) { row.replaceChildren(...shown) }
     if (model.busy.length) { said.textContent = `Preparing ${model.busy.map(labelOf).join(", ")} … it is saved by itself.` }
     else if (said.textContent.startsWith("Preparing")) { said.textContent = "" }

@@ -14,7 +14,15 @@ from alertferry.ui.components import Links, Notice
 from alertferry.ui.components.results import AlertHead, Cutouts
 from alertferry.ui.lakes import surveys
 from alertferry.ui.session import Session
-from alertferry.ui.theme import card, stack
+from alertferry.ui.theme import card, stack, words, words_text
+
+_NOUNS = {
+    photometry.THIS: ("⬤", "this alert", ""),
+    photometry.SAME: ("●", "other alert of this object", "other alerts of this object"),
+    photometry.BEFORE: ("○", "earlier detection", "earlier detections"),
+    photometry.FORCED: ("◇", "forced measurement", "forced measurements"),
+    photometry.LIMIT: ("▽", "upper limit", "upper limits"),
+}
 
 
 class AlertCard:
@@ -26,8 +34,9 @@ class AlertCard:
         self.links = Links(title="Look it up elsewhere")
         self.curve = stack()
         self.told = Notice(visible=False)
+        self.summary = words("")
         self.cutouts = Cutouts(visible=False)
-        self.view = card(self.head, self.links, self.told, self.curve, self.cutouts)
+        self.view = card(self.head, self.links, self.told, self.summary, self.curve, self.cutouts)
         self.view.visible = False
 
     def close(self) -> None:
@@ -63,28 +72,20 @@ class AlertCard:
             labels = (label(surveys()[survey].time_scale), bands.label)
             plot = plots.light_curve(alert.curve, labels, bands.inverted)
             self.curve[:] = [pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0)]
-            self.told.param.update(visible=True, tone="info", title="", lines=[_summary(alert.curve["kind"])])
+            told = _summary(alert.curve["kind"])
         else:
             self.curve[:] = []
-            lines = ["This packet holds no brightness that can be drawn."]
-            self.told.param.update(visible=True, tone="info", title="", lines=lines)
+            told = "This packet holds no brightness that can be drawn."
+        self.told.visible, self.summary.object = False, words_text(told)
         pictures = [stamps.for_page(name, image) for name, image in images]
         self.cutouts.param.update(images=pictures, label=alert.title, visible=bool(pictures))
 
 
 def _summary(kinds: list[str]) -> str:
-    """Return what a light curve is made of, in words."""
-    nouns = {
-        photometry.THIS: ("this alert", "this alert"),
-        photometry.SAME: ("other alert of this object", "other alerts of this object"),
-        photometry.BEFORE: ("earlier detection", "earlier detections"),
-        photometry.FORCED: ("forced measurement", "forced measurements"),
-        photometry.LIMIT: ("upper limit", "upper limits"),
-    }
-    counts = {kind: kinds.count(kind) for kind in nouns}
-    parts = [
-        words[0] if kind == photometry.THIS else f"{counts[kind]} {words[counts[kind] != 1]}"
-        for kind, words in nouns.items()
-        if counts[kind]
-    ]
-    return "Shown: " + ", ".join(parts) + "."
+    """Return what a light curve is made of, in words, with the marks."""
+    parts = []
+    for kind, (mark, one, more) in _NOUNS.items():
+        count = kinds.count(kind)
+        if count:
+            parts.append(f"{mark} {one if kind == photometry.THIS else f'{count} {one if count == 1 else more}'}")
+    return ", ".join(parts)

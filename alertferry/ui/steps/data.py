@@ -19,7 +19,7 @@ from alertferry.ui.session import Session
 from alertferry.ui.snippets import Place, fetch_commands, fetch_python
 from alertferry.ui.steps.alert import AlertCard
 from alertferry.ui.text import duration_text
-from alertferry.ui.theme import card, grid, heading, stack
+from alertferry.ui.theme import card, grid, heading, stack, words, words_text
 
 _DOWNLOAD_HINT = (
     "One file with every alert. Lists of structs are tables of their own, joined by the alert's id; in CSV these and "
@@ -28,6 +28,8 @@ _DOWNLOAD_HINT = (
 _HEAD = ("Your data", "The topic keeps the alerts for a while; what you fetch is proved against the receipt.")
 _MATCH = ("Catalogue", "Sources", "Matched", "Alerts with a match", "Observed, no alert", "Never observed")
 CHANGE = "Change the filters"
+_TALL = {"--table-height": "min(680px, 60vh)"}
+"""As high as the alert beside it, and lower than a telephone."""
 
 
 class DataStep:
@@ -45,29 +47,40 @@ class DataStep:
         self.downloads = Downloads()
         self.downloads.on_message = lambda message: self._prepare(message["get"])
         self.notice = Notice(visible=False)
-        self.table = DataTable(title="First alerts", sortable=True, searchable=True, opens="Open alert")
+        self.table = DataTable(title="First alerts", sortable=True, searchable=True, opens="Open alert", styles=_TALL)
         self.table.on_message = lambda message: self._open(message.get("open", ""))
-        self.shown = Notice(visible=False)
+        self.fault = Notice(tone="error", title="The alerts could not be fetched", visible=False)
+        self.shown = words("")
         self.alert = AlertCard(session)
         self.reason = Notice(tone="warning", visible=False, actions=[CHANGE])
         self.reason.on_message = lambda _: session.go("filters")
         self.plots = stack()
-        some = stack(
-            grid(
-                card(self.downloads, self.notice, title="Download", hint=_DOWNLOAD_HINT),
-                card(self.command, self.python, title="On another machine, any size"),
-                columns="minmax(0, 1fr) minmax(0, 1fr)",
-            ),
+        halves = "minmax(0, 1fr) minmax(0, 1fr)"
+        self.some = stack(
+            card(self.downloads, self.notice, title="Download", hint=_DOWNLOAD_HINT),
             self.plots,
             grid(
-                card(self.shown, self.table, title="First alerts", hint="A row opens its light curve and cutouts."),
+                card(
+                    self.fault,
+                    self.shown,
+                    self.table,
+                    title="First alerts",
+                    hint="A row opens its light curve and cutouts.",
+                ),
                 self.alert.view,
-                columns="minmax(0, 1fr) minmax(0, 1fr)",
+                columns=halves,
+            ),
+            card(
+                grid(self.command, self.python, columns=halves),
+                title="On another machine, any size",
+                hint="Continues where it was stopped, and proves that every alert is there.",
             ),
         )
-        self.some = some
         self.view = stack(
-            heading(*_HEAD, 1), card(self.meter, self.reason), some, card(self.facts, self.receipt, title="Receipt")
+            heading(*_HEAD, 1),
+            card(self.meter, self.reason),
+            self.some,
+            card(self.facts, self.receipt, title="Receipt"),
         )
         self._shown: str | None = None
         self._record: Any = None
@@ -96,7 +109,8 @@ class DataStep:
         self.receipt.text = record.receipt.model_dump_json(indent=2) if record.receipt else ""
         self._show_match(record)
         self.some.visible, self.reason.visible = not empty, empty
-        self.plots[:], self.notice.visible, self.shown.visible = [], False, False
+        self.plots[:], self.notice.visible, self.fault.visible = [], False, False
+        self.shown.object = ""
         self.downloads.busy = []
         self.alert.close()
         for kind in results.FORMATS:
@@ -145,7 +159,7 @@ class DataStep:
         self.downloads.items = items
         if large:
             title = f"{' and '.join(large)} are made of topics up to {most}; this one has {size_text(record.bytes)}"
-            lines = ["Take Parquet, or fetch the alerts with the commands beside this."]
+            lines = ["Take Parquet, or fetch the alerts with the commands below."]
             self.notice.param.update(visible=True, tone="info", title=title, lines=lines)
 
     def _show_code(self, call: str | None) -> None:
@@ -164,9 +178,7 @@ class DataStep:
     def _fetched(self, found: Any, error: AlertferryError | None) -> None:
         if error is not None:
             self.table.empty = "The alerts are not shown here."
-            self.shown.param.update(
-                visible=True, tone="error", title="The alerts could not be fetched", lines=[str(error)], actions=[]
-            )
+            self.fault.param.update(visible=True, lines=[str(error)])
             return
         first, overview = found
         self._first = first
@@ -176,7 +188,7 @@ class DataStep:
             lines.append(f"These are {first.alerts:,} of {self._record.alerts:,} alerts; the files have all.")
         if overview.left_out:
             lines.append(f"{overview.left_out} more columns are in the files.")
-        self.shown.param.update(visible=bool(lines), tone="info", title="", lines=lines)
+        self.shown.object = words_text(" ".join(lines))
         keys = [str(number) for number in range(len(overview.rows))]
         self.table.param.update(
             columns=overview.columns, keys=keys, rows=overview.rows, empty="The topic holds no alert any more."
