@@ -74,6 +74,7 @@ class Settings(BaseModel):
     ``parsers_at_once`` how many of them are read at a time.
     ``max_nights`` is the largest number of nights of one job. A user who signs in to the dashboard may submit
     ``max_jobs_per_hour``; ``admins`` are the names of those who see and cancel the jobs of all users there.
+    ``max_table_bytes`` is the largest topic that the dashboard makes a VOTable or FITS file of.
     Of the dashboard: ``max_upload_bytes`` of one file and ``max_user_upload_bytes`` of all files of a user,
     ``max_drafts`` and ``max_open_pages`` of a user, ``max_websocket_bytes`` of one message of a page, and
     ``max_sign_in_failures`` within a minute, for a user name from one address.
@@ -110,6 +111,7 @@ class Settings(BaseModel):
     admins: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     max_upload_bytes: int = Field(default=100_000_000, ge=1)
     max_user_upload_bytes: int = Field(default=1024**3, ge=1)
+    max_table_bytes: int = Field(default=500_000_000, ge=0)
     max_drafts: int = Field(default=100, ge=1)
     max_open_pages: int = Field(default=30, ge=1)
     max_websocket_bytes: int = Field(default=1_000_000, ge=100_000)
@@ -231,6 +233,7 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
             "max_nights",
             "max_running_jobs",
             "max_upload_bytes",
+            "max_table_bytes",
             "max_user_upload_bytes",
             "max_drafts",
             "max_open_pages",

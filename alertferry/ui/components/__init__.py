@@ -168,9 +168,12 @@ class Upload(Part):
 
 
 class DataTable(Part):
-    """Rows of text, with buttons; ``keys`` are what is acted on, whichever row it stands in by then."""
+    """Rows of text, with buttons; ``keys`` are what is acted on, whichever row it stands in by then.
 
-    sends = ({"action": str, "key": str},)
+    With ``opens``, the words for it, a click on a row sends its key; ``current`` is the one that is open.
+    """
+
+    sends = {"action": str, "key": str}, {"open": str}
 
     keys = param.List(default=[])
 
@@ -178,6 +181,10 @@ class DataTable(Part):
     columns = param.List(default=[])
     rows = param.List(default=[])
     actions = param.List(default=[])
+    sortable = param.Boolean(default=False)
+    searchable = param.Boolean(default=False)
+    opens = param.String(default="")
+    current = param.String(default="")
     empty = param.String(default="Nothing to show.")
 
 
@@ -227,7 +234,9 @@ class Meter(Part):
 
 
 class Links(Part):
-    """Addresses of this server as buttons."""
+    """Pages of other sites; each opens in a tab of its own and is not told where one came from."""
+
+    title = param.String(default="")
 
     links = param.List(default=[])
 
