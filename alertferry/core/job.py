@@ -127,14 +127,19 @@ class Job(BaseModel):
         """SHA-256 of the canonical job: equal for equal requests."""
         return job_hash(self.to_dict())
 
+    @property
+    def is_test(self) -> bool:
+        """Whether this is the test of a job (`as_test`)."""
+        return bool(self.name and self.name.startswith(_TEST) and self.limit and self.limit <= TEST_ALERTS)
+
     def as_test(self) -> Self:
         """Return the test of this job: some ten of its alerts, in a topic and under a name that say so.
 
         Raises `JobError` for a job that makes no topic: there is nothing that a test of it would prove.
         """
         if self.output.kind != "kafka":
-            remedy = "to write a few alerts only, give the job a `limit` and another folder"
-            raise JobError([Problem("output.kind", f"a test job publishes a topic, and this one writes files; {remedy}")])
+            said = "a test job publishes a topic, and this one writes files; to try it, give it a `limit`"
+            raise JobError([Problem("output.kind", f"{said} and another folder")])
         name = (self.name or "an unnamed job").removeprefix(_TEST)
         limit = min(self.limit or TEST_ALERTS, TEST_ALERTS)
         return self.model_copy(update={"name": f"{_TEST}{name}"[:MAX_NAME], "limit": limit})

@@ -218,7 +218,7 @@ class Run:
         assert self._source is not None
         if self._topic is None:
             kinds = [step.kind for step in self.selection.steps]
-            self._topic = new_topic(self._source.survey.name, kinds)
+            self._topic = new_topic(self._source.survey.name, kinds, test=self.job.is_test)
         return self._topic
 
     def warn(self, position: str, warnings: Iterable[Problem]) -> None:

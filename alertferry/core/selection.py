@@ -84,31 +84,31 @@ class Part:
         Alerts are ordered by the XXH64 of their ids as text, with the receipt's own seed, and by the id where these
         are equal, so that it does not matter which task reads what. An id counts once, however many packets it has: it
         comes with all of them. Those without an id cannot be told apart, and come last: all, or none where they are too
-        many. The alerts are read once, but for the columns that nobody needs here, and the last of the first comes back.
+        many. Reads only what predicates and id need; one row comes back.
         """
         from pyspark.sql import Observation
         from pyspark.sql import functions as F
 
         alerts, passed = self._decided()
-        id_ = F.col(quote(alerts.survey.alert_id)).cast("string")
-        names = [f"{index}" for index in range(len(passed))]
-        rows = alerts.frame.select(id_.alias("id"), *(item.alias(name) for item, name in zip(passed, names, strict=True)))
-        seen, last = Observation(), F.col(names[-1])
-        nameless = F.count_if(last & F.col("id").isNull()).alias("nameless")
-        rows = rows.observe(seen, *_numbers([F.col(name) for name in names]), nameless).where(last)
-        known = rows.where(F.col("id").isNotNull()).select(F.xxhash64("id").alias("code"), "id").distinct()
-        first = known.orderBy("code", "id").limit(most)
-        found = first.agg(F.count("*").alias("count"), F.max(F.struct("code", "id")).alias("last")).first()
+        key = F.col(quote(alerts.survey.alert_id)).cast("string")
+        order = F.struct(F.xxhash64(key).alias("code"), key.alias("id"))
+        named = [item.alias(str(index)) for index, item in enumerate(passed)]
+        last, seen = F.col(str(len(passed) - 1)), Observation()
+        nameless = F.count_if(last & F.col("order.id").isNull()).alias("nameless")
+        rows = alerts.frame.select(order.alias("order"), *named)
+        rows = rows.observe(seen, *_numbers([F.col(str(index)) for index in range(len(passed))]), nameless)
+        ids = rows.where(last & F.col("order.id").isNotNull()).select("order.*").distinct()
+        first = ids.orderBy("code", "id").limit(most)
+        found = first.agg(F.count("*"), F.max(F.struct("code", "id"))).first()
         assert found is not None
+        count, end = found
         told = seen.get
-        room = found["count"] + told["nameless"] <= most
-        within = F.lit(True)
-        if found["count"] == most:
-            within = F.struct(F.xxhash64(id_), id_) <= F.struct(F.lit(found["last"]["code"]), F.lit(found["last"]["id"]))
-        return F.when(id_.isNull(), F.lit(room)).otherwise(within), [told[name] for name in names]
+        within = order <= F.struct(F.lit(end["code"]), F.lit(end["id"])) if count == most else F.lit(True)
+        room = F.lit(count + told["nameless"] <= most)
+        return F.when(key.isNull(), room).otherwise(within), [told[str(index)] for index in range(len(passed))]
 
     def _decided(self) -> tuple[Alerts, list[Column]]:
-        """Return the base's alerts, staged for every predicate, and what tells which of them are left after each step."""
+        """Return the base's alerts, staged for every predicate, and what tells which are left after each of `steps`."""
         from pyspark.sql import functions as F
 
         alerts, passed = self.base, [F.lit(True)]
