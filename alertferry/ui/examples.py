@@ -60,9 +60,12 @@ _ANY_SURVEY = (
 _FOUND = lakes.Cache(KEPT_SECONDS)
 
 
-def worked(session: Session, survey: str, lake: str | None) -> tuple[tuple[Example, Draft], ...]:
-    """Return some worked requests that are accepted on a lake as it is; none where it has no nights. Slow."""
-    newest = sorted(lakes.look(survey, lake).counts)
+def worked(session: Session, survey: str, lake: str | None, look: lakes.Lake) -> tuple[tuple[Example, Draft], ...]:
+    """Return some worked requests that are accepted on a lake, as it was looked at; none where it has no nights. Slow.
+
+    ``lake`` is what the requests are to name, if it is not the configured one.
+    """
+    newest = sorted(look.counts)
     if not newest:
         return ()
 

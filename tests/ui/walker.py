@@ -276,12 +276,8 @@ class Walker:
         asked = {key: values[0] for key, values in parse_qs(urlsplit(state["url"]).query).items()}
         place = state["page"].lower() or ("job" if state["step"] in ("run", "data") else "draft")
         said = asked.get("page", "job" if "job" in asked else "draft" if "draft" in asked else "")
-        if not state["h1"]:
-            found["view"] = "there is no heading"
-        elif state["page"] and state["page"] != state["h1"]:
-            found["view"] = f"the page is {state['page']!r} and the heading {state['h1']!r}"
-        elif not state["page"] and HEADINGS.get(state["step"]) != state["h1"]:
-            found["view"] = f"the step is {state['step']!r} and the heading {state['h1']!r}"
+        if amiss := self._wrong_view(state):
+            found["view"] = amiss
         if state["url"] != self.stray:
             self.stray = ""
         if self.stray:  # what is known to be wrong here makes all that hangs on the address wrong
@@ -295,6 +291,12 @@ class Walker:
             else:
                 found |= self._wrong_draft(state, *kept)
         return found
+
+    @staticmethod
+    def _wrong_view(state: dict[str, Any]) -> str:
+        """Return how the heading does not fit to where the page says it is."""
+        wanted = state["page"] or HEADINGS.get(state["step"])
+        return "" if state["h1"] == wanted else f"{wanted!r} should be shown, and the heading is {state['h1']!r}"
 
     def _wrong_jobs(self, state: dict[str, Any]) -> dict[str, str]:
         now = self.site.jobs()

@@ -53,7 +53,7 @@ class NightsStep:
         self.looks = grid(self._calendar_card(), self._chart_card(), columns=COLUMNS)
         self.about = heading(TITLE, "", 1)
         self.examples = Examples()
-        self.examples.on_message = lambda message: self._open(self._worked[message["open"]])
+        self.examples.on_message = self._example_pressed
         self.opening = JobUpload(session, "Ours, or one of Fink's, as a new request", self._open)
         self._worked: dict[str, Draft] = {}
         self._asked: Any = None
@@ -96,16 +96,20 @@ class NightsStep:
 
     def _look_for_examples(self, look: lakes.Lake) -> None:
         """Find worked requests, once for each survey, lake and newest night."""
-        session, survey, lake = self.session, self.session.draft.survey, self.session.lake
+        session, survey, lake = self.session, self.session.draft.survey, self.session.draft.source.get("lake")
         asked = survey, lake, look.nights[-1:]
         if asked != self._asked:
             self._asked, self.examples.items = asked, []
-            session.later("examples", lambda: worked(session, survey, lake), self._found_examples)
+            session.later("examples", lambda: worked(session, survey, lake, look), self._found_examples)
 
     def _found_examples(self, found: Any, error: AlertferryError | None) -> None:
         if error is None:
             self._worked = {example.title: draft for example, draft in found}
             self.examples.items = [{"key": e.title, "title": e.title, "about": e.about} for e, _ in found]
+
+    def _example_pressed(self, message: dict[str, Any]) -> None:
+        if message["open"] in self._worked:
+            self._open(self._worked[message["open"]])
 
     def _open(self, draft: Draft) -> None:
         """Make a new request of this; that of before stays what it was."""
