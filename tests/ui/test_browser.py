@@ -374,12 +374,12 @@ def test_a_newcomer_finds_an_example_the_fields_and_help(tab, lonely):
     tab.has_alerts("≤ 180")
     tab.page.get_by_role("button", name="Fields", exact=True).click()
     tab.heading("Fields").wait_for()
-    tab.page.get_by_text("Zwicky Transient Facility").click()
+    tab.page.get_by_text("Zwicky Transient Facility").locator("visible=true").click()
     tab.page.get_by_role("searchbox", name="Search by name").fill("magpsf")
     tab.page.get_by_role("rowheader", name="candidate.magpsf", exact=True).wait_for()
     tab.page.wait_for_url("**/?page=fields&survey=ztf")
     tab.page.reload()
-    tab.page.get_by_text("candidate", exact=True).wait_for()
+    tab.page.get_by_text("candidate", exact=True).first.wait_for()
     tab.page.go_back()  # the survey is no entry of its own
     tab.heading("Survey and nights").wait_for()
     for heading in ("Filters", "Content", "Review"):
@@ -462,7 +462,7 @@ def test_axe_finds_no_barrier(chromium, lonely, scheme):
         if heading in ("Fields", "Help"):
             tab.page.get_by_role("button", name=heading, exact=True).click()
             tab.heading(heading).wait_for()
-            tab.page.locator("summary").nth(1).click()
+            tab.page.locator("summary:visible").nth(1).click()
         elif heading:
             tab.next(heading)
         if heading:
