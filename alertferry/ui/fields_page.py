@@ -63,7 +63,7 @@ def groups_of(kind: str) -> list[dict[str, Any]]:
         head, *rest = members
         found.append(_section(root, rest, head.bytes))
     for unit, title in (("tags", "Tags"), ("blocks", "Blocks")):
-        known = lakes.tags_of(kind, unit, schema)  # type: ignore[arg-type]
+        known = lakes.tags_of(kind, unit, schema)
         rows = [_row(tag.name, about=tag.description if tag.available else _unavailable(tag)) for tag in known]
         if rows:
             found.append({"title": title, "what": title.lower(), "note": "", "rows": rows})

@@ -60,9 +60,9 @@ class ContentStep:
             self.tree.fields = [vars(field) for field in found]
         self.limit.value = "" if draft.limit is None else str(draft.limit)
         self.tree.chosen = list(draft.output.get("fields") or [])
-        found = of_step(self.session.problems, "content")
+        faults = of_step(self.session.problems, "content")
         for notice, of_limit in ((self.problems, False), (self.limit_fault, True)):
-            lines = texts(tuple(item for item in found if (item.problem.path == "limit") == of_limit))
+            lines = texts(tuple(item for item in faults if (item.problem.path == "limit") == of_limit))
             notice.param.update(visible=bool(lines), lines=lines)
 
     def _items(self) -> list[dict[str, str]]:
