@@ -678,11 +678,10 @@ class Walker:
         if not set(step.value) <= set(days):
             raise LookupError
         self._close_books()
-        boxes = []
-        for label in step.value:
-            handle, _ = self._find(Step("click", "button", days[label]["group"], label), state)
-            handle.scroll_into_view_if_needed(timeout=CLICK_MS)
-            boxes.append(handle.bounding_box())
+        found = [self._find(Step("click", "button", days[label]["group"], label), state)[0] for label in step.value]
+        for handle in found:
+            handle.evaluate("(node) => node.scrollIntoView({block: 'center'})")
+        boxes = [handle.bounding_box() for handle in found]  # where they are when the page stands still
         high = self.page.viewport_size["height"] - 130
         for box in boxes:
             if box and 0 < box["y"] < high:

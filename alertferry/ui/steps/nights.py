@@ -24,7 +24,6 @@ from alertferry.ui.session import Session, light_packet, texts
 from alertferry.ui.theme import card, grid, heading, heading_text, stack
 
 TITLE = "Survey and nights"
-COLUMNS = "minmax(0, 1fr) minmax(0, 1fr)"
 
 
 class NightsStep:
@@ -50,7 +49,7 @@ class NightsStep:
         self.source = ColumnDataSource(nightly_source({}, ()))
         self.notice = Notice(visible=False)
         self.problems = Notice(tone="error", visible=False)
-        self.looks = grid(self._calendar_card(), self._chart_card(), columns=COLUMNS)
+        self.looks = grid(self._calendar_card(), self._chart_card(), columns="minmax(0, 3fr) minmax(0, 4fr)")
         self.about = heading(TITLE, "", 1)
         self.examples = Examples()
         self.examples.on_message = self._example_pressed
@@ -59,14 +58,11 @@ class NightsStep:
         self._asked: Any = None
         self.view = stack(
             self.about,
-            grid(
-                card(self.survey, self.opening.notice, self.opening.upload, title="Survey"),
-                card(self.examples, title="Begin with an example"),
-                columns=COLUMNS,
-            ),
+            card(self.survey, self.examples, title="Survey"),
             self.notice,
             self.looks,
             self.problems,
+            card(self.opening.notice, self.opening.upload),
         )
 
     def _calendar_card(self) -> pn.Column:
