@@ -61,6 +61,19 @@ def _located(place: str) -> str:
     return absolute(place)
 
 
+_LINK = re.compile(r"(https?://|mailto:)[^\s<>\"']+", re.IGNORECASE)
+
+
+def _link(address: str) -> str:
+    """Return an address that a page may link to: anything else could be a script."""
+    if not _LINK.fullmatch(address):
+        raise ValueError("must be an address that begins with https://, http:// or mailto:, without spaces and quotes")
+    return address
+
+
+Link = Annotated[str, AfterValidator(_link)]
+
+
 class Settings(BaseModel):
     """Everything that belongs to the machine or the site, never to a job.
 
@@ -78,6 +91,7 @@ class Settings(BaseModel):
     Of the dashboard: ``max_upload_bytes`` of one file and ``max_user_upload_bytes`` of all files of a user,
     ``max_drafts`` and ``max_open_pages`` of a user, ``max_websocket_bytes`` of one message of a page, and
     ``max_sign_in_failures`` within a minute, for a user name from one address.
+    ``contact_url`` and ``docs_url`` are where its users find help and the documentation: https, http or mailto.
     ``jobs_url`` is the SQLAlchemy URL of the job store, a file in ``home`` when left out.
     With ``topic_acls = "owner"`` each topic is readable by its job's owner only: the Kafka principal that
     ``owner_principal`` makes of the owner's name. ``topic_owner`` owns the jobs that have no owner of their own.
@@ -117,6 +131,8 @@ class Settings(BaseModel):
     max_websocket_bytes: int = Field(default=1_000_000, ge=100_000)
     max_sign_in_failures: int = Field(default=10, ge=1)
     max_jobs_per_hour: int = Field(default=20, ge=1)
+    contact_url: Link | None = None
+    docs_url: Link | None = None
     job_retention_days: float = Field(default=30, gt=0)
     tns_table: Annotated[str, AfterValidator(_located)] | None = None
     catalog_retention_hours: float = Field(default=24, gt=0)
@@ -245,6 +261,8 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
             "topic_acls",
             "topic_owner",
             "owner_principal",
+            "contact_url",
+            "docs_url",
         )
     }
     for variable, value in env.items():

@@ -33,13 +33,15 @@ _LISTS: dict[Choice, str] = {"with": "all_of", "one of": "any_of", "without": "n
 class Draft:
     """The parts of a job file, whether or not they make a job yet.
 
-    ``source`` and ``output`` are mappings with a ``kind``; ``filters`` are steps in order.
+    ``source`` and ``output`` are mappings with a ``kind``; ``filters`` are steps in order. ``limit`` is a number, or
+    whatever text stands in its place.
     """
 
     source: Plain
     output: Plain
     filters: tuple[Plain, ...] = ()
     name: str | None = None
+    limit: int | str | None = None
 
     @property
     def survey(self) -> str:
@@ -60,6 +62,8 @@ class Draft:
         data["source"] = dict(self.source)
         if self.filters:
             data["filters"] = [dict(step) for step in self.filters]
+        if self.limit is not None:
+            data["limit"] = self.limit
         data["output"] = dict(self.output)
         return data
 
@@ -71,7 +75,7 @@ class Draft:
     def of(cls, job: Job) -> Draft:
         """Return the draft that makes exactly this job."""
         data = job.to_dict()
-        return cls(data["source"], data["output"], tuple(data.get("filters", ())), data.get("name"))
+        return cls(data["source"], data["output"], tuple(data.get("filters", ())), data.get("name"), data.get("limit"))
 
 
 def new_draft(survey: str, packet: str | None) -> Draft:
@@ -82,6 +86,12 @@ def new_draft(survey: str, packet: str | None) -> Draft:
 def with_name(draft: Draft, name: str) -> Draft:
     """Name the job; an empty text takes the name away. Of one that is too long, enough is kept to be refused."""
     return replace(draft, name=name[: MAX_NAME + 1].strip() or None)
+
+
+def with_limit(draft: Draft, text: str) -> Draft:
+    """Ask for at most so many alerts; an empty text asks for all, and what is no number is kept to be refused."""
+    plain = text.strip()[:20]
+    return replace(draft, limit=(int(plain) if plain.isascii() and plain.isdecimal() else plain) if plain else None)
 
 
 def with_nights(draft: Draft, ranges: Iterable[str]) -> Draft:
@@ -203,4 +213,4 @@ def with_survey(draft: Draft, survey: str, packet: str | None) -> Draft:
     """Turn to another survey: names of tags, fields and nights differ, so only what fits any survey is kept."""
     kept = tuple(step for step in draft.filters if step.get("kind") in ("region", "crossmatch"))
     fresh = new_draft(survey, packet)
-    return replace(fresh, filters=kept, name=draft.name)
+    return replace(fresh, filters=kept, name=draft.name, limit=draft.limit)

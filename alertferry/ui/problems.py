@@ -43,7 +43,7 @@ def place(problem: Problem, draft: Draft) -> Placed:
         kind = str(draft.filters[index].get("kind", "")) if index < len(draft.filters) else ""
         return Placed("filters", problem, kind, index)
     root = re.split(r"[.\[]", problem.path, maxsplit=1)[0]
-    steps: dict[str, StepName] = {"source": "nights", "output": "content", "filters": "filters"}
+    steps: dict[str, StepName] = {"source": "nights", "output": "content", "limit": "content", "filters": "filters"}
     return Placed(steps.get(root, "review"), problem)
 
 

@@ -367,6 +367,36 @@ def test_an_address_of_no_job_is_said_beside_a_page_that_works(tab, lonely):
     assert tab.complaints == []
 
 
+def test_a_newcomer_finds_an_example_the_fields_and_help(tab, lonely):
+    tab.open(lonely.url)
+    tab.page.get_by_text(re.compile(r"180 alerts \(simulated, observed by nobody\)")).wait_for()
+    tab.page.get_by_role("list", name="Examples").get_by_role("button", name="Bright sources").click()
+    tab.has_alerts("≤ 180")
+    tab.page.locator("summary", has_text="About nights").click()
+    tab.page.get_by_role("button", name="Questions and answers").click()
+    tab.heading("Help").wait_for()
+    tab.page.get_by_text("My client says that the topic does not exist").click()
+    tab.page.get_by_text("Topics expire").wait_for()
+    tab.page.go_back()
+    tab.heading("Survey and nights").wait_for()
+    tab.has_alerts("≤ 180")
+    tab.page.get_by_role("button", name="Fields", exact=True).click()
+    tab.heading("Fields").wait_for()
+    tab.page.get_by_text("Zwicky Transient Facility").locator("visible=true").click()
+    tab.page.get_by_role("searchbox", name="Search by name").fill("magpsf")
+    tab.page.get_by_role("rowheader", name="candidate.magpsf", exact=True).wait_for()
+    tab.page.wait_for_url("**/?page=fields&survey=ztf")
+    tab.page.reload()
+    tab.page.get_by_text("candidate", exact=True).first.wait_for()
+    tab.page.go_back()  # the survey is no entry of its own
+    tab.heading("Survey and nights").wait_for()
+    for heading in ("Filters", "Content", "Review"):
+        tab.next(heading)
+    tab.page.get_by_role("button", name="Test job").click()
+    tab.page.get_by_text("The job was not submitted").wait_for()  # there is no broker
+    assert tab.complaints == []
+
+
 def test_by_keyboard_alone(tab, lonely):
     tab.open(lonely.url)
     night = tab.page.get_by_role("button", name=re.compile("^2026-03-01"))
@@ -391,6 +421,10 @@ def test_a_narrow_page_is_not_wider_than_its_window(chromium, lonely):
         tab.next(heading)
         wide = tab.page.evaluate("document.scrollingElement.scrollWidth")
         assert wide <= 360, heading
+    for page in ("Fields", "Help"):
+        tab.page.get_by_role("button", name=page, exact=True).click()
+        tab.heading(page).wait_for()
+        assert tab.page.evaluate("document.scrollingElement.scrollWidth") <= 360, page
     assert tab.complaints == []
     context.close()
 
@@ -432,9 +466,14 @@ def test_axe_finds_no_barrier(chromium, lonely, scheme):
     tab.open(lonely.url)
     tab.page.wait_for_timeout(500)
     all_nights(tab)
-    for heading in (None, "Filters", "Content", "Review"):
-        if heading:
+    for heading in (None, "Filters", "Content", "Review", "Fields", "Help"):
+        if heading in ("Fields", "Help"):
+            tab.page.get_by_role("button", name=heading, exact=True).click()
+            tab.heading(heading).wait_for()
+            tab.page.locator("summary:visible").nth(1).click()
+        elif heading:
             tab.next(heading)
+        if heading:
             tab.page.wait_for_timeout(400)
         found = axe.Axe().run(tab.page, options={"resultTypes": ["violations"]})
         grave = [

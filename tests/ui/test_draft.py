@@ -20,6 +20,7 @@ from alertferry.ui.draft import (
     toggled_nights,
     with_fields,
     with_filter,
+    with_limit,
     with_name,
     with_nights,
     with_packet,
@@ -27,6 +28,7 @@ from alertferry.ui.draft import (
     with_tag,
     without_filter,
 )
+from alertferry.ui.problems import problems_of
 
 RICH = """\
 version: 1
@@ -38,6 +40,7 @@ filters:
 - {kind: any, of: [{kind: sql, where: [month = 1]}, {kind: tags, all_of: [in_tns]}]}
 - {kind: sql, where: [day = 2]}
 - {kind: region, cone: {ra: 150.1, dec: 2.2, radius_deg: 1.5}}
+limit: 500
 output: {kind: kafka, fields: [diaSource.ra, prvDiaSources], partitions: 3}
 """
 
@@ -129,6 +132,19 @@ def test_nights_are_added_and_taken_away_one_by_one():
 
 def test_a_night_that_is_none_is_no_crash():
     assert chosen_nights(with_nights(draft(), ["yesterday", "2026-03-01"])) == (date(2026, 3, 1),)
+
+
+@pytest.mark.parametrize(
+    ("typed", "held"), [("10", 10), (" 7 ", 7), ("", None), ("0", 0), ("ten", "ten"), ("1e3", "1e3"), ("٣", "٣")]
+)
+def test_a_limit_is_a_number_or_what_was_typed(typed, held):
+    assert with_limit(draft(), typed).limit == held
+    assert with_survey(with_limit(draft(), typed), "ztf", "light").limit == held
+    problems = problems_of(with_limit(draft(), typed), lambda job: getattr(job, "problems", ()))
+    assert [(item.step, item.problem.path) for item in problems] == ([("content", "limit")] if held in UNFIT else [])
+
+
+UNFIT = (0, "ten", "1e3", "٣")
 
 
 def test_packet_or_fields_never_both():

@@ -270,6 +270,22 @@ def test_a_double_click_submits_once(session):
     assert (wizard.bar.next, wizard.bar.next_disabled) == ("Submit", False)
 
 
+@pytest.mark.kafka
+def test_a_test_job_is_the_test_of_the_request_that_is_shown(session, broker, monkeypatch):
+    monkeypatch.setenv("ALERTFERRY_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+    wizard = Wizard(session, lambda: None)
+    session.update(with_nights(session.draft, ["2026-03-01"]))
+    wizard.go("content")
+    assert wizard.bar.also == ""
+    wizard.go("review")
+    until(lambda: session.job is not None and not wizard.bar.also_disabled)
+    wizard.bar._handle_msg({"press": "also", "step": "review"})
+    until(lambda: session.step == "run")
+    (record,) = service.list_jobs()
+    assert record.name == "Test of an unnamed job"
+    assert Job.from_yaml(record.job) == session.job.as_test() != session.job
+
+
 def test_two_pages_of_a_request_show_the_same_and_submit_it_once(session):
     other = Session(None, QUIET, TODO.put)
     pages = [Wizard(session, lambda: None), Wizard(other, lambda: None)]

@@ -76,6 +76,7 @@ HEADINGS = {
     "data": "Your data",
 }
 OVER_HEADINGS = {"run": ("The job is complete", "The job failed", "The job was cancelled")}
+SUBMITS = ("Submit", "Test job")
 SIZES = ((1280, 900), (390, 844), (2000, 1100), (640, 450))
 SHAPES = ("cone", "box", "polygon", "moc", "skymap")
 
@@ -94,6 +95,7 @@ WORDS: tuple[tuple[str, Sequence[str]], ...] = (
     ("corners", CORNERS),
     ("credible", ("0.9", "0.5", "90 %", "1.5", "")),
     ("cells", ("3/1-4 5/77", "3/", "M31", "")),
+    ("^at most so many", ("10", "1", "0", "-3", "1e3", "ten", "٣", "")),
     ("^search", ("snr", "is_", "zzzz", "")),
     ("name of the job", ("my job", "", "complete 1", "die", "refuse", "Étoiles <b>✓</b>", "a" * 250, "x: y #1", " ")),
     (
@@ -273,17 +275,10 @@ class Walker:
             found["lost"] = "the page says that the connection is lost"
         found |= self._wrong_jobs(state)
         asked = {key: values[0] for key, values in parse_qs(urlsplit(state["url"]).query).items()}
-        place = "jobs" if state["page"] == "Jobs" else "job" if state["step"] in ("run", "data") else "draft"
-        said = (
-            "jobs" if asked.get("page") == "jobs" else "job" if "job" in asked else "draft" if "draft" in asked else ""
-        )
-        if not state["h1"]:
-            found["view"] = "there is no heading"
-        elif place != "jobs" and state["h1"] not in (
-            HEADINGS.get(state["step"]),
-            *OVER_HEADINGS.get(state["step"], ()),
-        ):
-            found["view"] = f"the step is {state['step']!r} and the heading {state['h1']!r}"
+        place = state["page"].lower() or ("job" if state["step"] in ("run", "data") else "draft")
+        said = asked.get("page", "job" if "job" in asked else "draft" if "draft" in asked else "")
+        if amiss := self._wrong_view(state):
+            found["view"] = amiss
         if state["url"] != self.stray:
             self.stray = ""
         if self.stray:  # what is known to be wrong here makes all that hangs on the address wrong
@@ -297,6 +292,13 @@ class Walker:
             else:
                 found |= self._wrong_draft(state, *kept)
         return found
+
+    @staticmethod
+    def _wrong_view(state: dict[str, Any]) -> str:
+        """Return how the heading does not fit to where the page says it is."""
+        step = state["step"]
+        wanted = (state["page"],) if state["page"] else (HEADINGS.get(step), *OVER_HEADINGS.get(step, ()))
+        return "" if state["h1"] in wanted else f"{wanted} should be shown, and the heading is {state['h1']!r}"
 
     def _wrong_jobs(self, state: dict[str, Any]) -> dict[str, str]:
         now = self.site.jobs()
@@ -331,6 +333,8 @@ class Walker:
             total = sum(counts.get(str(night), 0) for night in chosen_nights(draft))
             if state["bar"]["alerts"] not in (f"{total:,}", "0"):
                 found["gauge"] = f"{state['bar']['alerts']} alerts are shown for nights that hold {total:,}"
+        if self.opened == "" and any(" is open" in note for note in state["notes"]):
+            self.opened = state["url"]  # of the new request that a job file became
         if any(" is open" in note for note in state["notes"]) and self.opened != state["url"]:
             found["stale"] = f"{state['notes']} belongs to an earlier request"
         if state["step"] == "review":
@@ -394,6 +398,9 @@ class Walker:
         elif state["step"] == "content":
             own = "own" if draft.output.get("packet") is None else draft.output["packet"]
             yield from differ("packet", chosen.get("Packet"), own)
+            limit = text("At most so many alerts")
+            if limit is not None:
+                yield from differ("limit", limit.strip()[:20], "" if draft.limit is None else str(draft.limit))
             yield from differ("fields", state["ticked"], list(draft.output.get("fields") or []))
         elif state["step"] == "review":
             name = text("Name of the job")
@@ -510,7 +517,7 @@ class Walker:
     @staticmethod
     def _sort(item: dict[str, Any]) -> str:
         if item["group"] == "bar":
-            return "submit" if item["text"] == "Submit" else "bar"
+            return "submit" if item["text"] in SUBMITS else "bar"
         if item["group"] in ("Pages", "Steps"):
             return "go"
         if item["type"] in ("text", "textarea", "search", "number") or (
@@ -540,7 +547,8 @@ class Walker:
             )
         if act == "address":
             return Step(
-                "address", value=chance.choice(("", "?page=jobs", "foreign", "?draft=" + "0" * 24, "?job=nobody"))
+                "address",
+                value=chance.choice(("", "?page=jobs", "?page=help", "foreign", "?draft=" + "0" * 24, "?job=nobody")),
             )
         safe = [
             key for key, item in items if self._sort(item) in ("day", "pick") and item["type"] in ("radio", "button")
@@ -597,14 +605,15 @@ class Walker:
     def _ask(self, item: dict[str, Any], state: dict[str, Any]) -> None:
         """Note what a press may do to the store of jobs."""
         label = item["label"]
-        if item["group"] == "bar" and item["text"] == "Submit" and item["main"]:
+        if item["group"] == "bar" and item["text"] in SUBMITS:
             self.may_add += 1
             asked = parse_qs(urlsplit(state["url"]).query).get("draft")
             kept = drafts.load(asked[0], ME) if asked else None
             known = set(self.site.jobs())
             if kept and known == self.jobs:
                 try:
-                    self.promised = kept[0].to_job().to_dict()
+                    job = kept[0].to_job()
+                    self.promised = (job.as_test() if item["text"] == "Test job" else job).to_dict()
                 except AlertferryError:
                     self.promised = None
         elif label.startswith(("Run again", "Newer nights")):
@@ -641,6 +650,10 @@ class Walker:
         names = {title: name for name, title in (*((n, n.capitalize()) for n in HEADINGS), ("data", "Get data"))}
         if group == "Pages" and label == "Jobs":
             return lambda now: now["h1"] == "Jobs" and bool(now["listed"] or now["empty"])
+        if group == "Pages" and label in ("Fields", "Help"):
+            return lambda now: now["h1"] == label
+        if group == "Examples":
+            return lambda now: now["h1"] == HEADINGS["nights"] and now["url"] != state["url"]
         if group == "Pages" and label == "New request":
             return lambda now: now["h1"] == HEADINGS["nights"]
         if group in ("Steps", "bar") and label in names:  # of a double click, the second is not for the next step
@@ -649,7 +662,7 @@ class Walker:
             return lambda now: now["step"] in ("run", "data")
         if group == "Jobs" and label.startswith(("Edit:", "Run again:", "Newer nights:")):
             return lambda now: now["h1"] != "Jobs" or bool(now["errors"] or now["notes"])
-        if group == "bar" and item["text"] == "Submit":
+        if group == "bar" and item["text"] in SUBMITS:
             return lambda now: now["step"] in ("run", "data") or bool(now["errors"])
         if item["day"]:
             on = item["on"] if times == 2 else not item["on"]
@@ -667,11 +680,10 @@ class Walker:
         if not set(step.value) <= set(days):
             raise LookupError
         self._close_books()
-        boxes = []
-        for label in step.value:
-            handle, _ = self._find(Step("click", "button", days[label]["group"], label), state)
-            handle.scroll_into_view_if_needed(timeout=CLICK_MS)
-            boxes.append(handle.bounding_box())
+        found = [self._find(Step("click", "button", days[label]["group"], label), state)[0] for label in step.value]
+        for handle in found:
+            handle.evaluate("(node) => node.scrollIntoView({block: 'center'})")
+        boxes = [handle.bounding_box() for handle in found]  # where they are when the page stands still
         high = self.page.viewport_size["height"] - 130
         for box in boxes:
             if box and 0 < box["y"] < high:
@@ -705,7 +717,7 @@ class Walker:
         self._close_books()
         handle.set_input_files(str(self.site.files[step.value]))
         if "job" in item["label"]:
-            self.opened = state["url"]
+            self.opened = "" if state["step"] == "nights" else state["url"]
 
     def _key(self, step: Step, state: dict[str, Any]) -> Any:
         held = next((c for c in state["controls"] if c["focused"]), None)

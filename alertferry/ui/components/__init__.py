@@ -84,7 +84,10 @@ class Stepper(Part):
 
 
 class ActionBar(Part):
-    """Gauges, back and next. What is pressed on one step is not meant for another, which may be there by then."""
+    """Gauges, back, next, and what else can be done: ``also``.
+
+    What is pressed on one step is not meant for another, which may be there by then.
+    """
 
     sends = ({"press": str, "step": str},)
 
@@ -98,6 +101,8 @@ class ActionBar(Part):
     back = param.String(default="")
     next = param.String(default="")
     next_disabled = param.Boolean(default=False)
+    also = param.String(default="")
+    also_disabled = param.Boolean(default=False)
 
 
 _Nights = Annotated[list[date], Field(max_length=MOST_NIGHTS)]
@@ -220,6 +225,39 @@ class Funnel(Part):
     """How many alerts each step leaves."""
 
     steps = param.List(default=[])
+    empty = param.String(default="")
+
+
+class Examples(Part):
+    """Worked requests to open: ``items`` have a key, a title and a sentence."""
+
+    sends = ({"open": str},)
+
+    items = param.List(default=[])
+
+
+class Help(Part):
+    """A few sentences that open where they are needed, and where there is more."""
+
+    sends = ({"go": str},)
+
+    title = param.String(default="")
+    lines = param.List(default=[])
+    more = param.String(default="")
+    docs = param.String(default="")
+
+
+class Answers(Part):
+    """Questions that open to their answers, in ``groups`` of a title and pairs; and ``links`` below them."""
+
+    groups = param.List(default=[])
+    links = param.List(default=[])
+
+
+class FieldGuide(Part):
+    """All that can be asked for by name: ``groups`` of a title, a note and rows, found by their words."""
+
+    groups = param.List(default=[])
     empty = param.String(default="")
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import panel_material_ui as pmui
+
 from alertferry.ui import lakes
 from alertferry.ui.components import FieldTree, Notice, Segments
-from alertferry.ui.draft import with_fields, with_packet
+from alertferry.ui.draft import with_fields, with_limit, with_packet
 from alertferry.ui.gauges import size_text
 from alertferry.ui.problems import of_step
 from alertferry.ui.session import Session, texts
@@ -16,7 +18,7 @@ OWN = "own"
 
 
 class ContentStep:
-    """Predefined packets, or fields."""
+    """Predefined packets, or fields; and of how many alerts."""
 
     label = "Content"
 
@@ -29,9 +31,21 @@ class ContentStep:
         self.fields = card(
             self.tree, title="Fields", hint="Sizes are those of the lake, uncompressed, for one alert.", visible=False
         )
+        self.limit = pmui.TextInput(
+            size="small", label="At most so many alerts (optional)", placeholder="all", width=280, margin=0
+        )
+        self.limit.param.watch(lambda event: session.update(with_limit(session.draft, event.new or "")), "value")
+        self.limit_fault = Notice(tone="error", title="This limit cannot be used", visible=False)
         self.problems = Notice(tone="error", title="This content cannot be delivered", visible=False)
         hint = "What arrives for each alert. Columns that a filter adds, as the match with your catalogue, come along."
-        self.view = stack(heading("Content", hint, 1), card(self.packet, title="Packet"), self.problems, self.fields)
+        few = "Those that come first by a hash of their ids: a random choice, and the same one every time."
+        self.view = stack(
+            heading("Content", hint, 1),
+            card(self.packet, title="Packet"),
+            self.problems,
+            self.fields,
+            card(self.limit, self.limit_fault, title="Limit", hint=few),
+        )
         self._shown: Any = None
 
     def refresh(self) -> None:
@@ -44,9 +58,12 @@ class ContentStep:
             self._shown = (draft.survey, schema)
             found = lakes.fields_of(draft.survey, schema, self.session.lake)
             self.tree.fields = [vars(field) for field in found]
+        self.limit.value = "" if draft.limit is None else str(draft.limit)
         self.tree.chosen = list(draft.output.get("fields") or [])
-        lines = texts(of_step(self.session.problems, "content"))
-        self.problems.param.update(visible=bool(lines), lines=lines)
+        faults = of_step(self.session.problems, "content")
+        for notice, of_limit in ((self.problems, False), (self.limit_fault, True)):
+            lines = texts(tuple(item for item in faults if (item.problem.path == "limit") == of_limit))
+            notice.param.update(visible=bool(lines), lines=lines)
 
     def _items(self) -> list[dict[str, str]]:
         draft, schema, lake = self.session.draft, self.session.schema(), self.session.lake
