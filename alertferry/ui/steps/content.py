@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from alertferry.core.registry import default_registry
 from alertferry.ui import lakes
 from alertferry.ui.components import FieldTree, Notice, Segments
-from alertferry.ui.draft import with_fields, with_packet
+from alertferry.ui.draft import with_fields, with_output, with_packet
 from alertferry.ui.gauges import size_text
 from alertferry.ui.problems import of_step
-from alertferry.ui.session import Session, texts
+from alertferry.ui.session import Session, light_packet, texts
+from alertferry.ui.steps.options import PartForm, known_step
 from alertferry.ui.theme import card, heading, stack
 
 OWN = "own"
+_OUTPUTS = {"kafka": "Kafka topic", "files": "Parquet files"}
 
 
 class ContentStep:
@@ -30,8 +33,22 @@ class ContentStep:
             self.tree, title="Fields", hint="Sizes are those of the lake, uncompressed, for one alert.", visible=False
         )
         self.problems = Notice(tone="error", title="This content cannot be delivered", visible=False)
+        kinds = sorted(
+            default_registry().steps["output"], key=lambda kind: (kind not in _OUTPUTS, kind != "kafka", kind)
+        )
+        labels = [(kind, _OUTPUTS.get(kind, kind.replace("_", " ").capitalize())) for kind in kinds]
+        self.output = Segments(label="Deliver to", items=[{"value": kind, "label": label} for kind, label in labels])
+        self.output.on_choice(self._to_output)
+        self.delivery = PartForm(session, "output", ("packet", "fields"), "Delivery")
+        self.packets = card(self.packet, title="Packet")
         hint = "What arrives for each alert. Columns that a filter adds, as the match with your catalogue, come along."
-        self.view = stack(heading("Content", hint, 1), card(self.packet, title="Packet"), self.problems, self.fields)
+        self.view = stack(
+            heading("Content", hint, 1),
+            self.packets,
+            self.problems,
+            self.fields,
+            card(self.output, self.delivery.view, title="Delivery", hint="All can be left as it is."),
+        )
         self._shown: Any = None
 
     def refresh(self) -> None:
@@ -39,14 +56,27 @@ class ContentStep:
         draft, schema = self.session.draft, self.session.schema()
         self.packet.items = self._items()
         self.packet.value = draft.output.get("packet") or OWN
-        self.fields.visible = self.packet.value == OWN
+        self.fields.visible = self.packet.value == OWN and "fields" in _taken(str(draft.output.get("kind")))
         if (draft.survey, schema) != self._shown and self.fields.visible:
             self._shown = (draft.survey, schema)
-            found = lakes.fields_of(draft.survey, schema, self.session.lake)
-            self.tree.fields = [vars(field) for field in found]
+            fields = lakes.fields_of(draft.survey, schema, self.session.lake)
+            self.tree.fields = [vars(field) for field in fields]
         self.tree.chosen = list(draft.output.get("fields") or [])
-        lines = texts(of_step(self.session.problems, "content"))
+        found = of_step(self.session.problems, "content")
+        kind = str(draft.output.get("kind"))
+        self.output.value = kind
+        self.packets.visible = "packet" in _taken(kind)
+        self.delivery.refresh(found)
+        lines = texts(found)
         self.problems.param.update(visible=bool(lines), lines=lines)
+
+    def _to_output(self, kind: str) -> None:
+        draft = self.session.draft
+        if kind != draft.output.get("kind"):
+            found = with_output(draft, kind, _taken(kind))
+            light = light_packet(draft.survey)
+            bare = "packet" in _taken(kind) and not {"packet", "fields"} & set(found.output) and light
+            self.session.update(with_packet(found, light) if bare and light else found)
 
     def _items(self) -> list[dict[str, str]]:
         draft, schema, lake = self.session.draft, self.session.schema(), self.session.lake
@@ -80,3 +110,9 @@ class ContentStep:
         elif not message.get("on"):
             chosen = [item for item in chosen if item != path]
         self.session.update(with_fields(self.session.draft, chosen))
+
+
+def _taken(kind: str) -> set[str]:
+    """Return the options that an output has."""
+    model = known_step("output", kind)
+    return set(model.model_fields) if model else set()
