@@ -77,15 +77,15 @@ def _bare(field: Any) -> dict[str, Any]:
 
 def _entries(path: str, option: Plain, known: Plain, required: bool, above: tuple[str, ...]) -> Iterator[Entry]:
     ways = [way for way in _ways(option, known) if way.get("type") != "null"]
-    label = _label(path.rpartition(".")[2], option.get("title", ""))
+    name = label(path.rpartition(".")[2], option.get("title", ""))
     default = option.get("default")
     about = _plain(option.get("description") or (ways[0].get("description", "") if len(ways) == 1 else ""))
-    entry = Entry(path, ": ".join((*above, label)), about, "value", required=required, default=default)
+    entry = Entry(path, ": ".join((*above, name)), about, "value", required=required, default=default)
     inner = ways[0].get("properties") if len(ways) == 1 and ways[0].get("type") == "object" else None
     if inner and len(above) < _DEPTH:
         needed = ways[0].get("required", ())
-        for name, part in inner.items():
-            yield from _entries(f"{path}.{name}", part, known, required and name in needed, (*above, label))
+        for key, part in inner.items():
+            yield from _entries(f"{path}.{key}", part, known, required and key in needed, (*above, name))
         return
     if default not in (None, "", [], {}):
         entry = replace(entry, hint=f"{_written(default)} if left empty")
@@ -137,7 +137,7 @@ def _ways(option: Plain, known: Plain, depth: int = 0) -> list[Plain]:
     return [option]
 
 
-def _label(name: str, title: str) -> str:
+def label(name: str, title: str = "") -> str:
     """Return the plugin's own title of an option, or its name in words, with its unit."""
     if title and title != name.replace("_", " ").title():
         return title

@@ -10,6 +10,7 @@ from typing import Literal
 from alertferry.core.errors import AlertferryError, JobError, Problem
 from alertferry.core.job import Job, MalformedJobError
 from alertferry.ui.draft import Draft, Place, members
+from alertferry.ui.forms import label
 
 StepName = Literal["nights", "filters", "content", "review"]
 STEPS: tuple[StepName, ...] = ("nights", "filters", "content", "review")
@@ -33,8 +34,19 @@ _ENTRIES = {
     "skymap": "sky map",
     "on_bad_rows": "rows that cannot be used",
     "keep": "matches",
+    "where": "conditions",
+    "of": "filters of the group",
 }
 """What pages call an option."""
+
+_SENTENCES = {
+    ("tags", "names nothing;"): "choose at least one",
+    ("blocks", "names nothing;"): "choose at least one",
+    ("class", "names nothing;"): "choose at least one",
+    ("region", "needs exactly one of"): "choose a shape",
+    ("crossmatch", "needs a radius"): "needs a radius: one for all sources, or a column with one for each",
+}
+"""What pages say of a whole filter, by its kind and how the message for files begins."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +67,15 @@ class Placed:
     def text(self) -> str:
         """What to show next to the controls: the message with what is at fault, in the words of the page."""
         listed = _LISTED.match(self.option)
-        rest = _ENTRIES.get(self.option, self.option)
+        for (kind, start), sentence in _SENTENCES.items():
+            if self.kind == kind and self.problem.message.startswith(start):
+                return sentence
+        plain = self.option.replace("_", "").isalnum()
+        rest = _ENTRIES.get(self.option) or (label(self.option) if plain else self.option)
         if listed and listed[1] in _WORDS:
             rest = f"{_WORDS[listed[1]]} {int(listed[2]) + 1}" if _WORDS[listed[1]] else ""
-        named = rest and rest != "catalog"  # such messages name the catalogue themselves
-        return f"{rest.replace('_', ' ')}: {self.problem.message}" if named else self.problem.message
+        named = rest and self.option != "catalog"  # such messages name the catalogue themselves
+        return f"{rest}: {self.problem.message}" if named else self.problem.message
 
 
 def place(problem: Problem, draft: Draft) -> Placed:

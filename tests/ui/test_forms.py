@@ -143,7 +143,9 @@ def test_an_emptied_entry_is_the_default_again(path):
     assert {key: value for key, value in emptied.items() if key != root} == {k: v for k, v in FULL.items() if k != root}
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=9), st.lists, max_leaves=6))
+@given(
+    st.recursive(st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=9), st.lists, max_leaves=6)
+)
 def test_no_value_of_a_strange_draft_breaks_a_form(value):
     for entry in entries_of(Anything):
         root, _, inner = entry.path.partition(".")

@@ -4,8 +4,6 @@ import json
 import os
 import threading
 import time
-from contextlib import suppress
-from queue import Empty, SimpleQueue
 
 import pytest
 
@@ -13,41 +11,13 @@ from alertferry import service
 from alertferry.core.conditions.fields import MOST_HINTS
 from alertferry.core.errors import UsageError
 from alertferry.core.job import Job
-from alertferry.core.registry import Registered, default_registry
-from alertferry.core.steps import Predicate
 from alertferry.ui import drafts, uploads
-from alertferry.ui.draft import Draft, first_of, new_draft, walk, with_filter, with_name, with_nights, with_tag
+from alertferry.ui.draft import Draft, first_of, new_draft, with_filter, with_name, with_nights, with_tag
 from alertferry.ui.imports import draft_from_file
 from alertferry.ui.session import Session, Site, attempt
 from alertferry.ui.steps.review import as_commands, as_python, as_yaml
 from alertferry.ui.wizard import Wizard
-from tests import waiting
-
-QUIET = Site(estimates=False)
-"""No test of this file needs a JVM."""
-
-
-TODO: SimpleQueue = SimpleQueue()
-"""What background threads want done in the page: by the thread of the test, as a server does it in its own."""
-
-
-def until(look):
-    """Do what is to be done in the page until the answer is true, and return it."""
-
-    def looked():
-        with suppress(Empty):
-            while True:
-                TODO.get_nowait()()
-        return look()
-
-    return waiting.until(looked)
-
-
-@pytest.fixture
-def session(ui_home):
-    found = Session(None, QUIET, TODO.put)
-    yield found
-    found.close()
+from tests.ui.sessions import QUIET, TODO, enter, until
 
 
 def test_a_fresh_page_asks_for_the_lightest_packet_of_a_survey_with_a_lake(session):
@@ -368,154 +338,6 @@ def test_a_catalogue_is_looked_at_and_its_options_become_the_filter(session):
     assert panel.form.view.values["radius_arcsec"] == "1 arcmin"
     panel._remove()
     assert session.draft.filters == ()
-
-
-GROUPS = """\
-version: 1
-source: {kind: ztf, nights: [2026-03-01], times: ["2026-03-01T03:00:00..2026-03-01T05:30:00"]}
-filters:
-- kind: any
-  of:
-  - {kind: sql, where: [candidate.rb > 0.5]}
-  - kind: not
-    of: [{kind: class, any_of: [RRLyr, (TNS) SN Ia]}, {kind: all, of: [{kind: tags, any_of: [blazar]}]}]
-- {kind: class, none_of: [(SIMBAD) EB*]}
-- {kind: sql, where: [candidate.magpsf < 19]}
-output: {kind: files, path: alerts, packet: full}
-"""
-
-
-def enter(form, **texts):
-    """Enter something in a form, as a page does."""
-    for path, text in texts.items():
-        form.view._handle_msg({"of": form.view.of, "path": path, "text": text})
-
-
-def all_jobs():
-    yield Job.from_yaml(GROUPS)
-    for kind, known in sorted(default_registry().steps["filter"].items()):
-        for example in known.step.examples():
-            survey = "lsst" if kind == "blocks" else "ztf"
-            inner = [example.to_dict()] if issubclass(known.step, Predicate) else [{"kind": "sql", "where": ["a = 1"]}]
-            filters = [{"kind": "not", "of": [{"kind": "any", "of": inner}]}, example.to_dict(), example.to_dict()]
-            source, output = {"kind": survey, "nights": ["2026-03-01"]}, {"kind": "kafka", "fields": ["a.b"]}
-            yield Job.from_dict({"source": source, "filters": filters, "output": output})
-
-
-def test_looking_at_any_job_in_every_panel_changes_nothing(session):
-    wizard = Wizard(session, lambda: None)
-    step, content = wizard.step("filters"), wizard.step("content")
-    for job in all_jobs():
-        session.update(Draft.of(job))
-        for kind in step._makers:
-            step.show(kind)
-        for place, _ in walk(session.draft.filters):
-            step.edit(place)
-            step.refresh()
-        content.refresh()
-        assert (session.draft, session.draft.to_job()) == (Draft.of(job), job)
-
-
-def test_groups_are_made_and_changed_in_the_list_of_all(session):
-    wizard = Wizard(session, lambda: None)
-    wizard.go("filters")
-    step = wizard.step("filters")
-    session.update(with_tag(session.draft, "tags", "in_tns", "with"))
-    step.tabs._handle_msg({"value": "all"})
-    tree = step._made["all"].tree
-
-    def act(name, place):
-        tree._handle_msg({"act": name, "place": place})
-
-    assert [(row["title"], row["about"]) for row in tree.rows] == [("Tags", "require in_tns")]
-    tree._handle_msg({"add": "any", "place": ""})
-    act("down", "0")
-    assert session.draft.filters == ({"kind": "any", "of": [{"kind": "tags", "all_of": ["in_tns"]}]},)
-    assert tree.at == "down 0.0"
-    tree._handle_msg({"add": "sql", "place": "0"})
-    assert (step.editing, step.edited.title) == ((0, 1), "Filter 1.2: Conditions")
-    until(lambda: step.problems.visible)
-    assert [item["value"] for item in step.tabs.items if item["fault"]] == ["all"]
-    editor = step._made["sql"].editor
-    editor._handle_msg({"text": "diaSource.snr > 5", "of": editor.of})
-    step.edited._handle_msg({"action": "Back to all filters"})
-    editor._handle_msg({"text": "late", "of": editor.of + "0"})
-    act("not", "0.0")
-    tree._handle_msg({"group": "all", "place": "0"})
-    inner = [{"kind": "not", "of": [{"kind": "tags", "all_of": ["in_tns"]}]}, {"kind": "sql", "where": ["diaSource.snr > 5"]}]
-    assert session.draft.filters == ({"kind": "all", "of": inner},)
-    act("not", "0.0")
-    act("up", "0.0")
-    act("remove", "1")
-    assert session.draft.filters == ({"kind": "tags", "all_of": ["in_tns"]},)
-    for place in ("7", "0.0", "x", "-1", "0.9.9"):
-        for name in ("edit", "up", "remove", "nonsense"):
-            act(name, place)
-    assert len(session.draft.filters) == 1
-
-
-def test_a_filter_of_a_plugin_has_a_form_and_its_faults_are_marked(session, monkeypatch):
-    from starwatch import Brighter
-
-    known = default_registry().steps["filter"]
-    entry = Registered("filter", "brighter", Brighter, "starwatch", "starwatch", "1.0")
-    monkeypatch.setitem(known, "brighter", entry)
-    wizard = Wizard(session, lambda: None)
-    wizard.go("filters")
-    step = wizard.step("filters")
-    step.tabs._handle_msg({"value": "all"})
-    step._made["all"].tree._handle_msg({"add": "brighter", "place": ""})
-    panel = step._made["brighter"]
-    until(lambda: panel.form.view.faults == ["than"])
-    enter(panel.form, than="six")
-    until(lambda: step.problems.lines == ["Brighter: than: must be a number, got 'six'"])
-    enter(panel.form, than="6.5")
-    assert session.draft.filters == ({"kind": "brighter", "than": 6.5},)
-    panel.form.view._handle_msg({"of": "another filter", "path": "than", "text": "1"})
-    panel.form.view._handle_msg({"of": panel.form.view.of, "path": "nonsense", "text": "1"})
-    assert session.draft.filters == ({"kind": "brighter", "than": 6.5},)
-
-
-def test_classes_of_ztf_are_chosen_as_tags_are(session):
-    session.update(new_draft("ztf", "light"))
-    wizard = Wizard(session, lambda: None)
-    wizard.go("filters")
-    step = wizard.step("filters")
-    assert "blocks" not in {item["value"] for item in step.tabs.items}
-    step.tabs._handle_msg({"value": "class"})
-    listed = step._made["class"].list
-    names = [item["name"] for item in listed.items]
-    assert {"SN candidate", "RRLyrae", "(TNS) SN Ia"} <= set(names)
-    assert len(names) == len(set(names))
-    for name, choice in (("SN candidate", "one of"), ("RRLyrae", "without"), ("EB*", "with"), ("nonsense", "one of")):
-        listed._handle_msg({"name": name, "choice": choice})
-    assert first_of(session.draft, "class") == {"kind": "class", "any_of": ["SN candidate"], "none_of": ["RRLyrae"]}
-    session.update(with_filter(session.draft, "class", {"any_of": ["RRLyr", "nonsense"]}))
-    (first, second) = listed.items[:2]
-    assert (first["name"], first["reason"]) == ("RRLyr", None)
-    assert (second["name"], bool(second["reason"])) == ("nonsense", True)
-
-
-def test_times_and_delivery_are_options_in_the_page(session):
-    wizard = Wizard(session, lambda: None)
-    session.update(with_nights(session.draft, ["2026-03-01"]))
-    wizard.go("filters")
-    step = wizard.step("filters")
-    step.tabs._handle_msg({"value": "times"})
-    form = step._made["times"].form.form
-    enter(form, times="2026-03-01T03:00..2026-03-01T05:30\nlater")
-    until(lambda: step.problems.visible)
-    assert step.problems.lines[0].startswith("Times: time 2: ")
-    enter(form, times="2026-03-01T03:00..2026-03-01T05:30")
-    assert session.draft.source["times"] == ["2026-03-01T03:00..2026-03-01T05:30"]
-    wizard.go("content")
-    content = wizard.step("content")
-    enter(content.delivery.form, partitions="3", oversize="skip")
-    assert session.draft.output == {"kind": "kafka", "packet": "light-static", "partitions": 3, "oversize": "skip"}
-    content.output._handle_msg({"value": "files"})
-    enter(content.delivery.form, path="alerts")
-    assert session.draft.output == {"kind": "files", "packet": "light-static", "path": "alerts"}
-    until(lambda: session.job is not None)
 
 
 def test_drafts_of_a_user_are_so_many_and_the_oldest_goes(ui_home, monkeypatch):

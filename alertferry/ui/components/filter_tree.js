@@ -23,11 +23,11 @@ export function render({model}) {
   const make = (row) => {
     const line = element("li")
     const [number, words, title, about, tools] = [element("span", "number"), element("div", "words"), element("span", "title"), element("span", "about"), element("div", "tools")]
-    words.append(title, about)
     const acts = Object.fromEntries(Object.entries(ACTS).map(([act, [sign]]) => [act, button(sign, () => model.send_msg({act, place: row.place}))]))
     const group = chooser("How the group joins its filters", "", model.groups, (value) => model.send_msg({group: value, place: row.place}))
     const add = chooser("Add a filter to this group", "Add to it …", model.kinds.filter((kind) => kind.inner), (value) => model.send_msg({add: value, place: row.place}))
-    tools.append(group, add, ...Object.values(acts))
+    words.append(title, group, about)
+    tools.append(add, ...Object.values(acts))
     line.append(number, words, tools)
     return {line, number, title, about, acts, group, add}
   }
@@ -35,10 +35,9 @@ export function render({model}) {
     part.line.className = `row${row.fault ? " bad" : ""}`
     part.line.style.setProperty("--depth", row.depth)
     part.number.textContent = row.number
-    part.title.textContent = row.title
-    part.about.textContent = row.fault || row.about
+    part.title.textContent = row.group ? "Group:" : row.title
+    part.about.textContent = row.about
     part.group.hidden = part.add.hidden = !row.group
-    part.title.hidden = !!row.group
     if (row.group) { part.group.value = row.group }
     for (const [act, each] of Object.entries(part.acts)) {
       each.hidden = act === "edit" && !!row.group

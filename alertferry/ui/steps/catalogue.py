@@ -76,7 +76,7 @@ def entries(preview: Any) -> tuple[Entry, ...]:
 
 
 def _of_columns(entry: Entry, names: tuple[str, ...], guess: str | None) -> Entry:
-    nothing = {"radius": "the one above", "pmra": "not used", "pmdec": "not used"}.get(entry.path)
+    nothing = {"radius": "the same for all", "pmra": "not used", "pmdec": "not used"}.get(entry.path)
     first = nothing or (f"{guess} (detected)" if guess else "choose a column")
     rows = (("#", "number of the row"),) if entry.path == "id" else ()
     choices = (("", first), *rows, *((name, name) for name in names))

@@ -41,7 +41,7 @@ class ContentStep:
         self.output.on_choice(self._to_output)
         self.delivery = PartForm(session, "output", ("packet", "fields"), "Delivery")
         self.packets = card(self.packet, title="Packet")
-        hint = "What arrives for each alert. Columns that a filter adds, as the match with your catalogue, come along."
+        hint = "What arrives for each alert. Columns that a filter adds, as the match with a catalogue, are included."
         self.view = stack(
             heading("Content", hint, 1),
             self.packets,
@@ -83,7 +83,7 @@ class ContentStep:
         found = []
         for name, packet in lakes.surveys()[draft.survey].packets.items():
             size = lakes.content_bytes(draft.survey, {"packet": name}, schema, lake)
-            side = f"about {size_text(size)} an alert" if size else ""
+            side = f"about {size_text(size)} per packet" if size else ""
             found.append({"value": name, "label": name, "about": packet.description, "side": side})
         return [
             *found,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import panel_material_ui as pmui
+
 from alertferry.ui.components import Notice, Segments
 from alertferry.ui.conditions import pieces, step_text
 from alertferry.ui.draft import Place, first_of, step_at, tag_choices, walk
@@ -16,8 +18,9 @@ from alertferry.ui.steps.conditions import ConditionsPanel
 from alertferry.ui.steps.options import OptionsPanel, PartForm
 from alertferry.ui.steps.outline import GROUPS, LABELS, OutlinePanel, label_of
 from alertferry.ui.steps.region import RegionPanel
-from alertferry.ui.theme import Deck, card, heading, stack
+from alertferry.ui.theme import Deck, card, heading, heading_text, row, stack
 
+_TIMES = "2026-03-01T03:00..2026-03-01T05:30"
 TABS = {**LABELS, "times": "Times", "all": "All filters"}
 
 
@@ -27,6 +30,7 @@ class TimesPanel:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.form = PartForm(session, "source", ("nights",), "Times")
+        self.form.words = {"times": ("Times of observation, one range per line", _TIMES)}
         hint = "Only alerts observed within these times, in UTC. Without nights, those around the times are read."
         self.view = card(self.form.view, title="Times", hint=hint)
 
@@ -58,14 +62,16 @@ class FiltersStep:
         self._made: dict[str, Any] = {}
         self.tabs = Segments(items=_items(session), value="tags", label="Kind of filter")
         self.tabs.on_choice(self.show)
-        self.edited = Notice(visible=False, actions=["Back to all filters"])
-        self.edited.on_message = lambda _: self.show("all")
+        self.edited = heading("")
+        back = pmui.Button(label="Back to all filters", variant="outlined", size="small", margin=0)
+        back.on_click(lambda _: self.show("all"))
+        self.crumb = row(back, self.edited, visible=False)
         self.body = Deck()
         self.problems = Notice(tone="error", title="These filters cannot be used yet", visible=False)
         hint = (
             "An alert is taken when it passes all of them. Leave everything as it is to take every alert of the nights."
         )
-        self.view = stack(heading("Filters", hint, 1), self.tabs, self.problems, self.edited, self.body.view)
+        self.view = stack(heading("Filters", hint, 1), self.tabs, self.problems, self.crumb, self.body.view)
 
     def show(self, kind: str) -> None:
         """Turn to one kind of filter."""
@@ -100,8 +106,9 @@ class FiltersStep:
             panel.spot.place = self.editing
         panel.refresh()
         self.body.show(self.kind if step is None else str(step.get("kind")), panel.view)
-        title = f"Filter {_number(self.editing)}: {label_of(step)}" if self.editing and step else ""
-        self.edited.param.update(visible=bool(title), title=title)
+        self.crumb.visible = step is not None
+        if self.editing and step:
+            self.edited.object = heading_text(f"Filter {_number(self.editing)}: {label_of(step)}", "", 2)
 
     def _panel(self, kind: str) -> Any:
         if kind not in self._made:

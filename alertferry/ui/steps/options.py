@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -97,6 +98,13 @@ class PartForm:
         self.session, self.role, self.without = session, role, without
         self.form = Form(label, self._put)
         self.view = self.form.view
+        self.words: dict[str, tuple[str, str]] = {}
+        """What the page calls some options, with an example; they are those that many need."""
+
+    def _worded(self, entry: Entry) -> Entry:
+        label, hint = self.words.get(entry.path, (entry.label, entry.hint))
+        few = not entry.required and entry.path not in self.words
+        return replace(entry, label=label, hint=hint, more=few, about=entry.about if few else "")
 
     def refresh(self, problems: Sequence[Placed] = ()) -> None:
         """Show the draft."""
@@ -104,7 +112,7 @@ class PartForm:
         kind = str(part.get("kind"))
         model = known_step(self.role, kind)
         found = entries_of(model) if model else ()
-        entries = [entry for entry in found if entry.path.partition(".")[0] not in self.without]
+        entries = [self._worded(entry) for entry in found if entry.path.partition(".")[0] not in self.without]
         options = {key: value for key, value in part.items() if key != "kind"}
         self.form.show(f"{self.session.draft_id} {kind}", entries, options, problems)
         self.view.visible = bool(entries)

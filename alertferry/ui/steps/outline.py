@@ -42,10 +42,7 @@ class OutlinePanel:
 
     def refresh(self) -> None:
         """Show the draft."""
-        faults: dict[Place, str] = {}
-        for item in self.session.problems:
-            faults.setdefault(item.at, item.text)
-        owner = self.session.owner
+        faults, owner = {item.at for item in self.session.problems}, self.session.owner
         self.tree.rows = [
             {
                 "place": _text(place),
@@ -54,7 +51,7 @@ class OutlinePanel:
                 "title": label_of(step),
                 "about": summary(step, owner),
                 "group": str(step.get("kind")) if step.get("kind") in GROUPS else "",
-                "fault": faults.get(place, ""),
+                "fault": place in faults,
                 "acts": self._acts(place, step),
             }
             for place, step in walk(self.session.draft.filters)
@@ -118,6 +115,8 @@ def _fresh(kind: str, filters: Sequence[Plain]) -> dict[str, Any]:
     """Return a new filter; a second match with a catalogue needs a name of its own."""
     if kind in GROUPS:
         return {"kind": kind, "of": []}
+    if kind == "region":
+        return {"kind": kind, "cone": {}}
     taken = {step.get("name", "xmatch") for step in filters if step.get("kind") == kind == "crossmatch"}
     number = next(number for number in range(1, len(taken) + 2) if f"xmatch{number}" not in taken)
     return {"kind": kind, "name": f"xmatch{number}"} if "xmatch" in taken else {"kind": kind}

@@ -37,6 +37,10 @@ _OPTIONS = {
 """What entries are called in a job file, where that is not the shape and their own name."""
 
 
+def _shapes() -> list[dict[str, str]]:
+    return [{"value": value or WHOLE, "label": label} for label, value in _SHAPES.items()]
+
+
 def _entry(label: str, placeholder: str) -> pmui.TextInput:
     return pmui.TextInput(size="small", label=label, placeholder=placeholder, sizing_mode="stretch_width", margin=0)
 
@@ -46,8 +50,7 @@ class RegionPanel:
 
     def __init__(self, session: Session) -> None:
         self.session, self.spot = session, Spot(session, "region")
-        shapes = [{"value": value or WHOLE, "label": label} for label, value in _SHAPES.items()]
-        self.shape = Segments(items=shapes, value=WHOLE, label="Shape")
+        self.shape = Segments(items=_shapes(), value=WHOLE, label="Shape")
         self.shape.on_choice(lambda value: self._to_shape("" if value == WHOLE else value))
         self.entries = {
             "cone": {
@@ -103,7 +106,7 @@ class RegionPanel:
         """Show the draft."""
         step = self.spot.step or {}
         shape = next((name for name in _SHAPES.values() if name and step.get(name) is not None), "")
-        self.shape.value = shape or WHOLE
+        self.shape.param.update(items=_shapes()[1 if self.spot.place else 0 :], value=shape or WHOLE)
         self._form(shape)
         if shape:
             self._fill(shape, step)
