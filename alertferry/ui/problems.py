@@ -25,17 +25,17 @@ _WORDS |= {"polygon": "corner", "all_of": "", "any_of": "", "none_of": ""}
 _ENTRIES = {
     "cone.ra": "RA of the centre",
     "cone.dec": "Dec of the centre",
-    "cone.radius_deg": "radius",
+    "cone.radius_deg": "Radius",
     "box.ra[0]": "RA from (west)",
     "box.ra[1]": "RA to (east)",
     "box.dec[0]": "Dec from (south)",
     "box.dec[1]": "Dec to (north)",
     "moc": "coverage map",
     "skymap": "sky map",
-    "on_bad_rows": "rows that cannot be used",
-    "keep": "matches",
-    "where": "conditions",
-    "of": "filters of the group",
+    "on_bad_rows": "Rows that cannot be used",
+    "keep": "Matches",
+    "where": "Conditions",
+    "of": "Filters of the group",
 }
 """What pages call an option."""
 

@@ -139,7 +139,7 @@ def grid(*objects: Any, columns: str = "1fr 1fr", gap: int = 20, narrow: str = "
     return pn.Column(*objects, stylesheets=[style, FREE], sizing_mode="stretch_width", margin=0)
 
 
-def row(*objects: Any, gap: int = 10, **params: Any) -> pn.Row:
+def row(*objects: Any, gap: int = 10) -> pn.Row:
     """Return things in a line that wraps."""
     style = f":host {{ display: flex; flex-wrap: wrap; gap: {gap}px; align-items: center; }}"
-    return pn.Row(*objects, stylesheets=[style, FREE], sizing_mode="stretch_width", margin=0, **params)
+    return pn.Row(*objects, stylesheets=[style, FREE], sizing_mode="stretch_width", margin=0)

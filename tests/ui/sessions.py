@@ -27,5 +27,6 @@ def until(look):
 
 def enter(form, **texts):
     """Enter something in a form, as a page does."""
+    form = getattr(form, "view", form)
     for path, text in texts.items():
-        form.view._handle_msg({"of": form.view.of, "path": path, "text": text})
+        form._handle_msg({"of": form.of, "path": path, "text": text})

@@ -183,17 +183,16 @@ def test_every_page_of_every_step_can_be_made(session, survey, tmp_path):
     region = wizard.step("filters")._made["region"]
     for shape in ("box", "polygon", "moc", "skymap", "cone"):
         region.shape._handle_msg({"value": shape})
-    for name, text in (("ra", "10:00:00"), ("dec", "+02:30:00"), ("radius_deg", "1.5")):
-        region.entries["cone"][name].value = text
+    enter(region.form, ra="10:00:00", dec="+02:30:00", radius_deg="1.5")
     assert first_of(session.draft, "region") == {
         "kind": "region",
         "cone": {"ra": pytest.approx(150), "dec": 2.5, "radius_deg": 1.5},
     }
-    region.entries["cone"]["ra"].value = "east"
+    enter(region.form, ra="east")
     said = "Region: RA of the centre: must be a number, got 'east'"
     until(lambda: wizard.step("filters").problems.lines == [said] and session.job is None)
-    assert [name for name, entry in region.entries["cone"].items() if entry.error_state] == ["ra"]
-    region.entries["cone"]["ra"].value = ""
+    assert (region.form.faults, region.form.values["ra"]) == (["ra"], "east")
+    enter(region.form, ra="")
     until(lambda: wizard.step("filters").problems.lines == ["Region: RA of the centre: is required"])
     region.shape._handle_msg({"value": "polygon"})
     assert first_of(session.draft, "region") == {"kind": "region", "polygon": []}  # what is shown is what is asked
@@ -296,11 +295,10 @@ def test_a_page_waits_for_no_long_text(session):
     wizard.step("filters").show("sql")
     region, conditions = (wizard.step("filters")._made[name] for name in ("region", "sql"))
     region.shape._handle_msg({"value": "polygon"})
-    corners = region.entries["polygon"]["corners"]
-    corners.value = "\n".join(f"{number / 10}d 1d" for number in range(300))
+    enter(region.form, corners="\n".join(f"{number / 10}d 1d" for number in range(300)))
     assert first_of(session.draft, "region") == {"kind": "region", "polygon": []}  # it is read elsewhere
     until(lambda: first_of(session.draft, "region")["polygon"])
-    corners.value = "1d 1d\n" * 200_000
+    enter(region.form, corners="1d 1d\n" * 200_000)
     assert "a job file has room for 65,536" in region.fault.title
     region._outline({"polygon": [[number / 100, 1.0] for number in range(7000)]})
     assert sum(map(len, region.tables["region"].data["xs"])) < 20_000

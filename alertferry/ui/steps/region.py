@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import panel as pn
-import panel_material_ui as pmui
 
 from alertferry.core.errors import UsageError
 from alertferry.ui import uploads
-from alertferry.ui.components import Notice, Segments, Upload
+from alertferry.ui.components import Notice, OptionForm, Segments, Upload
 from alertferry.ui.draft import chosen_nights
 from alertferry.ui.drafts import MAX_BYTES
+from alertferry.ui.forms import Entry
 from alertferry.ui.plots import positions, sky_map
 from alertferry.ui.session import Session
 from alertferry.ui.sky import angle_deg, night_positions, region_cells, region_lines
 from alertferry.ui.spot import Spot
-from alertferry.ui.theme import Deck, card, grid, stack
+from alertferry.ui.theme import card, grid, stack
 
 WHOLE = "whole"
 _SHAPES = {
@@ -41,8 +41,24 @@ def _shapes() -> list[dict[str, str]]:
     return [{"value": value or WHOLE, "label": label} for label, value in _SHAPES.items()]
 
 
-def _entry(label: str, placeholder: str) -> pmui.TextInput:
-    return pmui.TextInput(size="small", label=label, placeholder=placeholder, sizing_mode="stretch_width", margin=0)
+_ENTRIES = {
+    "cone": (
+        Entry("ra", "RA of the centre", hint="150.1 or 10:00:24"),
+        Entry("dec", "Dec of the centre", hint="2.2 or +02:12:00"),
+        Entry("radius_deg", "Radius (degrees)", hint="1.5"),
+    ),
+    "box": (
+        Entry("west", "RA from (west)", hint="350"),
+        Entry("east", "RA to (east)", hint="10"),
+        Entry("south", "Dec from (south)", hint="-5"),
+        Entry("north", "Dec to (north)", hint="5"),
+    ),
+    "polygon": (
+        Entry("corners", "Corners: RA, Dec in degrees, one a line", kind="lines", hint="120, -10\n180, -20\n230, 40"),
+    ),
+    "moc": (Entry("text", "Cells as text (or upload a file)", hint="3/1-4 5/77"),),
+    "skymap": (Entry("level", "Credible level", hint="0.9 if left empty"),),
+}
 
 
 class RegionPanel:
@@ -52,52 +68,24 @@ class RegionPanel:
         self.session, self.spot = session, Spot(session, "region")
         self.shape = Segments(items=_shapes(), value=WHOLE, label="Shape")
         self.shape.on_choice(lambda value: self._to_shape("" if value == WHOLE else value))
-        self.entries = {
-            "cone": {
-                "ra": _entry("RA of the centre", "150.1 or 10:00:24"),
-                "dec": _entry("Dec of the centre", "2.2 or +02:12:00"),
-                "radius_deg": _entry("Radius (degrees)", "1.5"),
-            },
-            "box": {
-                "west": _entry("RA from (west)", "350"),
-                "east": _entry("RA to (east)", "10"),
-                "south": _entry("Dec from (south)", "-5"),
-                "north": _entry("Dec to (north)", "5"),
-            },
-            "polygon": {
-                "corners": pmui.TextAreaInput(
-                    size="small",
-                    label="Corners: RA, Dec in degrees, one a line",
-                    rows=5,
-                    sizing_mode="stretch_width",
-                    placeholder="120, -10\n180, -20\n230, 40",
-                    margin=0,
-                )
-            },
-            "moc": {"text": _entry("Cells as text (or upload a file)", "3/1-4 5/77")},
-            "skymap": {"level": _entry("Credible level", "0.9")},
-        }
-        for entries in self.entries.values():
-            for entry in entries.values():
-                entry.param.watch(lambda _: self._typed(), "value")
+        self.form = OptionForm(label="Region", visible=False)
+        self.form.on_message = self._entered
+        self.typed: dict[str, dict[str, str]] = {shape: {} for shape in _ENTRIES}
+        """What stands in the entries of each shape, as it was typed."""
         self.upload = Upload(
             title="Upload a FITS file",
             accept=".fits,.fit,.gz,.json,.txt,.moc",
             ticket=session.ticket,
             hint="A MOC, or a HEALPix map of probability",
             max_bytes=session.site.max_upload_bytes,
+            visible=False,
         )
         self.upload.on_message = self._sent
         self.fault = Notice(tone="error", visible=False)
-        self.form = Deck()
-        for name, entries in self.entries.items():
-            self.form.show(name, stack(*entries.values(), gap=12))
-        self.form.hide()
-        self.upload.visible = False
         self.plot, self.tables = sky_map()
         chart = pn.pane.Bokeh(self.plot, sizing_mode="stretch_width", margin=0)
         hint = "ICRS positions in degrees, or as 10:00:24 +02:12:00. Grey points are alerts of the chosen nights."
-        left = stack(self.shape, self.form.view, self.upload, self.fault)
+        left = stack(self.shape, self.form, self.upload, self.fault)
         self.view = card(grid(left, chart, columns="minmax(0, 5fr) minmax(0, 7fr)"), title="Region", hint=hint)
         self._meant: tuple[str, Mapping[str, Any] | None] = "", None
         """Shape and options that the entries were last read as, or filled from."""
@@ -107,25 +95,26 @@ class RegionPanel:
         step = self.spot.step or {}
         shape = next((name for name in _SHAPES.values() if name and step.get(name) is not None), "")
         self.shape.param.update(items=_shapes()[1 if self.spot.place else 0 :], value=shape or WHOLE)
-        self._form(shape)
         if shape:
             self._fill(shape, step)
-            faults = [item.option for item in self.spot.problems]
-            for name, entry in self.entries[shape].items():
-                option = _OPTIONS.get(shape, {}).get(name, f"{shape}.{name}")
-                entry.error_state = any(fault.startswith(option) for fault in faults)
+        self._show_form()
         self._draw(step)
 
     @property
     def _shape(self) -> str:
         return "" if self.shape.value == WHOLE else str(self.shape.value)
 
-    def _form(self, shape: str) -> None:
+    def _show_form(self) -> None:
+        shape, faults = self._shape, [item.option for item in self.spot.problems]
+        self.form.visible, self.upload.visible = bool(shape), shape in ("moc", "skymap")
         if shape:
-            self.form.show(shape)
-        else:
-            self.form.hide()
-        self.upload.visible = shape in ("moc", "skymap")
+            names = {name: _OPTIONS.get(shape, {}).get(name, f"{shape}.{name}") for name in self._texts(shape)}
+            self.form.param.update(
+                of=f"{self.spot.name} {shape}",
+                entries=[entry.to_page() for entry in _ENTRIES[shape]],
+                values=dict(self.typed[shape]),
+                faults=[name for name, option in names.items() if any(fault.startswith(option) for fault in faults)],
+            )
 
     def _fill(self, shape: str, step: Mapping[str, Any]) -> None:
         """Put the draft's numbers into the entries, but leave alone what means the same already."""
@@ -133,8 +122,7 @@ class RegionPanel:
         if self._meant == (shape, options):
             return
         self._meant = shape, options
-        for name, value in _values(shape, step).items():
-            self.entries[shape][name].value = value
+        self.typed[shape] = _values(shape, step)
         if shape in ("moc", "skymap"):
             found = uploads.named(str(step.get(shape)), self.session.owner)
             self.upload.file = found.name if found else ""
@@ -159,11 +147,16 @@ class RegionPanel:
         self.tables["region"].data = region_lines(step)
 
     def _to_shape(self, shape: str) -> None:
-        self._form(shape)
         self.fault.visible = False
-        if not shape:
-            self.spot.put(None)
+        if shape:
+            self._typed()
         else:
+            self.spot.put(None)
+
+    def _entered(self, message: dict[str, Any]) -> None:
+        shape = self._shape
+        if shape and message["of"] == self.form.of and message["path"] in self._texts(shape):
+            self.typed[shape][message["path"]] = message["text"]
             self._typed()
 
     def _typed(self) -> None:
@@ -186,7 +179,7 @@ class RegionPanel:
         self.session.read("region", size, lambda: _options(shape, texts, path), take)
 
     def _texts(self, shape: str) -> dict[str, str]:
-        return {name: str(entry.value or "").strip() for name, entry in self.entries[shape].items()}
+        return {entry.path: self.typed[shape].get(entry.path, "").strip() for entry in _ENTRIES[shape]}
 
     def _sent(self, message: dict[str, Any]) -> None:
         found = uploads.find(message["file"], self.session.owner)
