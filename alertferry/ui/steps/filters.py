@@ -66,7 +66,7 @@ class FiltersStep:
         back = pmui.Button(label="Back to all filters", variant="outlined", size="small", margin=0)
         back.on_click(lambda _: self.show("all"))
         self.edited.align = "center"
-        self.crumb = stack(row(back, self.edited), visible=False)
+        self.crumb = stack(row(back, self.edited), gap=0, visible=False)
         self.body = Deck()
         self.problems = Notice(tone="error", title="These filters cannot be used yet", visible=False)
         hint = (
