@@ -9,6 +9,7 @@ import zipfile
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from tests.ui.browsing import CHROMIUM, Tab, enter, serving
 
@@ -411,6 +412,37 @@ def test_by_keyboard_alone(tab, lonely):
     tab.heading("Filters").wait_for()
 
 
+def test_filters_are_joined_in_groups_by_keyboard(tab, lonely):
+    page = tab.page
+    tab.open(lonely.url)
+    all_nights(tab)
+    tab.next("Filters")
+    page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_text("exclude").click()
+    tab.kind("All filters")
+    page.get_by_label("Add a filter", exact=True).select_option("any")
+    page.get_by_label("Add a filter to this group").locator("visible=true").select_option("sql")
+    editor = page.get_by_role("combobox", name="Conditions")
+    editor.press_sequentially("diaSource.snr > 5")
+    page.get_by_role("button", name="Back to all filters").click()  # at once: what was typed is for that filter
+    down = page.get_by_role("button", name="Move down: 1 Tags")
+    down.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Move down: 1.1 Tags").wait_for()
+    page.keyboard.press("Enter")  # the focus has gone with it
+    playwright.expect(page.get_by_role("button", name="Move down: 1.2 Tags")).to_be_focused()
+    page.get_by_role("button", name="Negate: 1.1 Conditions").click()
+    page.reload()
+    tab.heading("Filters").wait_for()
+    for heading in ("Content", "Review"):
+        tab.next(heading)
+    job = page.get_by_role("region", name="job.yml")
+    job.get_by_text("is_solar_system").wait_for()
+    inner = [{"kind": "not", "of": [{"kind": "sql", "where": ["diaSource.snr > 5"]}]}]
+    inner += [{"kind": "tags", "none_of": ["is_solar_system"]}]
+    assert yaml.safe_load(job.inner_text())["filters"] == [{"kind": "any", "of": inner}]
+    assert tab.complaints == []
+
+
 def test_a_narrow_page_is_not_wider_than_its_window(chromium, lonely):
     context = chromium.new_context(viewport={"width": 360, "height": 740})
     tab = Tab(context.new_page())
@@ -466,8 +498,11 @@ def test_axe_finds_no_barrier(chromium, lonely, scheme):
     tab.open(lonely.url)
     tab.page.wait_for_timeout(500)
     all_nights(tab)
-    for heading in (None, "Filters", "Content", "Review", "Fields", "Help"):
-        if heading in ("Fields", "Help"):
+    for heading in (None, "Filters", "Region", "Times", "All filters", "Content", "Review", "Fields", "Help"):
+        if heading in ("Region", "Times", "All filters"):
+            tab.kind(heading)
+            tab.page.wait_for_timeout(400)
+        elif heading in ("Fields", "Help"):
             tab.page.get_by_role("button", name=heading, exact=True).click()
             tab.heading(heading).wait_for()
             tab.page.locator("summary:visible").nth(1).click()

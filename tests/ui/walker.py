@@ -91,6 +91,10 @@ WORDS: tuple[tuple[str, Sequence[str]], ...] = (
     ("^ra ", tuple(RA)),
     ("^dec ", tuple(DEC)),
     (r"radius \(deg", tuple(RADIUS)),
+    (
+        "^times of",
+        ("2026-03-01T03:00..2026-03-01T05:30", "2026-03-01T03:00..2026-03-01T05:30\n2026-03-02", "night", ""),
+    ),
     (r"radius \(arcsec", ("2", "0.5", "1 arcmin", "-1", "")),
     ("corners", CORNERS),
     ("credible", ("0.9", "0.5", "90 %", "1.5", "")),
@@ -157,7 +161,7 @@ def described(controls: Sequence[dict[str, Any]]) -> list[tuple[str, str, str, i
     seen: dict[tuple[str, str, str], int] = {}
     found = []
     for item in controls:
-        label = re.sub(r", (complete|has problems|\d+ chosen)$", "", item["label"])
+        label = re.sub(r"(, (complete|has problems|\d+ chosen))+$", "", item["label"])
         label = re.sub(r"\b[0-9a-f]{8}\b", "(id)", label)
         key = item["type"], item["group"], label
         seen[key] = seen.get(key, -1) + 1
@@ -397,6 +401,7 @@ class Walker:
             yield from self._filters(chosen, text, draft, marked, state)
         elif state["step"] == "content":
             own = "own" if draft.output.get("packet") is None else draft.output["packet"]
+            yield from differ("deliver to", chosen.get("Deliver to"), draft.output["kind"])
             yield from differ("packet", chosen.get("Packet"), own)
             limit = text("At most so many alerts")
             if limit is not None:
@@ -411,7 +416,7 @@ class Walker:
         self, chosen: Any, text: Any, draft: Draft, marked: bool, state: Any
     ) -> Iterator[tuple[str, Any, Any]]:
         kind = chosen.get("Kind of filter")
-        if kind in ("tags", "blocks"):
+        if kind in ("tags", "blocks", "class"):
             held = tag_choices(draft, kind)
             shown = {c["group"]: c["value"] for c in state["controls"] if c["type"] == "radio" and c["on"]}
             shown = {name: value for name, value in shown.items() if name != "Kind of filter" and value != "any"}
@@ -438,9 +443,10 @@ class Walker:
         elif kind == "crossmatch" and (step := first_of(draft, "crossmatch")) is not None:
             if "radius" not in step:
                 yield from self._numbers(step, {"radius_arcsec": ("Radius (arcsec)", {})}, text, marked)
-            box = next((c for c in state["controls"] if c["label"].startswith("Leave out rows")), None)
-            if box and box["on"] != (step.get("on_bad_rows") == "drop"):
-                yield "leave out rows", box["on"], step.get("on_bad_rows")
+            for label, option in (("Rows that cannot be used", "on_bad_rows"), ("Matches", "keep")):
+                box = next((c for c in state["controls"] if c["label"] == label), None)
+                if box and box["value"] != step.get(option, ""):
+                    yield label, box["value"], step.get(option)
 
     @staticmethod
     def _numbers(held: Any, entries: Any, text: Any, marked: bool) -> Iterator[tuple[str, Any, Any]]:
@@ -508,6 +514,8 @@ class Walker:
         key, _ = chance.choice(among)
         if name == "fill":
             return Step("fill", *key, self._words(chance, key[2]), chance.choice(WAYS) + chance.choice(ENDS))
+        if key[0] == "select":
+            return Step("choose_one", *key, chance.randrange(100))
         if name == "file":
             return Step("upload", *key, chance.choice(sorted(self.site.files)))
         if name == "day" and chance.random() < 0.4:
@@ -711,6 +719,11 @@ class Walker:
             self.page.keyboard.press("Enter")
         elif not step.how.endswith("stays"):
             handle.evaluate("(node) => node.blur()")
+
+    def _choose_one(self, step: Step, state: dict[str, Any]) -> Any:
+        handle, _ = self._find(step, state)
+        self._close_books()
+        handle.select_option(index=step.value % handle.evaluate("(node) => node.options.length"))
 
     def _upload(self, step: Step, state: dict[str, Any]) -> Any:
         handle, item = self._find(step, state)

@@ -123,20 +123,49 @@ class Calendar(Part):
 
 
 class TagList(Part):
-    """Tags or blocks with what is asked of each."""
+    """Tags, blocks or classes with what is asked of each; ``offers`` is what can be asked."""
 
     sends = ({"name": str, "choice": str},)
 
-    what = param.String(default="tag")
+    what = param.String(default="tags")
+    offers = param.List(default=["any", "with", "one of", "without"])
     items = param.List(default=[])
     choices = param.Dict(default={})
 
 
+class OptionForm(Part):
+    """Options of a step as entries (`alertferry.ui.forms`); each answer says by ``of`` which step's."""
+
+    sends = ({"of": str, "path": str, "text": str},)
+
+    of = param.String(default="")
+    label = param.String(default="")
+    entries = param.List(default=[])
+    values = param.Dict(default={})
+    faults = param.List(default=[])
+
+
+class FilterTree(Part):
+    """All filters in order, with those of groups below these; ``at`` is the place that was moved last.
+
+    Rows have ``place``, ``depth``, ``title``, ``about``, ``group``, ``fault`` and what can be done with them
+    (``acts``). ``kinds`` are the filters that can be added, ``inner`` those that can stand in a group.
+    """
+
+    sends = {"act": str, "place": str}, {"add": str, "place": str}, {"group": str, "place": str}
+
+    rows = param.List(default=[])
+    kinds = param.List(default=[])
+    groups = param.List(default=[])
+    at = param.String(default="")
+
+
 class SqlEditor(Part):
-    """Conditions as text. `insert` puts a field at the cursor."""
+    """Conditions as text; the answer says by ``of`` which filter's. `insert` puts a field at the cursor."""
 
-    sends = ({"text": str},)
+    sends = ({"text": str, "of": (str, "")},)
 
+    of = param.String(default="")
     text = param.String(default="")
     placeholder = param.String(default="")
     marks = param.List(default=[])

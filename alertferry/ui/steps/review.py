@@ -13,10 +13,10 @@ from alertferry.core.errors import AlertferryError
 from alertferry.core.job import MAX_NAME, Job
 from alertferry.ui import lakes
 from alertferry.ui.components import CodeBlock, DataTable, Funnel, Notice, Segments
-from alertferry.ui.draft import Draft, with_name
+from alertferry.ui.draft import with_name
 from alertferry.ui.opening import JobUpload
 from alertferry.ui.problems import STEPS, in_words
-from alertferry.ui.sentence import sentence
+from alertferry.ui.sentence import file_name, sentence
 from alertferry.ui.session import Session
 from alertferry.ui.snippets import Place, written
 from alertferry.ui.text import step_text

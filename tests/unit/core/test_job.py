@@ -72,7 +72,7 @@ def test_all_problems_come_at_once_with_their_paths():
     )
     assert found == {
         "source.kind: no source 'ztff'; did you mean 'ztf'?",
-        "filters[0].where: must have at least 1 entries, got 0",
+        "filters[0].where: is empty",
         "filters[0].wher: no such option; did you mean 'where'?",
         "filters[1].kind: no filter 'sqll'; did you mean 'sql'?",
         "filters[2]: must be a mapping with a kind, got 'nonsense'",
