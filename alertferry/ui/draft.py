@@ -124,7 +124,7 @@ def _read_nights(draft: Draft) -> tuple[tuple[date, ...], list[str]]:
         others.append(text)
     with suppress(ValueError):
         return expand(text for text, _ in ranges), others
-    fitting = []
+    fitting = list[str]()
     for text, length in ranges:
         fits = length <= room
         room -= length if fits else 0

@@ -351,6 +351,7 @@ def test_a_job_file_that_names_what_is_not_yours_is_not_looked_at(ann, lake, ste
         await page.until("is open")
         await page.until(said)
         await page.go("filters")
+        await page.has("Kind of filter")
         for kind in ("crossmatch", "region"):
             await page.send("Kind of filter", value=kind)
             await asyncio.sleep(1)
