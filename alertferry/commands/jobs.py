@@ -101,7 +101,7 @@ def _tell(outcome: Any) -> None:
     if outcome.alerts == 0:
         where = "the topic and its schema exist, and are empty" if outcome.topic else "the files hold only their schema"
         say(f"No alert passed every filter: {where}. `alertferry estimate` tells which step removes them, and why.")
-    if outcome.topic:
+    if outcome.topic and outcome.alerts:
         say(f"\nFetch them with:\n  alertferry consume {outcome.topic} --outdir {outcome.topic}")
 
 

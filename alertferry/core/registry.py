@@ -162,7 +162,7 @@ def _load(point: EntryPoint) -> Plugin:
     except Exception as error:  # a plugin may fail in any way while it is imported
         raise PluginError(
             f"plugin {point.name!r} of {distribution} {version} cannot be loaded ({said(error)}); "
-            f"mend or uninstall it, or leave it out with ALERTFERRY_PLUGINS"
+            f"correct or uninstall it, or leave it out with ALERTFERRY_PLUGINS"
         ) from error
     if inspect.isclass(module):
         raise PluginError(

@@ -82,6 +82,11 @@ class App:
             self.page.busy = self.wizard.bar.param.busy
         self.page.param.watch(lambda event: setattr(self.nav, "dark", bool(event.new)), "dark_theme")
 
+    def begin(self, query: dict[str, str]) -> None:
+        """Show what the page was asked for, unless the browser has moved on in its history before the page stood."""
+        if not self._moves:
+            self.open(query)
+
     def open(self, query: dict[str, str]) -> None:
         """Show what an address asks for: when the page is made, and when the browser moves in its history."""
         self._arrives = True
@@ -240,7 +245,7 @@ def _page(site: Site) -> Any:
     query = {key: values[0].decode(errors="replace") for key, values in pn.state.session_args.items() if values}
 
     def begin() -> None:
-        app.open(query)
+        app.begin(query)
         pn.state.execute(app.follow, schedule="auto")
 
     pn.state.onload(begin)

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any, Literal
 
 from alertferry.core.job import MAX_NAME, Job
-from alertferry.core.nights import bounds, expand, summarise
+from alertferry.core.nights import MAX_NIGHTS, bounds, expand, summarise
 from alertferry.core.registry import Registry
 
 Plain = Mapping[str, Any]
@@ -91,25 +91,34 @@ def with_nights(draft: Draft, ranges: Iterable[str]) -> Draft:
 
 def toggled_nights(draft: Draft, nights: Iterable[date], on: bool) -> Draft:
     """Add single nights to those asked for, or take them away; the ranges are written anew, and faulty ones stay."""
-    chosen, others = set(chosen_nights(draft)), [text for text in draft.nights if not _is_range(text)]
-    if not chosen:  # then the ranges may be of more nights than can be asked for
-        others = list(draft.nights)
-    chosen = chosen | set(nights) if on else chosen - set(nights)
-    return with_nights(draft, [*summarise(chosen), *others])
+    chosen, others = _read_nights(draft)
+    found = set(chosen) | set(nights) if on else set(chosen) - set(nights)
+    return with_nights(draft, [*summarise(found), *others])
 
 
 def chosen_nights(draft: Draft) -> tuple[date, ...]:
-    """Return every night asked for; ranges that are not well-formed count as none, and so do more than can be asked."""
-    with suppress(ValueError):  # more than any request may have
-        return expand([text for text in draft.nights if _is_range(text)])
-    return ()
+    """Return every night asked for, but those of faulty ranges and of ranges beyond what any request may have."""
+    return _read_nights(draft)[0]
 
 
-def _is_range(text: str) -> bool:
+def _read_nights(draft: Draft) -> tuple[tuple[date, ...], list[str]]:
+    """Return the nights asked for, and what was written beside them that cannot be asked for."""
+    ranges, others, room = [], [], MAX_NIGHTS
+    for text in draft.nights:
+        with suppress(ValueError):
+            first, last = bounds(text)
+            if first <= last:
+                ranges.append((text, (last - first).days + 1))
+                continue
+        others.append(text)
     with suppress(ValueError):
-        bounds(text)
-        return True
-    return False
+        return expand(text for text, _ in ranges), others
+    fitting = []
+    for text, length in ranges:
+        fits = length <= room
+        room -= length if fits else 0
+        (fitting if fits else others).append(text)
+    return expand(fitting), others
 
 
 def parse_nights(text: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Plots: alerts a night, the sky, histograms, light curves. Drawn by Bokeh in the page, from small tables."""
+"""Plots: alerts per night, the sky, histograms, light curves. Drawn by Bokeh in the page, from small tables."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def nightly_source(counts: Mapping[date, int], chosen: Sequence[date]) -> dict[s
 
 
 def nightly_chart(source: ColumnDataSource) -> Any:
-    """Return alerts a night as bars, the chosen nights in colour."""
+    """Return alerts per night as bars, the chosen nights in colour."""
     plot = _figure(210, x_axis_type="datetime", tools="")
     bars = plot.vbar(
         x="night", top="alerts", width=0.8 * _DAY_MS, source=source, color="colour", alpha="alpha", line_alpha=0

@@ -149,8 +149,7 @@ def test_another_survey_keeps_the_sky_and_the_catalogue_only():
     "nights",
     [
         ["0001-01-01..9999-12-31"],
-        ["1900-01-01..1960-01-01", "2000-01-01..2060-01-01"],
-        [f"{year}-01-01..{year + 99}-12-31" for year in range(1000, 9000)],
+        [f"{year}-01-01..{year + 100}-12-31" for year in range(1000, 9000)],
         ["2026-02-30", "x", "..", "2026-01-02..2026-01-01"],
     ],
 )
@@ -161,3 +160,12 @@ def test_nights_that_no_job_may_have_are_none(nights):
 def test_nights_that_are_well_formed_count_beside_others():
     draft = with_nights(new_draft("lsst", "full"), ["2026-01-01", "2026-02-30", "2026-01-01..2026-01-03"])
     assert [str(night) for night in chosen_nights(draft)] == ["2026-01-01", "2026-01-02", "2026-01-03"]
+
+
+def test_a_night_is_added_beside_ranges_that_no_job_may_have():
+    faulty = ["0001-01-01..9999-12-31", "2026-01-02..2026-01-01", "1900-01-01..1960-01-01", "2000-01-01..2060-01-01"]
+    draft = toggled_nights(with_nights(new_draft("lsst", "full"), faulty), [date(2026, 3, 1)], True)
+    assert draft.nights == ("1900-01-01..1960-01-01", "2026-03-01", *faulty[1::-1], faulty[3])
+    assert date(2026, 3, 1) in chosen_nights(draft)
+    draft = toggled_nights(draft, [date(2026, 3, 1)], False)
+    assert draft.nights == ("1900-01-01..1960-01-01", *faulty[1::-1], faulty[3])

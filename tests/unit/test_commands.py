@@ -74,10 +74,13 @@ def test_problems_of_structure_hide_no_others(alertferry, tmp_path, lake, nights
         ("x" * 238, "the folder's name has more than 237 bytes"),
         ("y" * 256, "cannot be the name of a file"),
         ("z/" * 2000 + "out", "has more than 3,795 bytes from the root on"),
+        ("circle", "{root}/circle is a link that leads nowhere"),
+        ("circle/out", "{root}/circle is a link that leads nowhere"),
     ],
 )
 def test_folders_that_can_hold_no_result(alertferry, tmp_path, lake, monkeypatch, place, said):
     (tmp_path / "link").symlink_to(tmp_path / "lake")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
     monkeypatch.chdir(tmp_path)
     written = JOB.replace("{", "{{").replace("}", "}}").replace("kafka", "files, path: '{}'").format
     called = alertferry("check", job(tmp_path, written(place.format(root=tmp_path))), "--json")

@@ -27,7 +27,7 @@ _DATE_TEXT = re.compile(
 )
 _DECIMAL = re.compile(r"decimal\([0-9]+,[0-9]+\)")
 TEXTS_IN_LIST = (
-    "IN takes all of these as texts, and '5' is not '5.0'; write numbers without quotes, dates as DATE '2026-01-31' "
+    "IN takes all of these as texts, digit by digit; write numbers without quotes, dates as DATE '2026-01-31' "
     "and times as TIMESTAMP '2026-01-31 04:00:00'"
 )
 """Why a list is refused that mixes texts with numbers or times: `=` would compare them by their values."""

@@ -60,7 +60,7 @@ class Crossmatch(Filter):
     """Format of the file, where its content does not tell."""
 
     ra: ColumnName | None = None
-    """Column of right ascension; found by its name when left out, as `dec` and `id` are."""
+    """Column of right ascension; detected when left out, as `dec` and `id` are."""
 
     dec: ColumnName | None = None
     """Column of declination."""
@@ -87,7 +87,7 @@ class Crossmatch(Filter):
     """The nearest counterpart, all of them as a list, or only the alerts that have none."""
 
     columns: tuple[ColumnName, ...] = ()
-    """Columns of the catalogue to carry along."""
+    """Columns of the catalogue to include."""
 
     pmra: ColumnName | None = None
     """Column of the proper motion in right ascension, times cos(dec), in mas/yr; sources are then followed to the

@@ -26,6 +26,8 @@ from alertferry.plugins.outputs.packing import Packing
 from alertferry.plugins.outputs.repeats import FIRST, with_first, without_repeats
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyspark.sql import DataFrame, Observation
 
     from alertferry.core.run import Run
@@ -71,6 +73,8 @@ class Files(PacketOutput):
             yield Problem("path", f"the folder's name has more than {_LONGEST_NAME} bytes; give it a shorter one")
         elif path and len(os.fsencode(path)) > _LONGEST_PATH:
             yield Problem("path", f"has more than {_LONGEST_PATH:,} bytes from the root on; choose a shorter one")
+        elif path and (link := next((each for each in (path, *path.parents) if _leads_nowhere(each)), None)):
+            yield Problem("path", f"{link} is a link that leads nowhere; choose another folder")
 
     def problems_with_lake(self, lake: str) -> Iterator[Problem]:
         """Yield that the folder is in the lake, or the lake in it: packets would be taken for alerts."""
@@ -122,6 +126,10 @@ def _rows(alerts: Alerts, packed: Packing) -> tuple[DataFrame, tuple[Observation
     once, left_out = without_repeats(again, _KEY, _CONTENT)
     others = with_first(alerts.frame.where(~packed.repeated).select(*wanted), _KEY)
     return others.union(once.drop(_CONTENT)), (left_out,)
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 class _Folder:
