@@ -18,7 +18,7 @@ demo: $(RUN)            ## a lake, a broker, two jobs, two downloads and their p
 	$(BIN)/alertferry demo
 
 test: $(DEV)            ## every test but the long fault runs
-	@tools/debian-packages chromium stilts
+	@tools/debian-packages chromium stilts fitsverify
 	@tools/test
 
 lint: $(DEV)            ## style, types and who may import whom

@@ -71,8 +71,10 @@ class Outcome:
     id: str
 
 
-def run(job: Job, launcher: str | None = None, on_event: Callable[[Event], None] | None = None) -> Outcome:
-    """Run a job to its end and return its outcome.
+def run(
+    job: Job, launcher: str | None = None, on_event: Callable[[Event], None] | None = None, *, test: bool = False
+) -> Outcome:
+    """Run a job to its end and return its outcome; of the ``test`` of a job (`Job.as_test`), if that is asked for.
 
     ``on_event`` gets every event of the script as it comes, and before that ``{"event": "queued", "ahead": N}`` while
     other jobs have their turn. Interrupting cancels the job, and its topic says so. Raises the error that the job
@@ -80,7 +82,7 @@ def run(job: Job, launcher: str | None = None, on_event: Callable[[Event], None]
     """
     from alertferry.core.jobs.processes import this_process
 
-    record = _submit(job, COMMAND_LINE, launcher=launcher, waiter=this_process())
+    record = _submit(job.as_test() if test else job, COMMAND_LINE, launcher=launcher, waiter=this_process())
     try:
         return _outcome(_follow(record.id, on_event or _ignore))
     except KeyboardInterrupt:
@@ -157,13 +159,13 @@ def _queue() -> Queue:
     return Queue(Store.open(settings), settings, default_registry())
 
 
-def submit(job: Job, access: Access = COMMAND_LINE, *, launcher: str | None = None) -> JobRecord:
-    """Check a job, store it and put it in the queue; returns at once, before anything of it runs.
+def submit(job: Job, access: Access = COMMAND_LINE, *, launcher: str | None = None, test: bool = False) -> JobRecord:
+    """Check a job, or its ``test``, store it and put it in the queue; returns at once, before anything of it runs.
 
     It belongs to the user of ``access``, whose rules are applied to this very job. Call `run_queue` now and then until
     it is over. Raises `JobError` with every problem, or `AlertferryError` when the broker does not answer.
     """
-    return _submit(job, access, launcher=launcher)
+    return _submit(job.as_test() if test else job, access, launcher=launcher)
 
 
 def _submit(

@@ -137,7 +137,7 @@ def spark_array(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a carried column in a type that Spark has. Raises `UsageError` for lists and other containers."""
     kind = column.type
     if pa.types.is_nested(kind):
-        raise UsageError(f"holds {kind}; only plain values can be carried along")
+        raise UsageError(f"holds {kind}; only plain values can be included")
     if pa.types.is_time(kind) or pa.types.is_duration(kind):
         return column.cast(pa.string())
     return column.cast(_WIDER.get(kind, kind))

@@ -56,6 +56,9 @@ def run(
     job: JobFile,
     launcher: Annotated[str | None, typer.Option(help="How to run it: local, or a plugin's.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Submit it and return; see `alertferry jobs`.")] = False,
+    test: Annotated[
+        bool, typer.Option("--test", help="Publish ten of its alerts only: it proves topic, rights and client.")
+    ] = False,
     json: Json = False,  # noqa: ARG001 - read by its callback
 ) -> None:
     """Run a job: read the lake, select, publish, and show the receipt."""
@@ -63,11 +66,11 @@ def run(
 
     request = service.read_job(job)
     if detach:
-        tell_submitted(service.submit(request, launcher=launcher))
+        tell_submitted(service.submit(request, launcher=launcher, test=test))
         return
     try:
         with _Follower() as follower:
-            outcome = service.run(request, launcher, follower.on_event)
+            outcome = service.run(request, launcher, follower.on_event, test=test)
     except KeyboardInterrupt as interrupt:
         raise CancelledError(str(interrupt) or "cancelled before anything of the job ran") from None
     receipt = outcome.receipt

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, Field
 
@@ -46,6 +46,18 @@ class Named:
     path: str
     value: str
     names: Literal["file", "lake", "text"]
+
+
+def file_options(step: type[Step]) -> tuple[str, ...]:
+    """Return the options of a step that hold the name of one file."""
+    return tuple(name for name, declared in step.model_fields.items() if _holds_file(declared))
+
+
+def _holds_file(declared: Any) -> bool:
+    marks = [*declared.metadata, *_marks(declared.annotation)]
+    several = any(get_origin(mark) in (list, tuple, set, frozenset, dict) for mark in marks)
+    paths = any(isinstance(mark, type) and issubclass(mark, PurePath) for mark in marks)
+    return not several and (paths or any(isinstance(mark, NamesFile) for mark in marks))
 
 
 def named_in(step: Step) -> Iterator[Named]:

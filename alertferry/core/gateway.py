@@ -1,7 +1,7 @@
 """The gateway between Python and Spark's Java, without its pauses.
 
 Java sends an answer of 8 KiB or more in pieces and holds the second back until the first is acknowledged, for which
-Linux takes 40 ms: it waits for something to send along (issue 516 of py4j, corrected in its later versions). The schema of
+Linux takes 40 ms: it waits for something to send along (issue 516 of py4j, corrected in later versions). The schema of
 whole alerts is such an answer, and every job and every estimate asks for several.
 """
 

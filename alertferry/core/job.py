@@ -24,6 +24,13 @@ MAX_NAME = 200
 MAX_STEPS = 200
 """Filters of a job: more than a person writes, and few enough for Spark to plan."""
 
+MAX_LIMIT = 1_000_000_000
+
+TEST_ALERTS = 10
+"""Alerts of a test job."""
+
+_TEST = "Test of "
+
 _NAME = re.compile(r"[\w .,:+@()-]+")
 
 
@@ -34,6 +41,7 @@ def _plain_name(name: str) -> str:
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME), AfterValidator(_plain_name)]
+Limit = Annotated[int, Field(strict=True, ge=1, le=MAX_LIMIT)]
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ class MalformedJobError(JobError):
 
 
 class Job(BaseModel):
-    """What to carry: alerts of a source that pass every filter, to an output.
+    """What to carry: alerts of a source that pass every filter, at most ``limit`` of them, to an output.
 
     Build it from steps, from a mapping or from YAML; all three check it completely and raise `JobError` with
     every problem at once. A job holds no secret and names no machine.
@@ -70,6 +78,7 @@ class Job(BaseModel):
     name: Name | None = None
     source: SerializeAsAny[Source]
     filters: tuple[SerializeAsAny[Filter], ...] = Field(default=())
+    limit: Limit | None = None
     output: SerializeAsAny[Output]
 
     @classmethod
@@ -104,6 +113,8 @@ class Job(BaseModel):
         data["source"] = self.source.to_dict()
         if self.filters:
             data["filters"] = [step.to_dict() for step in self.filters]
+        if self.limit:
+            data["limit"] = self.limit
         data["output"] = self.output.to_dict()
         return data
 
@@ -115,6 +126,23 @@ class Job(BaseModel):
     def hash(self) -> str:
         """SHA-256 of the canonical job: equal for equal requests."""
         return job_hash(self.to_dict())
+
+    @property
+    def is_test(self) -> bool:
+        """Whether this is the test of a job (`as_test`)."""
+        return bool(self.name and self.name.startswith(_TEST) and self.limit and self.limit <= TEST_ALERTS)
+
+    def as_test(self) -> Self:
+        """Return the test of this job: some ten of its alerts, in a topic and under a name that say so.
+
+        Raises `JobError` for a job that makes no topic: there is nothing that a test of it would prove.
+        """
+        if self.output.kind != "kafka":
+            said = "a test job publishes a topic, and this one writes files; to try it, give it a `limit`"
+            raise JobError([Problem("output.kind", f"{said} and another folder")])
+        name = (self.name or "an unnamed job").removeprefix(_TEST)
+        limit = min(self.limit or TEST_ALERTS, TEST_ALERTS)
+        return self.model_copy(update={"name": f"{_TEST}{name}"[:MAX_NAME], "limit": limit})
 
 
 class _Reader:
@@ -131,7 +159,7 @@ class _Reader:
         for key in data:
             if key not in known:
                 self._report(key, f"no such key{did_you_mean(key, known)}; a job has {', '.join(known)}")
-        parts: dict[str, Any] = {key: data[key] for key in ("version", "name") if key in data}
+        parts: dict[str, Any] = {key: data[key] for key in ("version", "name", "limit") if key in data}
         if data.get("version", 1) != 1:
             self._report("version", f"must be 1, got {shown(data['version'])}; this alertferry reads version 1 only")
         for role in ("source", "output"):
@@ -140,7 +168,7 @@ class _Reader:
             else:
                 self._report(role, f"is required: {role}: {{kind: ...}}")
         parts["filters"] = self.steps("filter", data.get("filters") or (), "filters")
-        self._check_name(data.get("name"))
+        self._check_plain({key: data[key] for key in ("name", "limit") if key in data})
         return parts
 
     def rest(self, data: dict[str, Any]) -> Readable:
@@ -159,12 +187,11 @@ class _Reader:
         known = self.registry.steps["filter"].get(kind) if isinstance(kind, str) else None
         return known is not None and issubclass(known.step, Predicate)
 
-    def _check_name(self, name: Any) -> None:
-        if name is not None:
-            try:
-                _NameOnly(name=name)
-            except ValidationError as error:
-                self.problems.extend(explain(error, _NameOnly))
+    def _check_plain(self, values: dict[str, Any]) -> None:
+        try:
+            _Plain(**values)
+        except ValidationError as error:
+            self.problems.extend(explain(error, _Plain))
 
     def steps(self, role: str, items: Any, path: str) -> tuple[Step, ...]:
         if not isinstance(items, list | tuple):
@@ -227,5 +254,8 @@ class _Reader:
         self.problems.append(Problem(path, message))
 
 
-class _NameOnly(BaseModel):
-    name: Name
+class _Plain(BaseModel):
+    """What a job has beside its steps."""
+
+    name: Name | None = None
+    limit: Limit | None = None

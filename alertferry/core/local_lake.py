@@ -22,6 +22,9 @@ GLANCE_FILES = 2_000
 
 GLANCE_NIGHTS = 16
 
+SIMULATED = "_simulated"
+"""Name of an empty file in a lake whose alerts nobody has observed; no reader of alerts looks at it."""
+
 
 def local_path(location: str) -> Path | None:
     """Return the folder of a lake on this machine; None for other filesystems. Raises `UsageError` if it is none."""

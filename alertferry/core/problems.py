@@ -80,6 +80,8 @@ def sentence(item: Any, model: type[BaseModel]) -> str:
         return f"must be {context['expected']}, got {got}"
     if kind in _WANTED:
         return f"must be {_WANTED[kind]}, got {got}"
+    if kind in ("string_too_short", "too_short") and not item["input"]:
+        return "is empty"
     if kind in _SIZES:
         length = context.get("actual_length")
         return _SIZES[kind].format(got=got, **{**context, "actual_length": "more" if length is None else length})

@@ -43,6 +43,7 @@ def render(job: Job) -> str:
         name=job.name,
         source=job.source,
         filters=job.filters,
+        limit=job.limit,
         output=job.output,
     )
 

@@ -78,6 +78,7 @@ class Run:
             self.timings["start"] = time.time() - float(began)
         self._source: Source | None = None
         self._selection: Selection | None = None
+        self._most: int | None = None
         self._proved = False
         self._told: tuple[BaseException, AlertferryError] | None = None
         self.warnings: list[Problem] = []
@@ -105,6 +106,16 @@ class Run:
                 return self.selection.filter(step)
             except JobError as error:
                 raise JobError(below(position, error.problems)) from None
+
+    def limit(self, alerts: Alerts, most: int) -> Alerts:
+        """Keep at most so many alerts: the same ones whenever this job runs over the same lake.
+
+        Which ones they are is found out now, by reading what the filters and the ids need.
+        """
+        self._most = most
+        self.selection.meet(alerts)
+        with self.timed("limit"), self.progress.watching(self.spark), self._blaming_changes():
+            return self.selection.limit(most)
 
     def write(self, alerts: Alerts, output: Output) -> Report:
         """Write the alerts and return the report with the receipt, after the last alert is safe."""
@@ -198,7 +209,8 @@ class Run:
     def job(self) -> Job:
         """The job as it was rendered."""
         assert self._source is not None
-        return Job(name=self.name, source=self._source, filters=tuple(self.selection.steps), output=self._output)
+        filters = tuple(self.selection.steps)
+        return Job(name=self.name, source=self._source, filters=filters, limit=self._most, output=self._output)
 
     @property
     def topic(self) -> str:
@@ -206,7 +218,7 @@ class Run:
         assert self._source is not None
         if self._topic is None:
             kinds = [step.kind for step in self.selection.steps]
-            self._topic = new_topic(self._source.survey.name, kinds)
+            self._topic = new_topic(self._source.survey.name, kinds, test=self.job.is_test)
         return self._topic
 
     def warn(self, position: str, warnings: Iterable[Problem]) -> None:

@@ -11,24 +11,38 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from alertferry.core.projection import quote
 from alertferry.core.receipt import StepCount
 from alertferry.core.steps import Alerts, Filter, Predicate
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
 
+LIMIT = "limit"
+"""What a receipt calls the last step of a job that has a limit."""
+
 
 @dataclass(frozen=True)
 class _Decision:
-    """A predicate on its way: its name among the steps, and its condition on staged alerts."""
+    """A predicate on its way: its name among the steps, and its condition on staged alerts.
+
+    Without a ``step`` it is the limit, whose condition spares all others most of their work.
+    """
 
     name: str
-    step: Predicate
+    step: Predicate | None
     condition: Column
+
+    @property
+    def effort(self) -> int:
+        return -1 if self.step is None else self.step.effort
+
+    def staged(self, alerts: Alerts) -> Alerts:
+        return alerts if self.step is None else self.step.staged(alerts)
 
     def applied(self, alerts: Alerts) -> Alerts:
         """Select among alerts."""
-        return alerts.selected(self.step.staged(alerts), self.condition)
+        return alerts.selected(self.staged(alerts), self.condition)
 
 
 @dataclass(frozen=True)
@@ -61,13 +75,53 @@ class Part:
 
     def counts(self, *by: Column) -> DataFrame:
         """Return the number of alerts after each of `steps`, in columns ``0``, ``1``, …: one row, or one a group."""
+        alerts, passed = self._decided()
+        return alerts.frame.groupBy(*by).agg(*_numbers(passed))
+
+    def first(self, most: int) -> tuple[Column, list[int]]:
+        """Return the condition for the ``most`` first of the selected alerts, and how many each of `steps` leaves.
+
+        Alerts are ordered by the XXH64 of their ids as text, with the receipt's own seed, and by the id where these
+        are equal, so that it does not matter which task reads what. An id counts once, however many packets it has: it
+        comes with all of them. Those without an id cannot be told apart, and come last: all, or none where they are too
+        many. Reads only what predicates and id need; one row comes back.
+        """
+        from pyspark.sql import Observation
+        from pyspark.sql import functions as F
+
+        alerts, passed = self._decided()
+        key = F.col(quote(alerts.survey.alert_id)).cast("string")
+        order = F.struct(F.xxhash64(key).alias("code"), key.alias("id"))
+        named = [item.alias(str(index)) for index, item in enumerate(passed)]
+        last, seen = F.col(str(len(passed) - 1)), Observation()
+        nameless = F.count_if(last & F.col("order.id").isNull()).alias("nameless")
+        rows = alerts.frame.select(order.alias("order"), *named)
+        rows = rows.observe(seen, *_numbers([F.col(str(index)) for index in range(len(passed))]), nameless)
+        ids = rows.where(last & F.col("order.id").isNotNull()).select("order.*").distinct()
+        first = ids.orderBy("code", "id").limit(most)
+        found = first.agg(F.count("*"), F.max(F.struct("code", "id"))).first()
+        assert found is not None
+        count, end = found
+        told = seen.get
+        within = order <= F.struct(F.lit(end["code"]), F.lit(end["id"])) if count == most else F.lit(True)
+        room = F.lit(count + told["nameless"] <= most)
+        return F.when(key.isNull(), room).otherwise(within), [told[str(index)] for index in range(len(passed))]
+
+    def _decided(self) -> tuple[Alerts, list[Column]]:
+        """Return the base's alerts, staged for every predicate, and what tells which are left after each of `steps`."""
         from pyspark.sql import functions as F
 
         alerts, passed = self.base, [F.lit(True)]
         for decision in self.decisions:
-            alerts = decision.step.staged(alerts)
+            alerts = decision.staged(alerts)
             passed.append(passed[-1] & F.coalesce(decision.condition, F.lit(False)))
-        return alerts.frame.groupBy(*by).agg(*(F.count_if(item).alias(str(index)) for index, item in enumerate(passed)))
+        return alerts, passed
+
+
+def _numbers(passed: Sequence[Column]) -> list[Column]:
+    from pyspark.sql import functions as F
+
+    return [F.count_if(item).alias(str(index)) for index, item in enumerate(passed)]
 
 
 @dataclass
@@ -84,6 +138,7 @@ class Selection:
     parts: list[Part] = field(init=False)
     rows: Alerts = field(init=False)
     _joins: list[tuple[Filter, Alerts]] = field(default_factory=list)
+    _before_limit: list[int] | None = None
 
     def __post_init__(self) -> None:
         self.parts = [Part(self.name, self.start)]
@@ -123,6 +178,12 @@ class Selection:
         self.steps.append(step)
         return self.alerts
 
+    def limit(self, most: int) -> Alerts:
+        """Select at most so many of the alerts that every filter has left; it comes last, and reads them once."""
+        condition, self._before_limit = self.parts[-1].first(most)
+        self.parts[-1] = self.parts[-1].also(_Decision(LIMIT, None, condition))
+        return self.alerts
+
     def _name_of(self, step: Filter) -> str:
         same = sum(earlier.kind == step.kind for earlier in self.steps)
         return f"{step.kind}-{same + 1}" if same else step.kind
@@ -151,6 +212,8 @@ class Selection:
 
     def _counted(self, part: Part, selected: int) -> Sequence[int]:
         known = part.base.count
+        if part is self.parts[-1] and self._before_limit is not None:
+            return [*self._before_limit, selected]
         if part is self.parts[-1] and not part.decisions:
             return [selected]
         if part is self.parts[-1] and len(part.decisions) == 1 and known is not None:
@@ -164,4 +227,4 @@ class Selection:
 
 
 def _effort(decision: _Decision) -> int:
-    return decision.step.effort
+    return decision.effort

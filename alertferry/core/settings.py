@@ -61,6 +61,19 @@ def _located(place: str) -> str:
     return absolute(place)
 
 
+_LINK = re.compile(r"(https?://|mailto:)[^\s<>\"']+", re.IGNORECASE)
+
+
+def _link(address: str) -> str:
+    """Return an address that a page may link to: anything else could be a script."""
+    if not _LINK.fullmatch(address):
+        raise ValueError("must be an address that begins with https://, http:// or mailto:, without spaces and quotes")
+    return address
+
+
+Link = Annotated[str, AfterValidator(_link)]
+
+
 class Settings(BaseModel):
     """Everything that belongs to the machine or the site, never to a job.
 
@@ -74,9 +87,11 @@ class Settings(BaseModel):
     ``parsers_at_once`` how many of them are read at a time.
     ``max_nights`` is the largest number of nights of one job. A user who signs in to the dashboard may submit
     ``max_jobs_per_hour``; ``admins`` are the names of those who see and cancel the jobs of all users there.
+    ``max_table_bytes`` is the largest topic that the dashboard makes a VOTable or FITS file of.
     Of the dashboard: ``max_upload_bytes`` of one file and ``max_user_upload_bytes`` of all files of a user,
     ``max_drafts`` and ``max_open_pages`` of a user, ``max_websocket_bytes`` of one message of a page, and
     ``max_sign_in_failures`` within a minute, for a user name from one address.
+    ``contact_url`` and ``docs_url`` are where its users find help and the documentation: https, http or mailto.
     ``jobs_url`` is the SQLAlchemy URL of the job store, a file in ``home`` when left out.
     With ``topic_acls = "owner"`` each topic is readable by its job's owner only: the Kafka principal that
     ``owner_principal`` makes of the owner's name. ``topic_owner`` owns the jobs that have no owner of their own.
@@ -110,11 +125,14 @@ class Settings(BaseModel):
     admins: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     max_upload_bytes: int = Field(default=100_000_000, ge=1)
     max_user_upload_bytes: int = Field(default=1024**3, ge=1)
+    max_table_bytes: int = Field(default=500_000_000, ge=0)
     max_drafts: int = Field(default=100, ge=1)
     max_open_pages: int = Field(default=30, ge=1)
     max_websocket_bytes: int = Field(default=1_000_000, ge=100_000)
     max_sign_in_failures: int = Field(default=10, ge=1)
     max_jobs_per_hour: int = Field(default=20, ge=1)
+    contact_url: Link | None = None
+    docs_url: Link | None = None
     job_retention_days: float = Field(default=30, gt=0)
     tns_table: Annotated[str, AfterValidator(_located)] | None = None
     catalog_retention_hours: float = Field(default=24, gt=0)
@@ -231,6 +249,7 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
             "max_nights",
             "max_running_jobs",
             "max_upload_bytes",
+            "max_table_bytes",
             "max_user_upload_bytes",
             "max_drafts",
             "max_open_pages",
@@ -242,6 +261,8 @@ def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:
             "topic_acls",
             "topic_owner",
             "owner_principal",
+            "contact_url",
+            "docs_url",
         )
     }
     for variable, value in env.items():

@@ -17,6 +17,7 @@ from alertferry.core.errors import UsageError
 from alertferry.core.job import Job
 from alertferry.core.lake_source import LakeSource
 from alertferry.core.nights import shortened
+from alertferry.core.selection import LIMIT
 from alertferry.core.settings import Settings
 from alertferry.core.working_folder import identity, resolved
 from alertferry.estimates.interval import Interval, count_interval, ratio_interval
@@ -62,6 +63,8 @@ class Answerer:
         with self._preparing(view, look) as packets:
             counts = look.counts
         steps = [(step.name, _interval(look, step, job)) for step in counts]
+        if job.limit is not None:
+            steps.append((LIMIT, steps[-1][1].at_most(job.limit)))
         total = steps[-1][1]
         sizes, measured = _sizes(view, look, packets)
         size = _bytes(total, sizes, job)
@@ -86,14 +89,14 @@ class Answerer:
         packing = source.plan.packing
         if packing is None:
             raise UsageError(f"output: records of kind {job.output.kind!r} cannot be previewed")
-        found = _some(view, look, source, rows) if look.passing else []
+        found = _some(view, look, source, min(rows, job.limit or rows)) if look.passing else []
         doctor = None if found else look.diagnosis
         return Preview(
             columns=columns(packing.avro_schema),
             records=tuple(found),
             avro_schema=packing.avro_schema,
             seconds=round(time.monotonic() - started, 3),
-            notes=(*_warnings(look), *_absent(view)),
+            notes=(*_warnings(look), *_absent(view), *_limited(job, len(found))),
             doctor=doctor,
         )
 
@@ -229,6 +232,7 @@ def _notes(view: View, look: Look, total: Interval, measured: bool) -> Iterator[
     yield from _absent(view)
     if not look.exact:
         yield from _sampled(view, look, total)
+    yield from _limited(view.job, total.high)
     if look.passing and not measured:
         yield "no packet of these alerts could be measured; bytes are guessed from the sizes of the lake's columns"
     if measured and view.job.output.kind == "files":
@@ -247,6 +251,11 @@ def _sampled(view: View, look: Look, total: Interval) -> Iterator[str]:
         yield f"only {look.passing} of the {seen} alerts looked at pass, so the interval is wide"
     else:
         yield f"from {seen} of {all_alerts} alerts, drawn at random in each night"
+
+
+def _limited(job: Job, alerts: float) -> Iterator[str]:
+    if job.limit is not None and alerts >= job.limit:
+        yield f"the job delivers at most {job.limit:,} of these alerts; which ones, it finds out when it runs"
 
 
 def _absent(view: View) -> Iterator[str]:

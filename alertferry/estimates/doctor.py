@@ -34,7 +34,7 @@ def diagnose(job: Job, start: Alerts, counts: Sequence[StepCounts]) -> Diagnosis
 
 
 def _advice(lines: Sequence[LineDiagnosis], by_sql: bool) -> str:
-    """Return what the lines tell: one that nothing fulfils, or that they exclude each other where they removed every alert."""
+    """Return what the lines tell: one that nothing fulfils, or that they exclude each other where all were removed."""
     never = [line for line in lines if line.passing == 0]
     parts = [f"; no alert fulfils {line.line!r}" for line in never[:3]]
     for line in never[:3]:

@@ -59,6 +59,10 @@ class Interval:
     low: float
     high: float
 
+    def at_most(self, most: float) -> Interval:
+        """Return the interval of the same number where it cannot be more than ``most``."""
+        return Interval(min(self.value, most), min(self.low, most), min(self.high, most))
+
 
 def count_interval(strata: Iterable[Stratum]) -> Interval:
     """Return how many alerts pass in all strata together."""

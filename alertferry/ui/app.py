@@ -23,6 +23,8 @@ from alertferry import service
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.ui.components import Nav, Notice
 from alertferry.ui.draft import Draft
+from alertferry.ui.fields_page import FieldsPage
+from alertferry.ui.help_page import HelpPage
 from alertferry.ui.jobs_page import JobsPage
 from alertferry.ui.problems import STEPS
 from alertferry.ui.sentence import title_of
@@ -33,6 +35,7 @@ from alertferry.ui.theme import FREE, MAIN_WIDTH_PX, THEME, Deck
 from alertferry.ui.wizard import Wizard
 
 TITLE = "alertferry"
+PAGES = [["new", "New request"], ["jobs", "Jobs"], ["fields", "Fields"], ["help", "Help"]]
 SORRY = "Something is wrong on the server, whose log says more. Reload this page, or come back later."
 POLL_SECONDS = 0.7
 
@@ -51,7 +54,7 @@ _MAIN = f"""
 
 
 class App:
-    """The page: the wizard or the list of jobs, and the address that leads back to it."""
+    """The page: the wizard, the list of jobs or another page, and the address that leads back to it."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -62,10 +65,14 @@ class App:
         """The job that was seen under way by this page."""
         self.wizard = Wizard(session, self._went)
         self.wizard.progressed = self._progressed
+        self.wizard.help.on_message = self._navigate
+        session.open_draft = self._open_draft
         self.jobs = JobsPage(session, self._open_job, self._open_draft)
+        self._fields: FieldsPage | None = None
+        self._help: HelpPage | None = None
         self.pages = Deck()
         self.main = pn.Column(self.pages.view, stylesheets=[_MAIN, FREE], sizing_mode="stretch_width")
-        self.nav = Nav(items=[["new", "New request"], ["jobs", "Jobs"]], user=session.owner or "", sizing_mode=None)
+        self.nav = Nav(items=PAGES, user=session.owner or "", sizing_mode=None)
         self.nav.on_message = self._navigate
         self.page = pmui.Page(
             title=TITLE,
@@ -90,8 +97,8 @@ class App:
     def open(self, query: dict[str, str]) -> None:
         """Show what an address asks for: when the page is made, and when the browser moves in its history."""
         self._arrives = True
-        if query.get("page") == "jobs":
-            self.show_jobs()
+        if query.get("page") in ("jobs", "fields", "help"):
+            self._show_page(query["page"], query.get("survey", ""))
         elif "job" in query:
             self._open_job(query["job"], query.get("step", ""))
         else:
@@ -122,19 +129,35 @@ class App:
         elif "address" in message:
             self._moves = message["moves"]
             self.open({key: values[0] for key, values in parse_qs(message["address"].removeprefix("?")).items()})
-        elif name == "jobs":
-            self.show_jobs()
         elif name == "new":
             self._open_draft(start_draft())
+        elif name in ("jobs", "fields", "help"):
+            self._show_page(name)
 
-    def show_jobs(self) -> None:
-        """Turn to the list of jobs."""
+    def _show_page(self, name: str, survey: str = "") -> None:
+        """Turn to a page that is not the wizard."""
         self.session.forget("open")
-        self.pages.show("jobs", self.jobs.view)
-        self.nav.active = "jobs"
-        self.jobs.refresh(anew=True)
-        self._address({"page": "jobs"})
+        address = {"page": name}
+        if name == "jobs":
+            view = self.jobs.view
+            self.jobs.refresh(anew=True)
+        elif name == "help":
+            self._help = self._help or HelpPage()
+            view = self._help.view
+        else:
+            self._fields = self._fields or FieldsPage(self.session, self._fields_turned)
+            self._fields.show(survey)
+            view, address = self._fields.view, {**address, "survey": self._fields.survey.value}
+        self.pages.show(name, view)
+        self.nav.active = name
+        self._address(address)
         self._progressed()
+
+    def _fields_turned(self) -> None:
+        """Keep the survey of the fields in the address; it is no other page."""
+        assert self._fields is not None
+        self._arrives = True
+        self._address({"page": "fields", "survey": self._fields.survey.value})
 
     def _show_wizard(self) -> None:
         self.pages.show("wizard", self.wizard.view)
@@ -172,7 +195,7 @@ class App:
         self._show_request("nights")
 
     def _went(self) -> None:
-        if self.nav.active == "jobs":  # a job of this page goes on while the list of all is shown
+        if self.nav.active:  # a job of this page goes on while another page is shown
             return
         step = self.session.step
         if self.session.job_id is not None and step in ("run", "data"):
@@ -188,15 +211,15 @@ class App:
 
     def _progressed(self) -> None:
         """Let the title of the page, and the browser where the user wants that, say what has become of the job."""
-        record, step, jobs = self.wizard.record, self.session.step, self.nav.active == "jobs"
+        record, step, other = self.wizard.record, self.session.step, self.nav.active
         if record is not None and not record.over:
             self._watched = record.id
         elif record is not None and self._watched == record.id:
             self._watched, self.nav.news = None, news_of(record)
-        if record is not None and (not record.over or (not jobs and step in ("run", "data"))):
+        if record is not None and (not record.over or (not other and step in ("run", "data"))):
             title = page_title(record)
         else:
-            title = "Jobs" if jobs else self.wizard.step(step).label
+            title = other.capitalize() or self.wizard.step(step).label
         self.nav.title = f"{title} – {TITLE}"
 
     async def follow(self) -> None:

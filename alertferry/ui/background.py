@@ -94,6 +94,7 @@ JOBS = Crew("alertferry-ui-jobs", 4, share=2)
 CATALOGUES = Crew("alertferry-ui-catalogues", 4, share=1)
 ESTIMATES = Crew("alertferry-ui-estimates", 3, share=1)
 PREVIEWS = Crew("alertferry-ui-previews", 2, share=1)
+RESULTS = Crew("alertferry-ui-results", 2, share=1)
 FILES = Crew("alertferry-ui-files", 2, share=1)
 
 _CREW_OF = {
@@ -110,7 +111,7 @@ _CREW_OF = {
     "region": CATALOGUES,
     "estimate": ESTIMATES,
     "preview": PREVIEWS,
-    "result": FILES,
+    "result": RESULTS,
     "file": FILES,
 }
 """Who does what is asked for, by the first word of its key; `QUICK` does the rest."""

@@ -76,23 +76,26 @@ def _cuts(text: str, words: Sequence[Token]) -> Iterator[tuple[int, int]]:
         yield words[-1].start, 1
 
 
-def sql_text(draft: Draft) -> str:
-    """Return the draft's conditions as the editor shows them, one a line."""
-    where = (first_of(draft, "sql") or {}).get("where", ())
+def step_text(step: Mapping[str, Any] | None) -> str:
+    """Return a filter's conditions as the editor shows them, one a line."""
+    where = (step or {}).get("where", ())
     return "\n".join([where] if isinstance(where, str) else where)
+
+
+def options_of(found: Sequence[Piece]) -> dict[str, Any] | None:
+    """Return the options of a filter with the conditions of the editor's text; None where there are none."""
+    where = [piece.text for piece in found]
+    return {"where": where} if where else None
+
+
+def sql_text(draft: Draft) -> str:
+    """Return the conditions of the draft's first filter of them."""
+    return step_text(first_of(draft, "sql"))
 
 
 def with_sql(draft: Draft, text: str) -> Draft:
     """Take over the editor's text; the same text again leaves the draft exactly as it is."""
-    if text == sql_text(draft):
-        return draft
-    return with_pieces(draft, pieces(text))
-
-
-def with_pieces(draft: Draft, found: Sequence[Piece]) -> Draft:
-    """Take over the conditions of the editor's text."""
-    where = [piece.text for piece in found]
-    return with_filter(draft, "sql", {"where": where} if where else None)
+    return draft if text == sql_text(draft) else with_filter(draft, "sql", options_of(pieces(text)))
 
 
 def marks(text: str, types: Mapping[str, str], values: Mapping[str, Collection[Any]] | None = None) -> tuple[Mark, ...]:

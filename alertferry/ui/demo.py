@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
+from alertferry.core.local_lake import SIMULATED
 from alertferry.core.settings import Settings
 
 FIRST_NIGHT = date(2026, 3, 1)
@@ -25,6 +26,7 @@ def demo_lakes(
         if not (folder / "_complete").exists():
             say(f"writing a demonstration lake of {nights * alerts_per_night:,} simulated {survey} alerts")
             _write(survey, folder, nights, alerts_per_night)
+        (folder / SIMULATED).touch()  # also where an earlier version made the lake
         os.environ[f"ALERTFERRY_LAKE_{survey.upper()}"] = str(folder)
         made[survey] = folder
     return made

@@ -1,12 +1,12 @@
 """A job in the making: what the wizard's choices amount to, as plain data.
 
-A draft keeps a job exactly as its file has it. The wizard reads and changes the parts that it has controls for; what it
-has none for (a nested ``any``, a second condition list) stays where it is and is carried along.
+A draft keeps a job exactly as its file has it, and what cannot be read as it was typed: `check` then names it. Filters
+are found by their place: ``(2, 0)`` is the first member of the group that is the third filter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -17,7 +17,8 @@ from alertferry.core.nights import MAX_NIGHTS, bounds, expand, summarise
 from alertferry.core.registry import Registry
 
 Plain = Mapping[str, Any]
-Unit = Literal["tags", "blocks"]
+Place = tuple[int, ...]
+Unit = Literal["tags", "blocks", "class"]
 Choice = Literal["any", "with", "one of", "without"]
 
 CHOICES: tuple[Choice, ...] = ("any", "with", "one of", "without")
@@ -33,13 +34,15 @@ _LISTS: dict[Choice, str] = {"with": "all_of", "one of": "any_of", "without": "n
 class Draft:
     """The parts of a job file, whether or not they make a job yet.
 
-    ``source`` and ``output`` are mappings with a ``kind``; ``filters`` are steps in order.
+    ``source`` and ``output`` are mappings with a ``kind``; ``filters`` are steps in order. ``limit`` is a number, or
+    whatever text stands in its place.
     """
 
     source: Plain
     output: Plain
     filters: tuple[Plain, ...] = ()
     name: str | None = None
+    limit: int | str | None = None
 
     @property
     def survey(self) -> str:
@@ -60,6 +63,8 @@ class Draft:
         data["source"] = dict(self.source)
         if self.filters:
             data["filters"] = [dict(step) for step in self.filters]
+        if self.limit is not None:
+            data["limit"] = self.limit
         data["output"] = dict(self.output)
         return data
 
@@ -71,7 +76,7 @@ class Draft:
     def of(cls, job: Job) -> Draft:
         """Return the draft that makes exactly this job."""
         data = job.to_dict()
-        return cls(data["source"], data["output"], tuple(data.get("filters", ())), data.get("name"))
+        return cls(data["source"], data["output"], tuple(data.get("filters", ())), data.get("name"), data.get("limit"))
 
 
 def new_draft(survey: str, packet: str | None) -> Draft:
@@ -82,6 +87,12 @@ def new_draft(survey: str, packet: str | None) -> Draft:
 def with_name(draft: Draft, name: str) -> Draft:
     """Name the job; an empty text takes the name away. Of one that is too long, enough is kept to be refused."""
     return replace(draft, name=name[: MAX_NAME + 1].strip() or None)
+
+
+def with_limit(draft: Draft, text: str) -> Draft:
+    """Ask for at most so many alerts; an empty text asks for all, and what is no number is kept to be refused."""
+    plain = text.strip()[:20]
+    return replace(draft, limit=(int(plain) if plain.isascii() and plain.isdecimal() else plain) if plain else None)
 
 
 def with_nights(draft: Draft, ranges: Iterable[str]) -> Draft:
@@ -132,28 +143,93 @@ def first_of(draft: Draft, kind: str) -> Plain | None:
     return next((step for step in draft.filters if step.get("kind") == kind), None)
 
 
-def others(draft: Draft) -> tuple[tuple[int, Plain], ...]:
-    """Return the filters that the wizard has no controls for, with their positions."""
-    shown: set[str] = set()
-    found = []
-    for index, step in enumerate(draft.filters):
-        kind = str(step.get("kind"))
-        if kind not in ORDER or kind == "class" or kind in shown:
-            found.append((index, step))
-        shown.add(kind)
-    return tuple(found)
+def members(step: Plain) -> tuple[Plain, ...]:
+    """Return the filters within a group; none of what is no group."""
+    found = step.get("of", ())
+    listed = found if isinstance(found, list | tuple) else (found,)
+    return tuple(item for item in listed if isinstance(item, Mapping))
 
 
-def without_filter(draft: Draft, index: int) -> Draft:
-    """Take away one filter."""
-    return replace(draft, filters=(*draft.filters[:index], *draft.filters[index + 1 :]))
+def walk(steps: Sequence[Plain], above: Place = ()) -> Iterator[tuple[Place, Plain]]:
+    """Yield every filter with its place, groups before what is in them."""
+    for index, step in enumerate(steps):
+        yield (*above, index), step
+        yield from walk(members(step), (*above, index))
+
+
+def step_at(draft: Draft, place: Place) -> Plain | None:
+    """Return the filter at a place, if there is one."""
+    steps: Sequence[Plain] = draft.filters
+    for depth, index in enumerate(place):
+        if not 0 <= index < len(steps):
+            return None
+        if depth == len(place) - 1:
+            return steps[index]
+        steps = members(steps[index])
+    return None
+
+
+def with_siblings(draft: Draft, above: Place, change: Callable[[list[Plain]], Iterable[Plain]]) -> Draft:
+    """Change the list of filters in a group, or that of the job where the group's place is empty."""
+
+    def changed(steps: Sequence[Plain], path: Place) -> list[Plain]:
+        if not path:
+            return list(change(list(steps)))
+        return [
+            {**step, "of": changed(members(step), path[1:])} if index == path[0] else step
+            for index, step in enumerate(steps)
+        ]
+
+    return replace(draft, filters=tuple(changed(draft.filters, above)))
+
+
+def with_step(draft: Draft, place: Place, *steps: Plain) -> Draft:
+    """Put other filters in the place of one; none take it away."""
+    at = place[-1]
+    return with_siblings(draft, place[:-1], lambda items: [*items[:at], *steps, *items[at + 1 :]])
+
+
+def moved(draft: Draft, place: Place, up: bool, takes: Callable[[Plain, Plain], bool]) -> tuple[Draft, Place]:
+    """Move a filter one place up or down: past its neighbour, into it where ``takes(it, filter)``, or out of its group.
+
+    Return the draft with the place where the filter is now.
+    """
+    step = step_at(draft, place)
+    if step is None:
+        return draft, place
+    above, at = place[:-1], place[-1]
+    siblings = members(step_at(draft, above) or {}) if above else draft.filters
+    other = at - 1 if up else at + 1
+    if not 0 <= other < len(siblings):
+        if not above:
+            return draft, place
+        goes = (*above[:-1], above[-1] + (0 if up else 1))  # out of the group
+        out = with_step(draft, place)
+        return _inserted(out, goes, step), goes
+    if takes(siblings[other], step):
+        inner = len(members(siblings[other])) if up else 0
+        out = with_step(draft, place)
+        goes = (*above, other if up else at, inner)
+        return _inserted(out, goes, step), goes
+    swapped = with_step(with_step(draft, place, siblings[other]), (*above, other), step)
+    return swapped, (*above, other)
+
+
+def _inserted(draft: Draft, place: Place, step: Plain) -> Draft:
+    return with_siblings(draft, place[:-1], lambda items: [*items[: place[-1]], step, *items[place[-1] :]])
+
+
+def added(draft: Draft, above: Place, step: Plain) -> tuple[Draft, Place]:
+    """Add a filter as the last of a group, or of the job; return the draft with its place."""
+    count = len(members(step_at(draft, above) or {}) if above else draft.filters)
+    return with_siblings(draft, above, lambda items: [*items, step]), (*above, count)
 
 
 def with_filter(draft: Draft, kind: str, options: Plain | None) -> Draft:
     """Set the options of the first filter of a kind, in its place; None takes it away."""
     place = next((i for i, step in enumerate(draft.filters) if step.get("kind") == kind), None)
     if options is None:
-        return draft if place is None else without_filter(draft, place)
+        return draft if place is None else with_step(draft, (place,))
     step = {"kind": kind, **options}
     if place is not None:
         return replace(draft, filters=(*draft.filters[:place], step, *draft.filters[place + 1 :]))
@@ -162,27 +238,35 @@ def with_filter(draft: Draft, kind: str, options: Plain | None) -> Draft:
     return replace(draft, filters=(*draft.filters[:place], step, *draft.filters[place:]))
 
 
-def tag_choices(draft: Draft, unit: Unit) -> dict[str, Choice]:
-    """Return what is asked of each named tag or block; all others are ``any``."""
-    step = first_of(draft, unit) or {}
-    return {name: choice for choice, option in _LISTS.items() for name in _names(step.get(option, ()))}
+def choices_of(step: Plain | None) -> dict[str, Choice]:
+    """Return what a filter asks of each tag, block or class that it names; all others are ``any``."""
+    return {name: choice for choice, option in _LISTS.items() for name in _names((step or {}).get(option, ()))}
 
 
-def with_tag(draft: Draft, unit: Unit, name: str, choice: Choice) -> Draft:
-    """Ask something of a tag or block."""
-    step = dict(first_of(draft, unit) or {})
+def with_choice(step: Plain | None, name: str, choice: Choice) -> dict[str, Any]:
+    """Return the options of a filter that asks something else of a tag, block or class."""
+    options = {key: value for key, value in (step or {}).items() if key != "kind"}
     for option in _LISTS.values():
-        rest = [item for item in _names(step.pop(option, ())) if item != name]
+        rest = [item for item in _names(options.pop(option, ())) if item != name]
         if _LISTS.get(choice) == option:
             rest.append(name)
         if rest:
-            step[option] = rest
-    step.pop("kind", None)
-    return with_filter(draft, unit, step or None)
+            options[option] = rest
+    return options
+
+
+def tag_choices(draft: Draft, unit: Unit) -> dict[str, Choice]:
+    """Return what the first filter of this kind asks of each tag, block or class."""
+    return choices_of(first_of(draft, unit))
+
+
+def with_tag(draft: Draft, unit: Unit, name: str, choice: Choice) -> Draft:
+    """Ask something of a tag, block or class in the first filter of its kind."""
+    return with_filter(draft, unit, with_choice(first_of(draft, unit), name, choice) or None)
 
 
 def _names(value: Any) -> Sequence[str]:
-    return [value] if isinstance(value, str) else list(value)
+    return [value] if isinstance(value, str) else [item for item in value if isinstance(item, str)]
 
 
 def with_packet(draft: Draft, packet: str) -> Draft:
@@ -199,8 +283,21 @@ def _bare(draft: Draft) -> dict[str, Any]:
     return {key: value for key, value in draft.output.items() if key not in ("packet", "fields")}
 
 
+def with_options(draft: Draft, role: Literal["source", "output"], options: Plain) -> Draft:
+    """Set the options of the source or of the output; their kinds stay."""
+    if role == "source":
+        return replace(draft, source={"kind": draft.source.get("kind"), **options})
+    return replace(draft, output={"kind": draft.output.get("kind"), **options})
+
+
+def with_output(draft: Draft, kind: str, takes: Iterable[str]) -> Draft:
+    """Deliver in another way: what a packet contains stays, where the output ``takes`` it."""
+    kept = {key: value for key, value in draft.output.items() if key in ("packet", "fields") and key in set(takes)}
+    return replace(draft, output={"kind": kind, **kept})
+
+
 def with_survey(draft: Draft, survey: str, packet: str | None) -> Draft:
     """Turn to another survey: names of tags, fields and nights differ, so only what fits any survey is kept."""
     kept = tuple(step for step in draft.filters if step.get("kind") in ("region", "crossmatch"))
     fresh = new_draft(survey, packet)
-    return replace(fresh, filters=kept, name=draft.name)
+    return replace(fresh, filters=kept, name=draft.name, limit=draft.limit)

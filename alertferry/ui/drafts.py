@@ -84,7 +84,7 @@ def load(identifier: str, owner: str | None) -> tuple[Draft, str] | None:
 
 def from_dict(data: dict[str, Any]) -> Draft:
     """Read a draft from the plain data of a job that may not be complete yet."""
-    return Draft(data["source"], data["output"], tuple(data.get("filters", ())), data.get("name"))
+    return Draft(data["source"], data["output"], tuple(data.get("filters", ())), data.get("name"), data.get("limit"))
 
 
 def sweep() -> None:

@@ -42,11 +42,13 @@ def at_once(draft: Draft, lake: Lake, packet_bytes: float | None, coming: bool) 
         note = known if draft.nights else "choose nights"
         return Gauge(alerts_note=note, busy=coming)
     exact = not draft.filters and not draft.source.get("times")
+    there = "in these nights" if exact else ("estimating" if coming else "before the filters")
+    if isinstance(draft.limit, int) and 0 < draft.limit < total:
+        total, there = draft.limit, "as limited" if exact else there
     size = size_text(total * packet_bytes) if packet_bytes is not None else "–"
     sign = "" if exact else "≤ "
     each = f"{size_text(packet_bytes)} per packet" if packet_bytes is not None else ""
-    said = "in these nights" if exact else ("estimating" if coming else "before the filters")
-    return Gauge(f"{sign}{total:,}", said, size, each, coming)
+    return Gauge(f"{sign}{total:,}", there, size, each, coming)
 
 
 def measured(estimate: Estimate, packet_bytes: float | None) -> Gauge:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.field_table import load_fields
 from alertferry.core.lake_source import lake_location
-from alertferry.core.local_lake import count_nights, local_path, night_files
+from alertferry.core.local_lake import SIMULATED, count_nights, local_path, night_files
 from alertferry.core.registry import default_registry
 from alertferry.core.schema import Struct, paths
 from alertferry.core.settings import load_settings
@@ -42,10 +42,14 @@ class NightCount:
 
 @dataclass(frozen=True)
 class Lake:
-    """What a look at a lake shows; ``reason`` says why nights, or some of their numbers of alerts, are not known."""
+    """What a look at a lake shows; ``reason`` says why nights, or some of their numbers of alerts, are not known.
+
+    ``simulated``: nobody has observed its alerts.
+    """
 
     nights: tuple[NightCount, ...] = ()
     reason: str = ""
+    simulated: bool = False
 
     @property
     def counts(self) -> dict[date, int]:
@@ -160,7 +164,8 @@ def _look(kind: str, lake: str | None) -> Lake:
     faults += [f"there may be more nights: {why}" for why in hidden]
     if len(faults) > _MOST_FAULTS:
         faults[_MOST_FAULTS:] = [f"and {len(faults) - _MOST_FAULTS} more, which `alertferry nights {kind}` names"]
-    return Lake(found, "; ".join(faults) or ("" if found else "there is no data in this lake yet"))
+    reason = "; ".join(faults) or ("" if found else "there is no data in this lake yet")
+    return Lake(found, reason, (root / SIMULATED).exists())
 
 
 def schema_of(kind: str, asked: Sequence[str], lake: str | None = None) -> Struct:

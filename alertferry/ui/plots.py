@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter
+from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter, TapTool
 from bokeh.plotting import figure
 
 from alertferry.ui.theme import ACCENT, CHOSEN, UNCHOSEN
@@ -96,6 +96,18 @@ def sky_map(height: int = 300) -> tuple[Any, dict[str, ColumnDataSource]]:
     return plot, tables
 
 
+def alerts_map(ra: Any, dec: Any, height: int = HEIGHT_PX) -> tuple[Any, ColumnDataSource, ColumnDataSource]:
+    """Return a map of alerts that can be clicked, the table of them, and that of the one which is open."""
+    plot, _ = sky_map(height)
+    points = ColumnDataSource(positions(ra, dec))
+    marks = plot.scatter("x", "y", source=points, size=7, color=ACCENT, alpha=0.75, line_color=None)
+    marks.nonselection_glyph = marks.selection_glyph = marks.glyph
+    opened = ColumnDataSource({"x": [], "y": []})
+    plot.scatter("x", "y", source=opened, size=16, fill_color=None, line_color=CHOSEN, line_width=2.5)
+    plot.add_tools(TapTool(renderers=[marks]))
+    return plot, points, opened
+
+
 def _graticule(plot: Any) -> None:
     dec = np.linspace(-90, 90, 91)
     ra = np.linspace(-179.99, 179.99, 181)
@@ -138,30 +150,58 @@ def _by_wavelength(band: str) -> tuple[int, str]:
     return (known.index(band) if band in known else len(known), band)
 
 
-def light_curve(points: Mapping[str, Any], labels: tuple[str, str], inverted: bool, height: int = HEIGHT_PX) -> Any:
-    """Return a light curve; ``points`` has ``time``, ``value``, ``error`` and ``band``. Magnitudes are inverted."""
+_MARKS = {
+    "this alert": ("circle", 11, 1.0),
+    "other alerts of it here": ("circle", 7, 1.0),
+    "history": ("circle", 7, 0.15),
+    "forced photometry": ("diamond", 7, 0.0),
+    "upper limit": ("inverted_triangle", 7, 0.0),
+}
+"""The mark of each kind of point, its size, and how far it is filled."""
+
+
+def light_curve(points: Mapping[str, Any], labels: tuple[str, str], inverted: bool, height: int = 320) -> Any:
+    """Return a light curve of ``time``, ``value``, ``error``, ``band`` and ``kind``. Magnitudes are inverted."""
     plot = _figure(height, tools="")
-    band = np.asarray(points["band"], dtype=object)
-    for name in sorted({str(item) for item in band}, key=_by_wavelength):
-        here = band == name
-        time, value, error = (np.asarray(points[key], float)[here] for key in ("time", "value", "error"))
+    table = {key: np.asarray(points[key], object if key in ("band", "kind") else float) for key in points}
+    marks = []
+    for name in sorted({str(item) for item in table["band"]}, key=_by_wavelength):
         colour = BAND_COLOURS.get(name, UNCHOSEN)
-        plot.scatter(time, value, size=6, color=colour, legend_label=name)
-        ends = [list(pair) for pair in zip(value - error, value + error, strict=True)]
-        plot.multi_line([[moment, moment] for moment in time], ends, color=colour, alpha=0.6)
+        for kind in [kind for kind in _MARKS if ((table["band"] == name) & (table["kind"] == kind)).any()]:
+            here = (table["band"] == name) & (table["kind"] == kind)
+            mark, size, filled = _MARKS[kind]
+            source = ColumnDataSource({key: column[here].tolist() for key, column in table.items()})
+            marks.append(
+                plot.scatter(
+                    "time", "value", source=source, marker=mark, size=size, legend_label=name,
+                    line_color=colour, fill_color=colour, fill_alpha=filled,
+                )
+            )  # fmt: skip
+            time, value, error = (table[key][here] for key in ("time", "value", "error"))
+            seen = error > 0
+            ends = [list(pair) for pair in zip((value - error)[seen], (value + error)[seen], strict=True)]
+            plot.multi_line([[moment, moment] for moment in time[seen]], ends, color=colour, alpha=0.4 + 0.2 * filled)
+    told = [("", "@kind, @band"), (labels[1], "@value{0.[0000]} ± @error{0.[0000]}"), (labels[0], "@time{0.00000}")]
+    plot.add_tools(HoverTool(tooltips=told, renderers=marks))
     plot.xaxis.axis_label, plot.yaxis.axis_label = labels
     plot.y_range.flipped = inverted
     plot.xaxis.formatter = NumeralTickFormatter(format="0.[0]")
     plot.yaxis.formatter = NumeralTickFormatter(format="0.[0]a")
-    plot.xaxis.ticker.desired_num_ticks = 4
+    plot.xaxis.ticker.desired_num_ticks = 5
     if plot.legend:
-        plot.legend.orientation = "horizontal"  # six bands must fit into a third of the page
-        plot.legend.ncols = 3
-        plot.legend.spacing, plot.legend.margin, plot.legend.padding = 4, 0, 0
-        plot.legend.glyph_width, plot.legend.label_standoff = 14, 1
-        plot.legend.label_text_font_size = "12px"
-        plot.legend.background_fill_alpha = 0
-        plot.legend.border_line_alpha = 0
-        plot.legend.location = "top_left"
-        plot.add_layout(plot.legend[0], "above")
+        _above(plot)
     return plot
+
+
+def _above(plot: Any) -> None:
+    """Put the legend above the plot."""
+    legend = plot.legend
+    legend.orientation = "horizontal"
+    legend.ncols = 6
+    legend.spacing, legend.margin, legend.padding = 8, 0, 0
+    legend.glyph_width, legend.label_standoff = 14, 1
+    legend.label_text_font_size = "12px"
+    legend.background_fill_alpha = 0
+    legend.border_line_alpha = 0
+    legend.location = "top_left"
+    plot.add_layout(legend[0], "above")

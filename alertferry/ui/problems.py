@@ -9,29 +9,73 @@ from typing import Literal
 
 from alertferry.core.errors import AlertferryError, JobError, Problem
 from alertferry.core.job import Job, MalformedJobError
-from alertferry.ui.draft import Draft
+from alertferry.ui.draft import Draft, Place, members
+from alertferry.ui.forms import label
 from alertferry.ui.text import step_text
 
 StepName = Literal["nights", "filters", "content", "review"]
 STEPS: tuple[StepName, ...] = ("nights", "filters", "content", "review")
 
 _FILTER = re.compile(r"^filters\[(\d+)\]\.?(.*)$")
+_MEMBER = re.compile(r"^of\[(\d+)\]\.?(.*)$")
+_LISTED = re.compile(r"^(\w+)\[(\d+)\]")
+_WORDS = {"where": "condition", "columns": "column", "nights": "night", "fields": "field", "times": "time"}
+_WORDS |= {"polygon": "corner", "all_of": "", "any_of": "", "none_of": ""}
+"""What pages call an entry of a list; nothing where the message names it."""
+
+_ENTRIES = {
+    "cone.ra": "RA of the centre",
+    "cone.dec": "Dec of the centre",
+    "cone.radius_deg": "Radius",
+    "box.ra[0]": "RA from (west)",
+    "box.ra[1]": "RA to (east)",
+    "box.dec[0]": "Dec from (south)",
+    "box.dec[1]": "Dec to (north)",
+    "moc": "coverage map",
+    "skymap": "sky map",
+    "on_bad_rows": "Rows that cannot be used",
+    "keep": "Matches",
+    "where": "Conditions",
+    "of": "Filters of the group",
+}
+"""What pages call an option."""
+
+_SENTENCES = {
+    ("tags", "names nothing;"): "choose at least one",
+    ("blocks", "names nothing;"): "choose at least one",
+    ("class", "names nothing;"): "choose at least one",
+    ("region", "needs exactly one of"): "choose a shape",
+    ("crossmatch", "needs a radius"): "needs a radius: one for all sources, or a column with one for each",
+}
+"""What pages say of a whole filter, by its kind and how the message for files begins."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A problem with the step, and for filters the kind and the position of the filter, where it belongs."""
+    """A problem with the step, and for filters the kind, the position and the place of the filter, where it belongs.
+
+    ``option`` is what of the step is at fault, as the job file has it.
+    """
 
     step: StepName
     problem: Problem
     kind: str = ""
     index: int = -1
+    at: Place = ()
+    option: str = ""
 
     @property
     def text(self) -> str:
-        """What to show next to the controls: the message with the option at fault, without the position in the file."""
-        rest = _FILTER.sub(r"\2", self.problem.path) if self.kind else self.problem.path.partition(".")[2]
-        named = rest and rest != "catalog"  # such messages name the catalogue themselves
+        """What to show next to the controls: the message with what is at fault, in the words of the page."""
+        listed = _LISTED.match(self.option)
+        for (kind, start), sentence in _SENTENCES.items():
+            if self.kind == kind and self.problem.message.startswith(start):
+                return sentence
+        plain = self.option.replace("_", "").isalnum()
+        rest = _ENTRIES.get(self.option) or (label(self.option) if plain else self.option)
+        if listed and listed[1] in _WORDS:
+            rest = f"{_WORDS[listed[1]]} {int(listed[2]) + 1}" if _WORDS[listed[1]] else ""
+        named = rest and self.option != "catalog"  # such messages name the catalogue themselves
         return f"{rest}: {self.problem.message}" if named else self.problem.message
 
 
@@ -39,12 +83,24 @@ def place(problem: Problem, draft: Draft) -> Placed:
     """Return where a problem is shown."""
     found = _FILTER.match(problem.path)
     if found:
-        index = int(found[1])
-        kind = str(draft.filters[index].get("kind", "")) if index < len(draft.filters) else ""
-        return Placed("filters", problem, kind, index)
-    root = re.split(r"[.\[]", problem.path, maxsplit=1)[0]
-    steps: dict[str, StepName] = {"source": "nights", "output": "content", "filters": "filters"}
-    return Placed(steps.get(root, "review"), problem)
+        return _in_filter(problem, draft, int(found[1]), found[2])
+    root, _, option = problem.path.partition(".")
+    if root == "source" and option.startswith("times"):
+        return Placed("filters", problem, "times", option=option)
+    steps: dict[str, StepName] = {"source": "nights", "output": "content", "limit": "content", "filters": "filters"}
+    return Placed(steps.get(re.split(r"\[", root, maxsplit=1)[0], "review"), problem, option=option)
+
+
+def _in_filter(problem: Problem, draft: Draft, index: int, option: str) -> Placed:
+    """Return where a problem of a filter belongs: to the innermost of groups that is at fault."""
+    at: Place = (index,)
+    step = draft.filters[index] if index < len(draft.filters) else {}
+    while inner := _MEMBER.match(option):
+        within, number = members(step), int(inner[1])
+        if number >= len(within):
+            break
+        at, step, option = (*at, number), within[number], inner[2]
+    return Placed("filters", problem, str(step.get("kind", "")), index, at, option)
 
 
 _WORDS = {"where": "condition", "nights": "night", "times": "time range", "fields": "field", "all_of": "require"}

@@ -1,8 +1,9 @@
-"""Small results, fetched by our own consumer and laid out as one file in the format that was asked for."""
+"""Results, fetched by our own consumer: the first alerts to look at, and all as one file in the format asked for."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from alertferry.consumer import consume
 from alertferry.core.errors import IncompleteError, UsageError
@@ -18,37 +19,33 @@ from alertferry.core.pandas_types import pandas_call
 from alertferry.core.settings import load_settings
 from alertferry.current import current_settings
 from alertferry.ui import flat
-from alertferry.ui.text import printable
+from alertferry.ui.formats.meaning import meanings
+from alertferry.ui.lakes import surveys
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+FORMATS = {"parquet": "Parquet", "avro": "Avro", "csv": "CSV", "votable": "VOTable", "fits": "FITS"}
+_ENDINGS = {"parquet": ".parquet", "avro": ".avro", "votable": ".vot", "fits": ".fits"}
+_TABLES = ("votable", "fits")
+"""Formats that are made of topics up to a size only: nobody opens a larger table."""
 
-MAX_BYTES = 200_000_000
-"""Results up to this size can be fetched from the page."""
-
-FORMATS = {"parquet": "Parquet", "avro": "Avro", "csv": "CSV", "votable": "VOTable"}
-_ENDINGS = {"parquet": ".parquet", "avro": ".avro", "csv": ".csv", "votable": ".vot"}
-FIRST_ROWS = 20
-SHOWN_ITEMS = 50
-SHOWN_FIELDS = 1_000
 FIRST_ALERTS = 1_000
-"""So many alerts of a larger result are fetched to be looked at."""
+"""So many alerts are fetched to be looked at, however large the result is."""
+
+ROOM = 3
+"""So many times the bytes of a topic must be free on disk before all of it is fetched."""
 
 _LOCKS: dict[str, threading.Lock] = {}
 _GUARD = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Result:
-    """The alerts of a job as one parquet file, with its first rows; ``partial`` when these are only the first alerts.
+class First:
+    """The first alerts of a job as a parquet file; ``partial`` when there are more.
 
     ``call`` is the call of pandas that reads the folder which the command fetches, with every digit.
     """
 
     path: Path
     alerts: int
-    columns: tuple[tuple[str, str], ...]
-    rows: tuple[dict[str, Any], ...]
     partial: bool
     call: str
 
@@ -69,56 +66,77 @@ def sweep() -> None:
 
 
 @contextmanager
-def _alone(job_id: str) -> Iterator[None]:
-    """Let one thread at a time lay out the files of a job."""
+def _alone(what: str) -> Iterator[None]:
+    """Let one thread at a time fetch or lay out something."""
     with _GUARD:
-        lock = _LOCKS.setdefault(job_id, threading.Lock())
+        lock = _LOCKS.setdefault(what, threading.Lock())
     with lock:
         yield
 
 
-def too_large(record: Any) -> bool:
-    """Tell whether a result is for the consumer rather than for the page."""
-    return (record.bytes or 0) > MAX_BYTES
+def too_large(record: Any, kind: str) -> bool:
+    """Tell whether a result is too large for a format, by the setting ``max_table_bytes``."""
+    return kind in _TABLES and (record.bytes or 0) > load_settings().max_table_bytes
 
 
-def fetch(record: Any) -> Result:
-    """Fetch a job's alerts once and return them, the first of a large result. Slow.
+def fetch(record: Any) -> First:
+    """Fetch the first alerts of a job once and return them. Slow the first time.
 
     Raises `AlertferryError` saying what to do.
     """
-    partial = too_large(record)
-    with _alone(record.id):
-        path = folder(record.id) / ("first.parquet" if partial else "alerts.parquet")
+    import pyarrow.parquet as pq
+
+    with _alone(f"{record.id} first"):
+        path = folder(record.id) / "first.parquet"
         if not path.exists():
-            limit = FIRST_ALERTS if partial else None
-            _once(path, lambda part: flat.join_parquet(_carry(record, "parquet", limit), part))
+            _join(record, "parquet", path, FIRST_ALERTS)
         os.utime(path.parent)
-        return _result(path, partial, record.topic or "")
+        file = pq.ParquetFile(path)
+        rows = file.metadata.num_rows
+        partial = rows < (record.alerts or rows)
+        return First(path, rows, partial, pandas_call(record.topic or "", file.schema_arrow))
 
 
 def lay_out(record: Any, kind: str) -> Path:
-    """Return the alerts as a file of this format. Slow the first time."""
+    """Return all alerts as a file of this format. Slow the first time."""
     if kind not in FORMATS:
         raise UsageError(f"no format {kind!r}; there are {', '.join(FORMATS)}")
-    if too_large(record):
-        raise UsageError("this result is too large to be made into one file; fetch it with the command")
-    parquet = fetch(record).path
+    if too_large(record, kind):
+        most = load_settings().max_table_bytes / 1e6
+        raise UsageError(f"{FORMATS[kind]} is made of topics up to {most:,.0f} MB; take Parquet, or use the commands")
     with _alone(record.id):
-        path = parquet.with_suffix(_ENDINGS[kind])
-        if not path.exists():
-            writers: dict[str, Callable[[Path], None]] = {
-                "avro": lambda part: flat.join_avro(_carry(record, "avro"), part),
-                "csv": lambda part: flat.write_csv(parquet, part),
-                "votable": lambda part: flat.write_votable(parquet, part, record.survey),
-            }
-            _once(path, writers[kind])
-        return path
+        place = folder(record.id)
+        place.mkdir(parents=True, exist_ok=True)
+        os.utime(place)
+        source = place / f"alerts.{'avro' if kind == 'avro' else 'parquet'}"
+        if not source.exists():
+            _make_room(record, place)
+            _join(record, "avro" if kind == "avro" else "parquet", source)
+        return source if kind in ("parquet", "avro") else _converted(source, kind, record.survey)
 
 
-def saved_as(record: Any, kind: str) -> str:
-    """Return the name that a file is saved under."""
-    return f"{record.topic or record.id}{_ENDINGS[kind]}"
+def _converted(source: Path, kind: str, survey: str) -> Path:
+    from alertferry.ui.formats import csv, fits, votable
+
+    known = meanings(surveys().get(survey))
+    ending = _ENDINGS[kind] if kind in _TABLES else csv.ending_of(source, known)
+    path = source.with_suffix(ending)
+    if not path.exists():
+        write = {"csv": csv.write_csv, "votable": votable.write_votable, "fits": fits.write_fits}[kind]
+        _once(path, lambda part: write(source, part, known))
+    return path
+
+
+def _make_room(record: Any, place: Path) -> None:
+    """Refuse to fetch what would fill the disk."""
+    if shutil.disk_usage(place).free < ROOM * (record.bytes or 0):
+        raise UsageError("this server's disk has no room for a file of this size; fetch the alerts with the commands")
+
+
+def saved_as(record: Any, path: Path) -> str:
+    """Return the name that a file is saved under: that of the job, or of its topic."""
+    name = re.sub(r"[^\w.-]+", "-", record.name or "").strip("-.") or record.topic or record.id
+    return f"{name}{path.suffix}"
 
 
 def _once(path: Path, write: Callable[[Path], None]) -> None:
@@ -129,37 +147,12 @@ def _once(path: Path, write: Callable[[Path], None]) -> None:
     part.replace(path)
 
 
-def _carry(record: Any, kind: Any, limit: int | None = None) -> list[Path]:
-    target = folder(record.id) / (f"{kind}-files" if limit is None else f"{kind}-first")
+def _join(record: Any, kind: Any, path: Path, limit: int | None = None) -> None:
+    """Fetch alerts and write them into one file."""
+    target = path.with_name(f"{path.name}-parts")
     delivery = consume(record.topic, target, settings=current_settings(), format=kind, timeout=20, limit=limit)
     if not delivery.ok:
         raise IncompleteError(delivery.message)
-    return sorted(delivery.files)
-
-
-def _result(path: Path, partial: bool, topic: str) -> Result:
-    import pyarrow.parquet as pq
-
-    file = pq.ParquetFile(path)
-    columns = tuple((printable(field.name, 100), _type_text(field.type)) for field in file.schema_arrow)
-    first = next(file.iter_batches(batch_size=FIRST_ROWS), None)
-    rows = tuple(_plain(row) for row in (first.to_pylist() if first else ()))
-    call = pandas_call(topic, file.schema_arrow)
-    return Result(path, file.metadata.num_rows, columns, rows, partial, call)
-
-
-def _type_text(kind: pa.DataType) -> str:
-    text = str(kind)
-    return text if len(text) <= 16 else text.partition("<")[0]
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON can have it and a page can show it; bytes as their length, long lists by their start."""
-    if isinstance(value, dict):
-        return {printable(str(key), 100): _plain(item) for key, item in list(value.items())[:SHOWN_FIELDS]}
-    if isinstance(value, list | tuple):
-        more = len(value) - SHOWN_ITEMS
-        return [_plain(item) for item in value[:SHOWN_ITEMS]] + ([f"and {more:,} more"] if more > 0 else [])
-    if isinstance(value, str):
-        return printable(value)
-    return f"{len(value):,} bytes" if isinstance(value, bytes) else value
+    join = flat.join_avro if kind == "avro" else flat.join_parquet
+    _once(path, lambda part: join(sorted(delivery.files), part))
+    shutil.rmtree(target, ignore_errors=True)

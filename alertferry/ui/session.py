@@ -89,6 +89,8 @@ class Session:
         self.showing: list[Callable[[], None]] = []
         self.jobs: list[Callable[[Any], None]] = []
         """Who shows a job that another page has made of the draft."""
+        self.open_draft: Callable[[Draft], None] = self.update
+        """What makes a new request of a draft; the page sets it."""
         self._looking: dict[str, Any] = {}
         self.closing: list[Callable[[], None]] = []
         self.go: Callable[[str], None] = lambda _: None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import zlib
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from bokeh.plotting import figure
 
 from alertferry.ui.flat import read_row
 
@@ -50,7 +50,16 @@ def image_of(value: Any) -> Image | None:
     Whoever published the topic made the bytes. So no more is unpacked than a stamp can be, and nothing is reserved by
     what a header says: the image must be there, whole.
     """
-    content = value.get("stampData") if isinstance(value, dict) else value
+    image = whole_image_of(value.get("stampData") if isinstance(value, dict) else value)
+    if image is None:
+        return None
+    step = -(-max(image.shape) // MOST_PIXELS)
+    thinned: Image = image[::step, ::step]
+    return thinned
+
+
+def whole_image_of(content: Any) -> Image | None:
+    """Return the image in the bytes of a stamp with every pixel of it; None for anything else."""
     if not isinstance(content, bytes):
         return None
     try:
@@ -105,21 +114,11 @@ def _pixels(data: bytes, cards: dict[str, str], sides: list[int]) -> Image | Non
     image = stored.reshape(height, width).astype(float)
     if "BLANK" in cards and stored.dtype.kind in "iu":
         image[stored.reshape(height, width) == int(cards["BLANK"])] = np.nan
-    image = image * float(cards.get("BSCALE", "1")) + float(cards.get("BZERO", "0"))
-    step = -(-max(image.shape) // MOST_PIXELS)
-    thinned: Image = image[::step, ::step]
-    return thinned
+    scaled: Image = image * float(cards.get("BSCALE", "1")) + float(cards.get("BZERO", "0"))
+    return scaled
 
 
-def picture(name: str, image: Image) -> Any:
-    """Return a stamp as a small grey picture between its 1st and 99th percentile; north is where the file has it."""
-    finite = image[np.isfinite(image)]
-    low, high = np.percentile(finite, [1, 99]) if finite.size else (0.0, 1.0)
-    scaled = np.clip((image - low) / (high - low if high > low else 1.0), 0, 1)
-    plot = figure(height=150, width=150, toolbar_location=None, tools="", title=name, match_aspect=True, min_border=0)
-    plot.image([np.nan_to_num(scaled)], x=0, y=0, dw=image.shape[1], dh=image.shape[0], palette="Greys256")
-    plot.axis.visible = False
-    plot.grid.visible = False
-    plot.background_fill_alpha = plot.border_fill_alpha = 0
-    plot.outline_line_color = None
-    return plot
+def for_page(name: str, image: Image) -> dict[str, Any]:
+    """Return an image as the page draws it: 32-bit floats as base64, from the bottom row up, as FITS has them."""
+    pixels = base64.b64encode(image.astype("<f4").tobytes()).decode("ascii")
+    return {"name": name, "width": image.shape[1], "height": image.shape[0], "pixels": pixels}

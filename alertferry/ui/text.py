@@ -21,7 +21,14 @@ def printable(text: str, longest: int = 400) -> str:
     return shown if len(text) <= longest else f"{shown[:longest]}…"
 
 
-_STEPS = {"tags": "Tags", "blocks": "Blocks", "sql": "Conditions", "region": "Region", "crossmatch": "Catalogue"}
+_STEPS = {
+    "tags": "Tags",
+    "blocks": "Blocks",
+    "sql": "Conditions",
+    "region": "Region",
+    "crossmatch": "Catalogue",
+    "limit": "Limit",
+}
 
 
 def step_text(name: str, survey: str) -> str:

@@ -86,7 +86,12 @@ def heading_text(title: str, hint: str = "", level: int = 2) -> str:
 
 def words(text: str) -> pn.pane.HTML:
     """Return a paragraph of text."""
-    return pn.pane.HTML(f"<p>{escape(text)}</p>", stylesheets=[_TEXT, FREE], margin=0, sizing_mode="stretch_width")
+    return pn.pane.HTML(words_text(text), stylesheets=[_TEXT, FREE], margin=0, sizing_mode="stretch_width")
+
+
+def words_text(text: str) -> str:
+    """Return the HTML of a paragraph, for one that changes."""
+    return f"<p>{escape(text)}</p>"
 
 
 def card(*objects: Any, title: str = "", hint: str = "", **params: Any) -> pn.Column:

@@ -12,11 +12,13 @@ from alertferry import service
 from alertferry.core.access import Access
 from alertferry.core.errors import AlertferryError
 from alertferry.core.job import Job
+from alertferry.core.settings import load_settings
 from alertferry.ui import gauges, lakes
 from alertferry.ui.background import ESTIMATES
-from alertferry.ui.components import ActionBar, Notice, Stepper
+from alertferry.ui.components import ActionBar, Help, Notice, Stepper
 from alertferry.ui.draft import Draft, with_name
 from alertferry.ui.gauges import Gauge
+from alertferry.ui.help_page import texts
 from alertferry.ui.problems import STEPS, in_words
 from alertferry.ui.sentence import title_of
 from alertferry.ui.session import Session, attempt, general
@@ -97,7 +99,8 @@ class Wizard:
         self.bar.on_message = self._pressed
         self.body = Deck()
         self.notice = Notice(visible=False)
-        self.view = stack(self.stepper, self.notice, self.body.view, self.bar, gap=20)
+        self.help = Help(more="Questions and answers", docs=load_settings().docs_url or "")
+        self.view = stack(self.stepper, self.notice, self.help, self.body.view, self.bar, gap=20)
         self.record: Any = None
         self._made: dict[str, Any] = {}
         self._estimate: Any = None
@@ -142,6 +145,7 @@ class Wizard:
             self.session.keep()
         self._show_estimate()
         self.body.show(name, view.view)
+        self.help.param.update(**texts()["steps"][name])
         self.stepper.active = name
         self._show_steps()
         self._show_bar()
@@ -234,6 +238,8 @@ class Wizard:
             back=back,
             next="Submitting …" if submitting else _NEXT[step],
             next_disabled=blocked,
+            also="Test job" if step == "review" else "",
+            also_disabled=blocked,
         )
 
     def _show_steps(self) -> None:
@@ -254,11 +260,13 @@ class Wizard:
             return
         if message["press"] == "back" and step != "nights":
             self.go("review" if step == "run" else NAMES[NAMES.index(step) - 1])
+        elif message["press"] == "also" and step == "review":
+            self._submit(test=True)
         elif message["press"] == "next":
             self._submit() if step == "review" else self.go(NAMES[min(NAMES.index(step) + 1, len(NAMES) - 1)])
 
-    def _submit(self) -> None:
-        """Submit the very job that is shown: the service checks what it is given, whatever the page shows by then."""
+    def _submit(self, *, test: bool = False) -> None:
+        """Submit the very job that is shown, or a test of it; the service checks what it is given, as it is."""
         job, access, session = self.session.job, self.session.access, self.session
         if job is None or session.problems or session.submitting:  # a double click asks for one job
             return
@@ -268,7 +276,7 @@ class Wizard:
         def submit() -> Any:
             record = None
             try:
-                record = service.submit(job, access)
+                record = service.submit(job, access, test=test)
                 title_of(record.job)  # read here, and kept for the page
                 return record
             finally:  # also when the page is closed or shows something else by then

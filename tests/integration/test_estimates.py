@@ -95,13 +95,18 @@ def test_few_alerts_are_counted_as_the_job_counts_them(spark, lakes, home, tmp_p
     filters = [sql(f"{SNR} > 8"), {"kind": "tags", "none_of": ["is_solar_system"]}, sql("diaSource.band != 'y'")]
     nights = f"{NIGHTS[0]}..{NIGHTS[-1]}"
     job = lsst(lakes["lsst"], *filters, nights=nights, kind="files", path=str(tmp_path / "out"))
-    found = Answerer(spark).estimate(job, home, silent)
+    job = job.model_copy(update={"limit": 5})
+    answerer = Answerer(spark)
+    found = answerer.estimate(job, home, silent)
     receipt = run_job(spark, job).receipt
     assert found.exact
     assert found.alerts == found.low == found.high == receipt.alerts > 0
     assert [(step.name, step.alerts) for step in found.steps] == [(step.name, step.alerts) for step in receipt.steps]
     assert all(step.low == step.alerts == step.high for step in found.steps)
+    assert found.steps[-1].name == "limit"
+    assert found.alerts == 5 < found.steps[-2].alerts
     assert found.doctor is None
+    assert len(answerer.preview(job, home, 10, silent).records) == 5
 
 
 @pytest.mark.parametrize("packet", ["light-static", "full"])

@@ -16,7 +16,7 @@ from alertferry.core.conditions import compile_condition, compile_filter
 from alertferry.core.errors import JobError
 from alertferry.core.selection import Selection
 from alertferry.core.steps import Alerts
-from alertferry.plugins.filters.combine import AnyOf, NoneOf
+from alertferry.plugins.filters.combine import AllOf, AnyOf, NoneOf
 from alertferry.plugins.filters.sql import Sql
 from alertferry.plugins.sources.lsst import Lsst
 from tests.three_valued import COMPARISONS, INF, ROWS, SCHEMA, apply, column, compared_by, conditions, known, leaf
@@ -157,6 +157,7 @@ def _wrong(alerts, drawn):
         cases.append((text, step, wanted))
         cases.append((f"not: {text}", NoneOf(of=(step,)), set(range(len(ROWS))) - wanted))
         cases.append((f"any: {text}", AnyOf(of=(step, Sql(where=("false",)))), wanted))
+        cases.append((f"all: {text}", AllOf(of=(step, NoneOf(of=(NoneOf(of=(step,)),)))), wanted))
     ways = [(cases[::3], _kept([_selection(alerts, step) for _, step, _ in cases[::3]]))]
     ways.append((cases, _judged(alerts, [step for _, step, _ in cases])))
     wrong = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,3 +42,14 @@ def ui_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ui_lakes: dict[str,
     lakes.forget()
     yield tmp_path
     lakes.forget()
+
+
+@pytest.fixture
+def session(ui_home: Path) -> Iterator[Any]:
+    """Return the state of a page without a browser."""
+    from alertferry.ui.session import Session
+    from tests.ui.sessions import QUIET, TODO
+
+    found = Session(None, QUIET, TODO.put)
+    yield found
+    found.close()

@@ -4,10 +4,12 @@ import json
 import re
 import shutil
 import sys
+import zipfile
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from tests.ui.browsing import CHROMIUM, Tab, enter, serving
 
@@ -65,9 +67,8 @@ def spoil_pages(file):
 
 
 def save(tab, kind, folder):
-    tab.page.get_by_role("button", name=kind, exact=True).click()
-    with tab.page.expect_download() as waiting:
-        tab.page.get_by_role("link", name=f"Save {kind}").click()
+    with tab.page.expect_download() as waiting:  # one click
+        tab.page.get_by_role("button", name=kind, exact=True).click()
     target = folder / waiting.value.suggested_filename
     waiting.value.save_as(target)
     return target
@@ -110,7 +111,8 @@ def test_from_the_first_page_to_pandas(tab, dashboard, tmp_path):
     alerts = pd.read_parquet(parquet)
     assert 0 < len(alerts) < 180
     assert set(alerts["band"]) == {"g", "r"}
-    assert list(pd.read_csv(csv)["diaObjectId"]) == list(alerts["diaObjectId"])
+    with zipfile.ZipFile(csv).open("alerts.csv") as stream:
+        assert list(pd.read_csv(stream)["diaObjectId"]) == list(alerts["diaObjectId"])
     assert tab.alerts == f"{len(alerts):,}"
     tab.page.get_by_role("heading", name="On the sky").wait_for()
     tab.page.get_by_role("button", name="Jobs").click()
@@ -366,6 +368,36 @@ def test_an_address_of_no_job_is_said_beside_a_page_that_works(tab, lonely):
     assert tab.complaints == []
 
 
+def test_a_newcomer_finds_an_example_the_fields_and_help(tab, lonely):
+    tab.open(lonely.url)
+    tab.page.get_by_text(re.compile(r"180 alerts \(simulated, observed by nobody\)")).wait_for()
+    tab.page.get_by_role("list", name="Examples").get_by_role("button", name="Bright sources").click()
+    tab.has_alerts("≤ 180")
+    tab.page.locator("summary", has_text="About nights").click()
+    tab.page.get_by_role("button", name="Questions and answers").click()
+    tab.heading("Help").wait_for()
+    tab.page.get_by_text("My client says that the topic does not exist").click()
+    tab.page.get_by_text("Topics expire").wait_for()
+    tab.page.go_back()
+    tab.heading("Survey and nights").wait_for()
+    tab.has_alerts("≤ 180")
+    tab.page.get_by_role("button", name="Fields", exact=True).click()
+    tab.heading("Fields").wait_for()
+    tab.page.get_by_text("Zwicky Transient Facility").locator("visible=true").click()
+    tab.page.get_by_role("searchbox", name="Search by name").fill("magpsf")
+    tab.page.get_by_role("rowheader", name="candidate.magpsf", exact=True).wait_for()
+    tab.page.wait_for_url("**/?page=fields&survey=ztf")
+    tab.page.reload()
+    tab.page.get_by_text("candidate", exact=True).first.wait_for()
+    tab.page.go_back()  # the survey is no entry of its own
+    tab.heading("Survey and nights").wait_for()
+    for heading in ("Filters", "Content", "Review"):
+        tab.next(heading)
+    tab.page.get_by_role("button", name="Test job").click()
+    tab.page.get_by_text("The job was not submitted").wait_for()  # there is no broker
+    assert tab.complaints == []
+
+
 def test_by_keyboard_alone(tab, lonely):
     tab.open(lonely.url)
     night = tab.page.get_by_role("button", name=re.compile("^2026-03-01"))
@@ -380,6 +412,37 @@ def test_by_keyboard_alone(tab, lonely):
     tab.heading("Filters").wait_for()
 
 
+def test_filters_are_joined_in_groups_by_keyboard(tab, lonely):
+    page = tab.page
+    tab.open(lonely.url)
+    all_nights(tab)
+    tab.next("Filters")
+    page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_text("exclude").click()
+    tab.kind("All filters")
+    page.get_by_label("Add a filter", exact=True).select_option("any")
+    page.get_by_label("Add a filter to this group").locator("visible=true").select_option("sql")
+    editor = page.get_by_role("combobox", name="Conditions")
+    editor.press_sequentially("diaSource.snr > 5")
+    page.get_by_role("button", name="Back to all filters").click()  # at once: what was typed is for that filter
+    down = page.get_by_role("button", name="Move down: 1 Tags")
+    down.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Move down: 1.1 Tags").wait_for()
+    page.keyboard.press("Enter")  # the focus has gone with it
+    playwright.expect(page.get_by_role("button", name="Move down: 1.2 Tags")).to_be_focused()
+    page.get_by_role("button", name="Negate: 1.1 Conditions").click()
+    page.reload()
+    tab.heading("Filters").wait_for()
+    for heading in ("Content", "Review"):
+        tab.next(heading)
+    job = page.get_by_role("region", name="job.yml")
+    job.get_by_text("is_solar_system").wait_for()
+    inner = [{"kind": "not", "of": [{"kind": "sql", "where": ["diaSource.snr > 5"]}]}]
+    inner += [{"kind": "tags", "none_of": ["is_solar_system"]}]
+    assert yaml.safe_load(job.inner_text())["filters"] == [{"kind": "any", "of": inner}]
+    assert tab.complaints == []
+
+
 def test_a_narrow_page_is_not_wider_than_its_window(chromium, lonely):
     context = chromium.new_context(viewport={"width": 360, "height": 740})
     tab = Tab(context.new_page())
@@ -390,6 +453,10 @@ def test_a_narrow_page_is_not_wider_than_its_window(chromium, lonely):
         tab.next(heading)
         wide = tab.page.evaluate("document.scrollingElement.scrollWidth")
         assert wide <= 360, heading
+    for page in ("Fields", "Help"):
+        tab.page.get_by_role("button", name=page, exact=True).click()
+        tab.heading(page).wait_for()
+        assert tab.page.evaluate("document.scrollingElement.scrollWidth") <= 360, page
     assert tab.complaints == []
     context.close()
 
@@ -431,9 +498,17 @@ def test_axe_finds_no_barrier(chromium, lonely, scheme):
     tab.open(lonely.url)
     tab.page.wait_for_timeout(500)
     all_nights(tab)
-    for heading in (None, "Filters", "Content", "Review"):
-        if heading:
+    for heading in (None, "Filters", "Region", "Times", "All filters", "Content", "Review", "Fields", "Help"):
+        if heading in ("Region", "Times", "All filters"):
+            tab.kind(heading)
+            tab.page.wait_for_timeout(400)
+        elif heading in ("Fields", "Help"):
+            tab.page.get_by_role("button", name=heading, exact=True).click()
+            tab.heading(heading).wait_for()
+            tab.page.locator("summary:visible").nth(1).click()
+        elif heading:
             tab.next(heading)
+        if heading:
             tab.page.wait_for_timeout(400)
         found = axe.Axe().run(tab.page, options={"resultTypes": ["violations"]})
         grave = [

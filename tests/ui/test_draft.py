@@ -13,20 +13,24 @@ from alertferry.ui.draft import (
     Draft,
     chosen_nights,
     first_of,
+    moved,
     new_draft,
-    others,
     parse_nights,
+    step_at,
     tag_choices,
     toggled_nights,
+    walk,
     with_fields,
     with_filter,
+    with_limit,
     with_name,
     with_nights,
     with_packet,
+    with_step,
     with_survey,
     with_tag,
-    without_filter,
 )
+from alertferry.ui.problems import problems_of
 
 RICH = """\
 version: 1
@@ -38,6 +42,7 @@ filters:
 - {kind: any, of: [{kind: sql, where: [month = 1]}, {kind: tags, all_of: [in_tns]}]}
 - {kind: sql, where: [day = 2]}
 - {kind: region, cone: {ra: 150.1, dec: 2.2, radius_deg: 1.5}}
+limit: 500
 output: {kind: kafka, fields: [diaSource.ra, prvDiaSources], partitions: 3}
 """
 
@@ -73,11 +78,39 @@ def test_changing_one_thing_leaves_the_rest_alone():
     assert (after.source, after.output, after.name) == (before.source, before.output, before.name)
 
 
-def test_filters_without_controls_are_listed_and_can_be_removed():
-    found = others(Draft.of(Job.from_yaml(RICH)))
-    assert [(index, step["kind"]) for index, step in found] == [(2, "any"), (3, "sql")]
-    rest = without_filter(Draft.of(Job.from_yaml(RICH)), 2)
-    assert [step["kind"] for step in rest.filters] == ["tags", "sql", "sql", "region"]
+def test_filters_within_groups_have_places_and_can_be_changed_there():
+    before = Draft.of(Job.from_yaml(RICH))
+    assert [(place, step["kind"]) for place, step in walk(before.filters)] == [
+        ((0,), "tags"),
+        ((1,), "sql"),
+        ((2,), "any"),
+        ((2, 0), "sql"),
+        ((2, 1), "tags"),
+        ((3,), "sql"),
+        ((4,), "region"),
+    ]
+    after = with_step(before, (2, 0))
+    assert step_at(after, (2, 0)) == {"kind": "tags", "all_of": ["in_tns"]}
+    assert [step["kind"] for step in with_step(before, (2,)).filters] == ["tags", "sql", "sql", "region"]
+    assert step_at(before, (2, 2)) is step_at(before, (9,)) is step_at(before, (0, 0)) is step_at(before, ()) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=25))
+def test_moving_filters_loses_none_and_goes_back(moves):
+    def takes(group, step):
+        return group["kind"] == "any"
+
+    found = Draft.of(Job.from_yaml(RICH))
+    kinds = sorted(str({**step, "of": ""}) for _, step in walk(found.filters))
+    for number, up in moves:
+        places = [place for place, _ in walk(found.filters)]
+        place = places[number % len(places)]
+        after, goes = moved(found, place, up, takes)
+        assert step_at(after, goes) == step_at(found, place)
+        back, where = moved(after, goes, not up, takes)
+        assert (back.filters, where) == (found.filters, place) or goes == place
+        found = after
+    assert sorted(str({**step, "of": ""}) for _, step in walk(found.filters)) == kinds
 
 
 def test_four_choices_and_back_to_none():
@@ -129,6 +162,19 @@ def test_nights_are_added_and_taken_away_one_by_one():
 
 def test_a_night_that_is_none_is_no_crash():
     assert chosen_nights(with_nights(draft(), ["yesterday", "2026-03-01"])) == (date(2026, 3, 1),)
+
+
+@pytest.mark.parametrize(
+    ("typed", "held"), [("10", 10), (" 7 ", 7), ("", None), ("0", 0), ("ten", "ten"), ("1e3", "1e3"), ("٣", "٣")]
+)
+def test_a_limit_is_a_number_or_what_was_typed(typed, held):
+    assert with_limit(draft(), typed).limit == held
+    assert with_survey(with_limit(draft(), typed), "ztf", "light").limit == held
+    problems = problems_of(with_limit(draft(), typed), lambda job: getattr(job, "problems", ()))
+    assert [(item.step, item.problem.path) for item in problems] == ([("content", "limit")] if held in UNFIT else [])
+
+
+UNFIT = (0, "ten", "1e3", "٣")
 
 
 def test_packet_or_fields_never_both():

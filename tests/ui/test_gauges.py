@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from alertferry.estimates.results import Estimate
-from alertferry.ui.draft import new_draft, with_filter, with_nights
+from alertferry.ui.draft import new_draft, with_filter, with_limit, with_nights
 from alertferry.ui.gauges import at_once, measured, nightly, size_text
 from alertferry.ui.lakes import Lake, NightCount
 
@@ -24,6 +24,14 @@ def test_with_filters_it_is_a_limit():
     draft = with_filter(DRAFT, "sql", {"where": ["a > 1"]})
     assert at_once(draft, LAKE, 10.0, False).alerts == "≤ 3,000"
     assert at_once(draft, LAKE, 10.0, True).alerts_note == "estimating"
+
+
+def test_a_job_with_a_limit_carries_no_more():
+    found = at_once(with_limit(DRAFT, "20"), LAKE, 1500.0, False)
+    assert (found.alerts, found.alerts_note, found.size) == ("20", "as limited", "30.0 kB")
+    assert at_once(with_limit(DRAFT, "5000"), LAKE, 1500.0, False).alerts == "3,000"
+    filtered = with_filter(with_limit(DRAFT, "20"), "sql", {"where": ["a > 1"]})
+    assert at_once(filtered, LAKE, 1500.0, False).alerts == "≤ 20"
 
 
 def test_nights_with_one_that_cannot_be_read_have_no_number():

@@ -60,8 +60,8 @@ def test_a_path_leads_to_a_step(path, step, kind):
 
 def test_problems_are_told_without_positions_in_a_file():
     found = place(Problem("filters[1].cone.ra", "must be <= 360"), BAD)
-    assert found.text == "cone.ra: must be <= 360"
-    assert place(Problem("source.nights[0]", "is no date"), BAD).text == "nights[0]: is no date"
+    assert found.text == "RA of the centre: must be <= 360"
+    assert place(Problem("source.nights[0]", "is no date"), BAD).text == "night 1: is no date"
 
 
 def test_a_request_in_order_has_none():
@@ -96,3 +96,12 @@ def test_unknown_fields_are_found_without_a_lake():
 )
 def test_the_place_of_a_problem_is_told_in_the_words_of_the_page(path, words):
     assert in_words(Problem(path, "wrong"), BAD) == words
+
+
+def test_a_problem_within_groups_belongs_to_the_filter_at_fault():
+    inner = {"kind": "tags", "any_of": ["nonsense"]}
+    group = {"kind": "not", "of": [{"kind": "sql", "where": ["diaSource.snr > 1"]}, {"kind": "any", "of": [inner]}]}
+    draft = Draft({"kind": "lsst", "nights": ["2026-03-01"]}, {"kind": "kafka", "packet": "full"}, (group,))
+    (found,) = problems_of(draft, check)
+    assert (found.kind, found.at, found.option) == ("tags", (0, 1, 0), "any_of[0]")
+    assert found.text.startswith("no tag 'nonsense'")

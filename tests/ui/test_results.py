@@ -1,8 +1,8 @@
 """One file of a result in every format holds the same alerts; plots read what packets have."""
 
+import base64
 import gzip
 import io
-import json
 import tracemalloc
 from types import SimpleNamespace
 
@@ -12,14 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
-from astropy.io.votable import parse_single_table
+from astropy.io.votable import parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyarrow import csv
 
 from alertferry.core.errors import UsageError
-from alertferry.ui import flat, photometry, plots, results, stamps
-from alertferry.ui.results import _plain
+from alertferry.estimates.results import Diagnosis, FieldFacts, LineDiagnosis
+from alertferry.ui import flat, outside, photometry, plots, reasons, results, stamps
 from alertferry.ui.steps.review import record_table
 from alertferry.ui.text import clean_log, duration_text
 from tests.publishing import light_alerts, publish
@@ -58,39 +57,6 @@ def test_parquet_is_joined_without_loss(parquet):
     assert pq.read_table(parquet).to_pylist() == ROWS
 
 
-def test_csv_keeps_ids_exact_and_nulls_empty(parquet, tmp_path):
-    target = tmp_path / "a.csv"
-    flat.write_csv(parquet, target)
-    found = csv.read_csv(target)
-    assert found.column("diaSourceId").to_pylist() == [row["diaSourceId"] for row in ROWS]
-    assert found.column("diaObjectId").to_pylist() == [row["diaObjectId"] for row in ROWS]
-    assert found.column("inner.deep.flag").to_pylist() == [bool(i % 2) for i in range(7)]
-    assert found.column("inner.word")[0].as_py() == 'a "b", c'
-    assert "stamp" not in found.column_names
-    assert json.loads(found.column("prvDiaSources")[0].as_py())[0]["band"] == "r"
-
-
-def test_one_long_text_does_not_make_all_texts_long(tmp_path):
-    source, target = tmp_path / "long.parquet", tmp_path / "long.vot"
-    pq.write_table(pa.table({"id": range(2000), "text": ["x" * 2_000_000, *["y"] * 1999]}), source)
-    tracemalloc.start()
-    flat.write_votable(source, target, "lsst")
-    most = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert most < 200_000_000  # as texts of one length they would take 16 GB
-    texts = parse_single_table(target).to_table()["text"]
-    assert (len(texts[0]), texts[1999]) == (2_000_000, "y")
-
-
-def test_votable_keeps_ids_exact_nulls_masked_and_units(parquet, tmp_path):
-    target = tmp_path / "a.vot"
-    flat.write_votable(parquet, target, "lsst")
-    found = parse_single_table(target).to_table()
-    assert list(found["diaSourceId"]) == [row["diaSourceId"] for row in ROWS]
-    assert [bool(masked) for masked in found["diaObjectId"].mask] == [row["diaObjectId"] is None for row in ROWS]
-    assert str(found["psfFlux"].unit) == "nJy"
-
-
 def test_avro_is_joined_without_decoding(tmp_path):
     schema = {"type": "record", "name": "a", "fields": [{"name": "id", "type": "long"}]}
     parts = []
@@ -102,46 +68,6 @@ def test_avro_is_joined_without_decoding(tmp_path):
     flat.join_avro(parts, tmp_path / "all.avro")
     with (tmp_path / "all.avro").open("rb") as stream:
         assert [r["id"] for r in fastavro.reader(stream)] == [n * 10 + i for n in range(3) for i in range(5)]
-
-
-def test_a_result_without_alerts_has_its_columns(tmp_path):
-    empty, target = tmp_path / "e.parquet", tmp_path / "e.csv"
-    pq.write_table(pa.Table.from_pylist([], schema=pa.Table.from_pylist(ROWS).schema), empty)
-    flat.write_csv(empty, target)
-    assert "diaSourceId" in target.read_text()
-    flat.write_votable(empty, tmp_path / "e.vot", "lsst")
-    assert len(parse_single_table(tmp_path / "e.vot").to_table()) == 0
-
-
-def test_plots_find_their_columns_in_a_light_packet(parquet):
-    found = photometry.read(parquet, "lsst")
-    assert found.ra == [row["ra"] for row in ROWS]
-    assert found.object_id == "7"
-    assert found.curve["time"] == [59990.0, 60001.0, 60003.0, 60005.0]
-    assert found.curve["band"] == ["r", "g", "g", "g"]
-    plots.light_curve(found.curve, ("t", "f"), False)
-    plots.histogram(found.value, "flux")
-
-
-def test_packets_without_positions_have_no_plots(tmp_path):
-    pq.write_table(pa.table({"x": [1]}), tmp_path / "x.parquet")
-    found = photometry.read(tmp_path / "x.parquet", "ztf")
-    assert (found.ra, found.value, found.curve) == (None, None, None)
-
-
-def test_stamps_of_both_surveys_can_be_seen(ui_lakes, tmp_path):
-    for survey, lake in ui_lakes.items():
-        file = next(lake.rglob("*.parquet"))
-        found = stamps.read_stamps(file, 3)
-        assert [name for name, _ in found] == ["Science", "Template", "Difference"], survey
-        assert all(image.ndim == 2 and image.size > 100 for _, image in found)
-        stamps.picture(*found[0])
-    pq.write_table(pa.table({"cutoutScience": [b"no image"]}), tmp_path / "x.parquet")
-    assert stamps.read_stamps(tmp_path / "x.parquet", 0) == ()
-
-
-def test_bytes_are_shown_as_their_length():
-    assert _plain({"a": [b"123", {"b": 1}]}) == {"a": ["3 bytes", {"b": 1}]}
 
 
 def test_logs_lose_what_could_disturb_a_page():
@@ -163,25 +89,25 @@ def test_files_are_removed_when_nobody_asks_for_them(ui_home):
     assert (results.folder("old").exists(), results.folder("new").exists()) == (False, True)
 
 
-def test_a_large_result_is_no_file_of_the_page():
-    class Record:
-        bytes = results.MAX_BYTES + 1
-
-    with pytest.raises(UsageError, match="command"):
-        results.lay_out(Record(), "csv")
-
-
 @pytest.mark.kafka
 def test_the_first_alerts_of_a_large_result_are_shown(broker, tmp_path, monkeypatch):
     monkeypatch.setenv("ALERTFERRY_HOME", str(tmp_path))
     monkeypatch.setenv("ALERTFERRY_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
     alerts = light_alerts(1_500)
     publish(broker.bootstrap_servers, "large-result", alerts)
-    record = SimpleNamespace(id="j", topic="large-result", survey="lsst", bytes=results.MAX_BYTES + 1, alerts=1_500)
+    record = SimpleNamespace(id="j", topic="large-result", survey="lsst", bytes=10**9, alerts=1_500, name="My SN, 2")
     found = results.fetch(record)
     assert (found.alerts, found.partial) == (results.FIRST_ALERTS, True)
     assert set(pq.read_table(found.path)["diaSourceId"].to_pylist()) <= {alert["diaSourceId"] for alert in alerts}
     assert found.call == "pd.read_parquet('large-result')"
+    whole = results.lay_out(record, "parquet")
+    assert sorted(pq.read_table(whole)["diaSourceId"].to_pylist()) == [alert["diaSourceId"] for alert in alerts]
+    assert results.saved_as(record, whole) == "My-SN-2.parquet"
+    assert results.saved_as(record, results.lay_out(record, "csv")) == "My-SN-2.zip"  # it has a table of its maps
+    with pytest.raises(UsageError, match="500 MB"):
+        results.lay_out(record, "votable")
+    monkeypatch.setenv("ALERTFERRY_MAX_TABLE_BYTES", str(10**9))
+    assert [item.name for item in parse(results.lay_out(record, "votable")).iter_tables()] == ["alerts", "features"]
 
 
 STRUCTS = [
@@ -194,32 +120,6 @@ STRUCTS = [
     }
     for index in range(7)
 ]  # fmt: skip
-
-
-def test_packets_that_keep_structs_are_shown(tmp_path):
-    """Two structs have columns of one name: of a table of single columns nobody could tell which is which."""
-    pq.write_table(pa.Table.from_pylist(STRUCTS), tmp_path / "a.parquet")
-    found = photometry.read(tmp_path / "a.parquet", "lsst")
-    assert found.ra == [row["diaSource"]["ra"] for row in STRUCTS]
-    assert found.value == [row["diaSource"]["psfFlux"] for row in STRUCTS]
-    assert found.curve["time"] == [59990.0, 60001.0, 60003.0, 60005.0]
-
-
-def test_columns_of_another_type_than_their_name_says_are_not_drawn(tmp_path):
-    rows = [{"ra": "<script>", "dec": [1.0], "psfFlux": {"a": 1}, "diaObjectId": "\x1b[31m" * 2, "midpointMjdTai": 1.0}]
-    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
-    found = photometry.read(tmp_path / "a.parquet", "lsst")
-    assert (found.ra, found.dec, found.value, found.curve) == (None, None, None, None)
-
-
-def test_texts_of_a_topic_are_shown_for_what_they_are():
-    shown = _plain({"a\u202e": ["\x1b[2J<b>" + "x" * 9_999, b"ab", *range(100)]})
-    ((name, items),) = shown.items()
-    assert name == "a\\u202e"
-    assert items[0].startswith("\\x1b[2J<b>")
-    assert len(items[0]) < 500
-    assert items[1] == "2 bytes"
-    assert items[-1] == "and 52 more"
 
 
 def fits_bytes(image, **cards) -> bytes:
@@ -288,6 +188,143 @@ def test_hostile_stamps_are_no_images_and_cost_nothing(name):
 def test_no_damage_to_a_stamp_is_an_error(at, put, packed):
     content = WHOLE[:at] + put + WHOLE[at + len(put) :]
     stamps.image_of(gzip.compress(content, 1)[:-3] if packed else content)
+
+
+def test_the_first_alerts_are_a_table_with_every_digit(parquet):
+    found = photometry.overview(parquet, "lsst")
+    names = [column["title"] for column in found.columns]
+    assert names[:5] == ["diaSourceId", "diaObjectId", "ra", "dec", "midpointMjdTai"]
+    assert [row[0] for row in found.rows] == [str(row["diaSourceId"]) for row in ROWS]
+    assert found.rows[0][names.index("diaObjectId")] is None
+    assert found.rows[0][names.index("prvDiaSources")] == "1"
+    assert (found.columns[2]["note"], found.columns[0]["kind"], found.columns[2]["kind"]) == ("deg", "int", "float")
+    assert found.ra == [row["ra"] for row in ROWS]
+    assert found.left_out == 1  # bytes
+    plots.histogram(found.value, "flux")
+    plots.alerts_map(found.ra, found.dec)
+
+
+def test_an_alert_opens_with_its_light_curve(parquet):
+    found = photometry.open_alert(parquet, "lsst", 3)
+    assert (found.title, found.object_id, found.ra) == (f"Alert {ROWS[3]['diaSourceId']}", "7", 13.0)
+    assert found.curve["time"] == [59990.0, 60001.0, 60003.0, 60005.0]
+    assert found.curve["band"] == ["r", "g", "g", "g"]
+    assert found.curve["kind"] == [photometry.BEFORE, photometry.SAME, photometry.THIS, photometry.SAME]
+    assert "g 3 ± 0.5 nJy" in found.facts
+    plots.light_curve(found.curve, ("t", "f"), False)
+    alone = photometry.open_alert(parquet, "lsst", 0)  # of no object
+    assert (alone.object_id, alone.curve["time"]) == ("", [59990.0, 60000.0])
+
+
+def test_forced_photometry_and_upper_limits_are_told_apart(tmp_path):
+    lsst = {"diaSource": {"psfFlux": 5.0, "band": "g", "midpointMjdTai": 60000.0, "diaObjectId": 7}}
+    lsst |= {"prvDiaSources": None}
+    lsst |= {"prvDiaForcedSources": [{"psfFlux": -1.0, "psfFluxErr": 2.0, "band": "g", "midpointMjdTai": 60000.0}]}
+    pq.write_table(pa.Table.from_pylist([lsst]), tmp_path / "l.parquet")
+    found = photometry.open_alert(tmp_path / "l.parquet", "lsst", 0).curve
+    assert (found["kind"], found["value"]) == ([photometry.THIS, photometry.FORCED], [5.0, -1.0])
+    limit = {"jd": 2460000.5, "fid": 2, "magpsf": None, "sigmapsf": None, "diffmaglim": 20.5}
+    seen = {"jd": 2460001.5, "fid": 1, "magpsf": 18.0, "sigmapsf": 0.1, "diffmaglim": 20.0}
+    ztf = {"objectId": "ZTF21abcdefg", "candidate": {"jd": 2460002.5, "fid": 1, "magpsf": 17.5, "sigmapsf": 0.1}}
+    pq.write_table(pa.Table.from_pylist([ztf | {"prv_candidates": [limit, seen]}]), tmp_path / "z.parquet")
+    found = photometry.open_alert(tmp_path / "z.parquet", "ztf", 0).curve
+    assert found["kind"] == [photometry.LIMIT, photometry.BEFORE, photometry.THIS]
+    assert (found["value"], found["band"]) == ([20.5, 18.0, 17.5], ["r", "g", "g"])
+    plots.light_curve(found, ("t", "mag"), True)
+
+
+def test_packets_without_positions_have_no_plots(tmp_path):
+    pq.write_table(pa.table({"x": [1]}), tmp_path / "x.parquet")
+    found = photometry.overview(tmp_path / "x.parquet", "ztf")
+    assert (found.ra, found.value, found.rows) == (None, None, [["1"]])
+    opened = photometry.open_alert(tmp_path / "x.parquet", "ztf", 0)
+    assert (opened.title, opened.curve, opened.ra) == ("Alert 1", None, None)
+
+
+def test_stamps_of_both_surveys_can_be_seen(ui_lakes, tmp_path):
+    for survey, lake in ui_lakes.items():
+        file = next(lake.rglob("*.parquet"))
+        found = stamps.read_stamps(file, 3)
+        assert [name for name, _ in found] == ["Science", "Template", "Difference"], survey
+        assert all(image.ndim == 2 and image.size > 100 for _, image in found)
+        shown = stamps.for_page(*found[0])
+        pixels = np.frombuffer(base64.b64decode(shown["pixels"]), "<f4").reshape(shown["height"], shown["width"])
+        assert np.array_equal(pixels, found[0][1].astype("f4"), equal_nan=True)
+    pq.write_table(pa.table({"cutoutScience": [b"no image"]}), tmp_path / "x.parquet")
+    assert stamps.read_stamps(tmp_path / "x.parquet", 0) == ()
+
+
+def test_packets_that_keep_structs_are_shown(tmp_path):
+    """Two structs have columns of one name: of a table of single columns nobody could tell which is which."""
+    pq.write_table(pa.Table.from_pylist(STRUCTS), tmp_path / "a.parquet")
+    found = photometry.overview(tmp_path / "a.parquet", "lsst")
+    assert found.ra == [row["diaSource"]["ra"] for row in STRUCTS]
+    assert found.value == [row["diaSource"]["psfFlux"] for row in STRUCTS]
+    assert photometry.open_alert(tmp_path / "a.parquet", "lsst", 1).curve["time"] == [
+        59990.0,
+        60001.0,
+        60003.0,
+        60005.0,
+    ]
+
+
+def test_columns_of_another_type_than_their_name_says_are_not_drawn(tmp_path):
+    rows = [{"ra": "<script>", "dec": [1.0], "psfFlux": {"a": 1}, "diaObjectId": "\x1b[31m" * 2, "midpointMjdTai": 1.0}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    found = photometry.overview(tmp_path / "a.parquet", "lsst")
+    assert (found.ra, found.dec, found.value) == (None, None, None)
+    assert "\\x1b[31m\\x1b[31m" in found.rows[0]
+    opened = photometry.open_alert(tmp_path / "a.parquet", "lsst", 0)
+    assert (opened.curve, opened.ra, opened.object_id) == (None, None, "\\x1b[31m\\x1b[31m")
+    assert outside.links("lsst", opened.object_id, None, None) == []
+
+
+def test_texts_of_a_topic_are_shown_for_what_they_are():
+    shown = photometry.text_of("\x1b[2J<b>" + "x" * 9_999)
+    assert shown.startswith("\\x1b[2J<b>")
+    assert len(shown) < 200
+
+
+def test_links_lead_to_the_position_and_the_object():
+    found = {link["label"]: link["href"] for link in outside.links("ztf", "ZTF21abcdefg", 10.5, -5.25)}
+    assert list(found) == ["SIMBAD", "NED", "TNS", "Legacy Survey", "Fink", "ALeRCE", "Lasair"]
+    assert "Coord=10.500000%20-5.250000" in found["SIMBAD"]
+    assert "ra=10.500000&dec=-5.250000" in found["Legacy Survey"]
+    assert found["Fink"].endswith("/ZTF21abcdefg")
+    lsst = {link["label"]: link["href"] for link in outside.links("lsst", "170059286935240883", 1.0, 2.0)}
+    assert all("170059286935240883" in lsst[name] for name in ("Fink", "ALeRCE", "Lasair"))
+    for survey, name in (("ztf", "x/../<b>"), ("lsst", ""), ("starwatch", "HR 1")):
+        assert [link["label"] for link in outside.links(survey, name, 1.0, 2.0)][4:] == []
+    assert outside.links("ztf", "ZTF21abcdefg", None, None)[0]["label"] == "Fink"
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([("lsst", 0), ("sql", 0)], "The chosen nights hold no alert."),
+        ([("lsst", 1234), ("tags", 99), ("sql-2", 0), ("region", 0)], "Conditions 2 left none of the 99 alerts"),
+        ([("lsst", 1234), ("region", 0)], "Region left none of the 1,234 alerts"),
+        ([], "No alert passed all filters."),
+    ],
+)
+def test_no_alert_at_all_has_a_reason(steps, said):
+    found, advice = reasons.emptied_by([{"name": name, "alerts": alerts} for name, alerts in steps], "lsst")
+    assert found.startswith(said)
+    assert advice
+
+
+def test_conditions_are_told_with_what_their_fields_hold():
+    field = FieldFacts(path="diaSource.snr", min=5.0, max=88.25, null_share=0.1)
+    lines = [
+        LineDiagnosis(line="diaSource.snr > 4", passing=90, share=0.9, fields=(field,)),
+        LineDiagnosis(line="diaSource.snr > 2000", passing=0, share=0.0, fields=(field,)),
+        LineDiagnosis(line="a > 1", passing=0, share=0.0, fields=(FieldFacts(path="a", null_share=1.0),)),
+    ]
+    assert reasons.conditions_text(Diagnosis(step="sql", message="", lines=tuple(lines))) == [
+        "diaSource.snr > 2000: no alert fulfils it (diaSource.snr is 5 to 88.25, without a value in 10%).",
+        "a > 1: no alert fulfils it (a has no value).",
+        "diaSource.snr > 4: 90.00% of the alerts fulfil it by itself (diaSource.snr is 5 to 88.25, without a value in 10%).",
+    ]
 
 
 def test_a_table_shows_every_digit_that_a_type_has():

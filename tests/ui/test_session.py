@@ -4,8 +4,6 @@ import json
 import os
 import threading
 import time
-from contextlib import suppress
-from queue import Empty, SimpleQueue
 
 import pytest
 
@@ -20,33 +18,7 @@ from alertferry.ui.imports import draft_from_file
 from alertferry.ui.session import Session, Site, attempt
 from alertferry.ui.snippets import as_commands, as_python, as_yaml
 from alertferry.ui.wizard import Wizard
-from tests import waiting
-
-QUIET = Site(estimates=False)
-"""No test of this file needs a JVM."""
-
-
-TODO: SimpleQueue = SimpleQueue()
-"""What background threads want done in the page: by the thread of the test, as a server does it in its own."""
-
-
-def until(look):
-    """Do what is to be done in the page until the answer is true, and return it."""
-
-    def looked():
-        with suppress(Empty):
-            while True:
-                TODO.get_nowait()()
-        return look()
-
-    return waiting.until(looked)
-
-
-@pytest.fixture
-def session(ui_home):
-    found = Session(None, QUIET, TODO.put)
-    yield found
-    found.close()
+from tests.ui.sessions import QUIET, TODO, enter, until
 
 
 def test_a_fresh_page_asks_for_the_lightest_packet_of_a_survey_with_a_lake(session):
@@ -225,20 +197,27 @@ def test_every_page_of_every_step_can_be_made(session, survey, tmp_path):
     wizard.step("nights").survey._handle_msg({"value": survey})
     session.update(with_nights(session.draft, ["2026-03-01"]))
     wizard.go("filters")
-    for kind in ("tags", "blocks", "sql", "region", "crossmatch"):
+    for kind in ("tags", "blocks" if survey == "lsst" else "class", "sql", "crossmatch", "times", "all", "region"):
         wizard.step("filters").tabs._handle_msg({"value": kind})
         assert wizard.step("filters").kind == kind
     region = wizard.step("filters")._made["region"]
     for shape in ("box", "polygon", "moc", "skymap", "cone"):
         region.shape._handle_msg({"value": shape})
-    for name, text in (("ra", "10:00:00"), ("dec", "+02:30:00"), ("radius_deg", "1.5")):
-        region.entries["cone"][name].value = text
+    enter(region.form, ra="10:00:00", dec="+02:30:00", radius_deg="1.5")
     assert first_of(session.draft, "region") == {
         "kind": "region",
         "cone": {"ra": pytest.approx(150), "dec": 2.5, "radius_deg": 1.5},
     }
-    region.entries["cone"]["ra"].value = "east"
-    assert "cannot read 'east'" in region.fault.title.lower()
+    enter(region.form, ra="east")
+    said = "Region: RA of the centre: must be a number, got 'east'"
+    until(lambda: wizard.step("filters").problems.lines == [said] and session.job is None)
+    assert (region.form.faults, region.form.values["ra"]) == (["ra"], "east")
+    enter(region.form, ra="")
+    until(lambda: wizard.step("filters").problems.lines == ["Region: RA of the centre: is required"])
+    region.shape._handle_msg({"value": "polygon"})
+    assert first_of(session.draft, "region") == {"kind": "region", "polygon": []}  # what is shown is what is asked
+    region.shape._handle_msg({"value": "whole"})
+    assert first_of(session.draft, "region") is None
     for name in ("content", "review"):
         wizard.go(name)
         assert session.step == name
@@ -268,6 +247,22 @@ def test_a_double_click_submits_once(session):
     assert (wizard.bar.next, wizard.bar.next_disabled) == ("Submitting …", True)
     until(lambda: wizard.notice.visible)  # without a broker: then it can be tried again
     assert (wizard.bar.next, wizard.bar.next_disabled) == ("Submit", False)
+
+
+@pytest.mark.kafka
+def test_a_test_job_is_the_test_of_the_request_that_is_shown(session, broker, monkeypatch):
+    monkeypatch.setenv("ALERTFERRY_BOOTSTRAP_SERVERS", broker.bootstrap_servers)
+    wizard = Wizard(session, lambda: None)
+    session.update(with_nights(session.draft, ["2026-03-01"]))
+    wizard.go("content")
+    assert wizard.bar.also == ""
+    wizard.go("review")
+    until(lambda: session.job is not None and not wizard.bar.also_disabled)
+    wizard.bar._handle_msg({"press": "also", "step": "review"})
+    until(lambda: session.step == "run")
+    (record,) = service.list_jobs()
+    assert record.name == "Test of an unnamed job"
+    assert Job.from_yaml(record.job) == session.job.as_test() != session.job
 
 
 def test_two_pages_of_a_request_show_the_same_and_submit_it_once(session):
@@ -336,11 +331,10 @@ def test_a_page_waits_for_no_long_text(session):
     wizard.step("filters").show("sql")
     region, conditions = (wizard.step("filters")._made[name] for name in ("region", "sql"))
     region.shape._handle_msg({"value": "polygon"})
-    corners = region.entries["polygon"]["corners"]
-    corners.value = "\n".join(f"{number / 10}d 1d" for number in range(300))
-    assert first_of(session.draft, "region") is None  # it is read elsewhere
-    until(lambda: first_of(session.draft, "region"))
-    corners.value = "1d 1d\n" * 200_000
+    enter(region.form, corners="\n".join(f"{number / 10}d 1d" for number in range(300)))
+    assert first_of(session.draft, "region") == {"kind": "region", "polygon": []}  # it is read elsewhere
+    until(lambda: first_of(session.draft, "region")["polygon"])
+    enter(region.form, corners="1d 1d\n" * 200_000)
     assert "a job file has room for 65,536" in region.fault.title
     region._outline({"polygon": [[number / 100, 1.0] for number in range(7000)]})
     assert sum(map(len, region.tables["region"].data["xs"])) < 20_000
@@ -365,12 +359,17 @@ def test_a_catalogue_is_looked_at_and_its_options_become_the_filter(session):
     until(lambda: panel.table.rows)
     assert panel.table.rows[0] == ["a", "10", "-5", "1"]
     assert panel.faults.rows[0][0] == "3"
-    panel.radius.value, panel.keep.value, panel.bad_rows.value = 2.5, "all", True
-    panel.columns.value = ["z"]
-    panel.roles["ra"].value, panel.roles["dec"].value = "RA", "Dec"
+    enter(panel.form, radius_arcsec="2.5", keep="all", on_bad_rows="drop", columns="z", ra="RA")  # Dec was detected
     step = {"catalog": found.reference, "radius_arcsec": 2.5, "keep": "all", "on_bad_rows": "drop", "columns": ["z"]}
     assert first_of(session.draft, "crossmatch") == {"kind": "crossmatch", "ra": "RA", "dec": "Dec"} | step
     until(lambda: session.check() == ())
+    enter(panel.form, radius="z", pmra="z", pmdec="z", epoch="2016")
+    step |= {"radius": "z", "pmra": "z", "pmdec": "z", "epoch": 2016, "ra": "RA", "dec": "Dec", "kind": "crossmatch"}
+    assert first_of(session.draft, "crossmatch") == {key: step[key] for key in step if key != "radius_arcsec"}
+    enter(panel.form, radius="", radius_arcsec="1 arcmin")
+    until(lambda: wizard.step("filters").problems.visible)
+    assert panel.form.view.faults == ["radius_arcsec"]
+    assert panel.form.view.values["radius_arcsec"] == "1 arcmin"
     panel._remove()
     assert session.draft.filters == ()
 

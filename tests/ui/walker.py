@@ -76,6 +76,7 @@ HEADINGS = {
     "data": "Your data",
 }
 OVER_HEADINGS = {"run": ("The job is complete", "The job failed", "The job was cancelled")}
+SUBMITS = ("Submit", "Test job")
 SIZES = ((1280, 900), (390, 844), (2000, 1100), (640, 450))
 SHAPES = ("cone", "box", "polygon", "moc", "skymap")
 
@@ -90,10 +91,15 @@ WORDS: tuple[tuple[str, Sequence[str]], ...] = (
     ("^ra ", tuple(RA)),
     ("^dec ", tuple(DEC)),
     (r"radius \(deg", tuple(RADIUS)),
+    (
+        "^times of",
+        ("2026-03-01T03:00..2026-03-01T05:30", "2026-03-01T03:00..2026-03-01T05:30\n2026-03-02", "night", ""),
+    ),
     (r"radius \(arcsec", ("2", "0.5", "1 arcmin", "-1", "")),
     ("corners", CORNERS),
     ("credible", ("0.9", "0.5", "90 %", "1.5", "")),
     ("cells", ("3/1-4 5/77", "3/", "M31", "")),
+    ("^at most so many", ("10", "1", "0", "-3", "1e3", "ten", "٣", "")),
     ("^search", ("snr", "is_", "zzzz", "")),
     ("name of the job", ("my job", "", "complete 1", "die", "refuse", "Étoiles <b>✓</b>", "a" * 250, "x: y #1", " ")),
     (
@@ -155,7 +161,7 @@ def described(controls: Sequence[dict[str, Any]]) -> list[tuple[str, str, str, i
     seen: dict[tuple[str, str, str], int] = {}
     found = []
     for item in controls:
-        label = re.sub(r", (complete|has problems|\d+ chosen)$", "", item["label"])
+        label = re.sub(r"(, (complete|has problems|\d+ chosen))+$", "", item["label"])
         label = re.sub(r"\b[0-9a-f]{8}\b", "(id)", label)
         key = item["type"], item["group"], label
         seen[key] = seen.get(key, -1) + 1
@@ -273,17 +279,10 @@ class Walker:
             found["lost"] = "the page says that the connection is lost"
         found |= self._wrong_jobs(state)
         asked = {key: values[0] for key, values in parse_qs(urlsplit(state["url"]).query).items()}
-        place = "jobs" if state["page"] == "Jobs" else "job" if state["step"] in ("run", "data") else "draft"
-        said = (
-            "jobs" if asked.get("page") == "jobs" else "job" if "job" in asked else "draft" if "draft" in asked else ""
-        )
-        if not state["h1"]:
-            found["view"] = "there is no heading"
-        elif place != "jobs" and state["h1"] not in (
-            HEADINGS.get(state["step"]),
-            *OVER_HEADINGS.get(state["step"], ()),
-        ):
-            found["view"] = f"the step is {state['step']!r} and the heading {state['h1']!r}"
+        place = state["page"].lower() or ("job" if state["step"] in ("run", "data") else "draft")
+        said = asked.get("page", "job" if "job" in asked else "draft" if "draft" in asked else "")
+        if amiss := self._wrong_view(state):
+            found["view"] = amiss
         if state["url"] != self.stray:
             self.stray = ""
         if self.stray:  # what is known to be wrong here makes all that hangs on the address wrong
@@ -297,6 +296,13 @@ class Walker:
             else:
                 found |= self._wrong_draft(state, *kept)
         return found
+
+    @staticmethod
+    def _wrong_view(state: dict[str, Any]) -> str:
+        """Return how the heading does not fit to where the page says it is."""
+        step = state["step"]
+        wanted = (state["page"],) if state["page"] else (HEADINGS.get(step), *OVER_HEADINGS.get(step, ()))
+        return "" if state["h1"] in wanted else f"{wanted} should be shown, and the heading is {state['h1']!r}"
 
     def _wrong_jobs(self, state: dict[str, Any]) -> dict[str, str]:
         now = self.site.jobs()
@@ -331,6 +337,8 @@ class Walker:
             total = sum(counts.get(str(night), 0) for night in chosen_nights(draft))
             if state["bar"]["alerts"] not in (f"{total:,}", "0"):
                 found["gauge"] = f"{state['bar']['alerts']} alerts are shown for nights that hold {total:,}"
+        if self.opened == "" and any(" is open" in note for note in state["notes"]):
+            self.opened = state["url"]  # of the new request that a job file became
         if any(" is open" in note for note in state["notes"]) and self.opened != state["url"]:
             found["stale"] = f"{state['notes']} belongs to an earlier request"
         if state["step"] == "review":
@@ -393,7 +401,11 @@ class Walker:
             yield from self._filters(chosen, text, draft, marked, state)
         elif state["step"] == "content":
             own = "own" if draft.output.get("packet") is None else draft.output["packet"]
+            yield from differ("deliver to", chosen.get("Deliver to"), draft.output["kind"])
             yield from differ("packet", chosen.get("Packet"), own)
+            limit = text("At most so many alerts")
+            if limit is not None:
+                yield from differ("limit", limit.strip()[:20], "" if draft.limit is None else str(draft.limit))
             yield from differ("fields", state["ticked"], list(draft.output.get("fields") or []))
         elif state["step"] == "review":
             name = text("Name of the job")
@@ -404,7 +416,7 @@ class Walker:
         self, chosen: Any, text: Any, draft: Draft, marked: bool, state: Any
     ) -> Iterator[tuple[str, Any, Any]]:
         kind = chosen.get("Kind of filter")
-        if kind in ("tags", "blocks"):
+        if kind in ("tags", "blocks", "class"):
             held = tag_choices(draft, kind)
             shown = {c["group"]: c["value"] for c in state["controls"] if c["type"] == "radio" and c["on"]}
             shown = {name: value for name, value in shown.items() if name != "Kind of filter" and value != "any"}
@@ -431,9 +443,10 @@ class Walker:
         elif kind == "crossmatch" and (step := first_of(draft, "crossmatch")) is not None:
             if "radius" not in step:
                 yield from self._numbers(step, {"radius_arcsec": ("Radius (arcsec)", {})}, text, marked)
-            box = next((c for c in state["controls"] if c["label"].startswith("Leave out rows")), None)
-            if box and box["on"] != (step.get("on_bad_rows") == "drop"):
-                yield "leave out rows", box["on"], step.get("on_bad_rows")
+            for label, option in (("Rows that cannot be used", "on_bad_rows"), ("Matches", "keep")):
+                box = next((c for c in state["controls"] if c["label"] == label), None)
+                if box and box["value"] != step.get(option, ""):
+                    yield label, box["value"], step.get(option)
 
     @staticmethod
     def _numbers(held: Any, entries: Any, text: Any, marked: bool) -> Iterator[tuple[str, Any, Any]]:
@@ -501,6 +514,8 @@ class Walker:
         key, _ = chance.choice(among)
         if name == "fill":
             return Step("fill", *key, self._words(chance, key[2]), chance.choice(WAYS) + chance.choice(ENDS))
+        if key[0] == "select":
+            return Step("choose_one", *key, chance.randrange(100))
         if name == "file":
             return Step("upload", *key, chance.choice(sorted(self.site.files)))
         if name == "day" and chance.random() < 0.4:
@@ -510,7 +525,7 @@ class Walker:
     @staticmethod
     def _sort(item: dict[str, Any]) -> str:
         if item["group"] == "bar":
-            return "submit" if item["text"] == "Submit" else "bar"
+            return "submit" if item["text"] in SUBMITS else "bar"
         if item["group"] in ("Pages", "Steps"):
             return "go"
         if item["type"] in ("text", "textarea", "search", "number") or (
@@ -540,7 +555,8 @@ class Walker:
             )
         if act == "address":
             return Step(
-                "address", value=chance.choice(("", "?page=jobs", "foreign", "?draft=" + "0" * 24, "?job=nobody"))
+                "address",
+                value=chance.choice(("", "?page=jobs", "?page=help", "foreign", "?draft=" + "0" * 24, "?job=nobody")),
             )
         safe = [
             key for key, item in items if self._sort(item) in ("day", "pick") and item["type"] in ("radio", "button")
@@ -597,14 +613,15 @@ class Walker:
     def _ask(self, item: dict[str, Any], state: dict[str, Any]) -> None:
         """Note what a press may do to the store of jobs."""
         label = item["label"]
-        if item["group"] == "bar" and item["text"] == "Submit" and item["main"]:
+        if item["group"] == "bar" and item["text"] in SUBMITS:
             self.may_add += 1
             asked = parse_qs(urlsplit(state["url"]).query).get("draft")
             kept = drafts.load(asked[0], ME) if asked else None
             known = set(self.site.jobs())
             if kept and known == self.jobs:
                 try:
-                    self.promised = kept[0].to_job().to_dict()
+                    job = kept[0].to_job()
+                    self.promised = (job.as_test() if item["text"] == "Test job" else job).to_dict()
                 except AlertferryError:
                     self.promised = None
         elif label.startswith(("Run again", "Newer nights")):
@@ -641,6 +658,10 @@ class Walker:
         names = {title: name for name, title in (*((n, n.capitalize()) for n in HEADINGS), ("data", "Get data"))}
         if group == "Pages" and label == "Jobs":
             return lambda now: now["h1"] == "Jobs" and bool(now["listed"] or now["empty"])
+        if group == "Pages" and label in ("Fields", "Help"):
+            return lambda now: now["h1"] == label
+        if group == "Examples":
+            return lambda now: now["h1"] == HEADINGS["nights"] and now["url"] != state["url"]
         if group == "Pages" and label == "New request":
             return lambda now: now["h1"] == HEADINGS["nights"]
         if group in ("Steps", "bar") and label in names:  # of a double click, the second is not for the next step
@@ -649,7 +670,7 @@ class Walker:
             return lambda now: now["step"] in ("run", "data")
         if group == "Jobs" and label.startswith(("Edit:", "Run again:", "Newer nights:")):
             return lambda now: now["h1"] != "Jobs" or bool(now["errors"] or now["notes"])
-        if group == "bar" and item["text"] == "Submit":
+        if group == "bar" and item["text"] in SUBMITS:
             return lambda now: now["step"] in ("run", "data") or bool(now["errors"])
         if item["day"]:
             on = item["on"] if times == 2 else not item["on"]
@@ -667,11 +688,10 @@ class Walker:
         if not set(step.value) <= set(days):
             raise LookupError
         self._close_books()
-        boxes = []
-        for label in step.value:
-            handle, _ = self._find(Step("click", "button", days[label]["group"], label), state)
-            handle.scroll_into_view_if_needed(timeout=CLICK_MS)
-            boxes.append(handle.bounding_box())
+        found = [self._find(Step("click", "button", days[label]["group"], label), state)[0] for label in step.value]
+        for handle in found:
+            handle.evaluate("(node) => node.scrollIntoView({block: 'center'})")
+        boxes = [handle.bounding_box() for handle in found]  # where they are when the page stands still
         high = self.page.viewport_size["height"] - 130
         for box in boxes:
             if box and 0 < box["y"] < high:
@@ -700,12 +720,17 @@ class Walker:
         elif not step.how.endswith("stays"):
             handle.evaluate("(node) => node.blur()")
 
+    def _choose_one(self, step: Step, state: dict[str, Any]) -> Any:
+        handle, _ = self._find(step, state)
+        self._close_books()
+        handle.select_option(index=step.value % handle.evaluate("(node) => node.options.length"))
+
     def _upload(self, step: Step, state: dict[str, Any]) -> Any:
         handle, item = self._find(step, state)
         self._close_books()
         handle.set_input_files(str(self.site.files[step.value]))
         if "job" in item["label"]:
-            self.opened = state["url"]
+            self.opened = "" if state["step"] == "nights" else state["url"]
 
     def _key(self, step: Step, state: dict[str, Any]) -> Any:
         held = next((c for c in state["controls"] if c["focused"]), None)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,9 +10,10 @@ import time
 
 import pytest
 
-from alertferry import Files, service
+from alertferry import Files, Kafka, service
 from alertferry.core.access import Access
 from alertferry.core.errors import AlertferryError, JobError, UsageError
+from alertferry.core.jobs.entry import Context
 from alertferry.core.jobs.processes import Process
 from tests.small_jobs import small_job
 from tests.waiting import PATIENCE_SECONDS, until
@@ -81,6 +83,21 @@ def test_run_ends_with_the_errors_of_the_job(alertferry, installation, file):
     assert states == ["failed", "failed"]
     first = service.list_jobs()[1]
     assert "because    output.fields[0]: no field 'x'" in alertferry("jobs", "show", first.id).out
+
+
+def test_the_topic_of_a_test_says_that_it_is_one(installation):
+    job = small_job().model_copy(update={"output": Kafka(packet="full")})
+    for asked, mark in ((job.as_test(), "_test-"), (job, "_")):
+        context = Context(working_folder=str(installation.home))
+        record = installation.queue.submit(asked, context, owner=None, launcher="small")
+        topic = installation.queue.store.get(record.id).planned_topic
+        assert re.fullmatch(rf"ftransfer_lsst_\d{{4}}-\d\d-\d\d{mark}[0-9a-f]{{16}}", topic)
+
+
+def test_what_makes_no_topic_cannot_be_tested(alertferry, installation, file):
+    refused = alertferry("run", file("complete"), "--test", "--json")
+    assert (refused.code, [problem["path"] for problem in refused.json["problems"]]) == (2, ["output.kind"])
+    assert service.list_jobs() == []
 
 
 def test_nothing_is_stored_of_a_job_with_mistakes(installation):

@@ -55,7 +55,7 @@ class Queue:
         chosen = launcher or self.settings.launcher
         self.registry.get("launcher", chosen)
         Job.from_yaml(job.to_yaml(), self.registry)  # what cannot be read back could never be started
-        topic = new_topic(job.source.survey.name, [step.kind for step in job.filters])
+        topic = new_topic(job.source.survey.name, [step.kind for step in job.filters], test=job.is_test)
         limit = self.settings.max_jobs_per_hour
         return self.store.add(NewJob(job, context, chosen, topic, owner, waiter), per_hour=limit).record
 

@@ -1,10 +1,10 @@
-"""Combining predicates: ``any`` and ``not``, nested as deep as needed. Filters of a job are joined by *and* anyway."""
+"""Combining predicates: ``all``, ``any`` and ``not``, nested as deep as needed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field, SerializeAsAny, field_validator
@@ -26,7 +26,7 @@ class _Combination(Predicate):
     nested: ClassVar[tuple[str, ...]] = ("of",)
 
     of: Annotated[tuple[SerializeAsAny[Filter], ...], Field(min_length=1)]
-    """Filters that decide alert by alert: tags, blocks, sql, region, class, any, not."""
+    """Filters that decide alert by alert: tags, blocks, sql, region, class, all, any, not."""
 
     @field_validator("of")
     @classmethod
@@ -91,6 +91,24 @@ class _Combination(Predicate):
         return reduce(or_, conditions)
 
 
+class AllOf(_Combination):
+    """Keep alerts that every one of the filters would keep, for use inside of ``any`` and ``not``.
+
+    The filters of a job are joined so anyway.
+    """
+
+    kind: ClassVar[str] = "all"
+
+    @classmethod
+    def examples(cls) -> tuple[Self, ...]:
+        """Return one in a group."""
+        one, other = Sql(where=("month = 1",)), Sql(where=("day = 1",))
+        return (cls(of=(one, NoneOf(of=(other,)))),)
+
+    def _join(self, conditions: list[Column]) -> Column:
+        return reduce(and_, conditions)
+
+
 class AnyOf(_Combination):
     """Keep alerts that at least one of the filters would keep."""
 
@@ -119,5 +137,5 @@ class NoneOf(_Combination):
 
 @hookimpl
 def register_filters() -> Sequence[type[Filter]]:
-    """Offer ``kind: any`` and ``kind: not``."""
-    return [AnyOf, NoneOf]
+    """Offer ``kind: all``, ``kind: any`` and ``kind: not``."""
+    return [AllOf, AnyOf, NoneOf]

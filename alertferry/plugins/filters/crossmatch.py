@@ -43,7 +43,7 @@ class Crossmatch(Filter):
     """Keep alerts that have a counterpart in a catalogue, or those that have none.
 
     The counterpart becomes the column `xmatch`: `id`, `separation_arcsec`, `rank` (1 is the nearest; of equally near
-    sources the first in the catalogue) and the columns carried along. An alert without a position has no counterpart.
+    sources the first in the catalogue) and the columns to include. An alert without a position has no counterpart.
     """
 
     kind: ClassVar[str] = "crossmatch"
@@ -122,7 +122,7 @@ class Crossmatch(Filter):
         if len({self.pmra is None, self.pmdec is None, self.epoch is None}) > 1:
             raise ValueError("pmra, pmdec and epoch go together: name all three or none")
         if self.keep == "none" and self.columns:
-            raise ValueError("columns cannot be carried along with keep: none, as there is no counterpart")
+            raise ValueError("columns cannot be included with keep: none, as there is no counterpart")
         return self
 
     @classmethod

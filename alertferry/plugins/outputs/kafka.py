@@ -64,10 +64,10 @@ class Kafka(PacketOutput):
     partitions: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Number of partitions of the topic; the installation's setting (10) when left out."""
 
-    oversize: OversizeAction = "fail"
+    oversize: Annotated[OversizeAction, Field(title="Packets that are too large")] = "fail"
     """What to do with a packet larger than the topic takes: fail (the job, naming the alert), drop-cutouts, or skip."""
 
-    delivery: Literal["at-least-once", "transactional"] = "at-least-once"
+    delivery: Annotated[Literal["at-least-once", "transactional"], Field(title="Guarantee")] = "at-least-once"
     """With transactional, no record is ever in the topic twice, however often Spark tries a task again; slower, and
     not for readers who count offsets, as `finkctl` does."""
 

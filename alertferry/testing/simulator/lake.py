@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.local_lake import SIMULATED
 from alertferry.testing.simulator.population import MOST_ALERTS
 
 Progress = Callable[[int], None]
@@ -68,7 +69,7 @@ def check_request(nights: Sequence[date], alerts_per_night: int, layout: Layout,
 
 
 def prepare_folder(folder: Path, survey: str, nights: Iterable[date]) -> None:
-    """Make sure that ``nights`` of ``survey`` can be written into ``folder``, and make it.
+    """Make sure that ``nights`` of ``survey`` can be written into ``folder``, and make it, marked as simulated.
 
     Raises `UsageError` if it holds a lake of another survey, already holds one of the nights, or cannot be written.
     """
@@ -85,6 +86,7 @@ def prepare_folder(folder: Path, survey: str, nights: Iterable[date]) -> None:
     for night in nights:
         if any(night_folder(folder, night).glob("*.parquet")):
             raise UsageError(f"{folder} already holds night {night}; choose other nights or another folder")
+    (folder / SIMULATED).touch()
 
 
 def survey_of(file: Path) -> str | None:

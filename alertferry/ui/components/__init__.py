@@ -84,7 +84,10 @@ class Stepper(Part):
 
 
 class ActionBar(Part):
-    """Gauges, back and next. What is pressed on one step is not meant for another, which may be there by then."""
+    """Gauges, back, next, and what else can be done: ``also``.
+
+    What is pressed on one step is not meant for another, which may be there by then.
+    """
 
     sends = ({"press": str, "step": str},)
 
@@ -98,6 +101,8 @@ class ActionBar(Part):
     back = param.String(default="")
     next = param.String(default="")
     next_disabled = param.Boolean(default=False)
+    also = param.String(default="")
+    also_disabled = param.Boolean(default=False)
 
 
 _Nights = Annotated[list[date], Field(max_length=MOST_NIGHTS)]
@@ -118,20 +123,49 @@ class Calendar(Part):
 
 
 class TagList(Part):
-    """Tags or blocks with what is asked of each."""
+    """Tags, blocks or classes with what is asked of each; ``offers`` is what can be asked."""
 
     sends = ({"name": str, "choice": str},)
 
-    what = param.String(default="tag")
+    what = param.String(default="tags")
+    offers = param.List(default=["any", "with", "one of", "without"])
     items = param.List(default=[])
     choices = param.Dict(default={})
 
 
+class OptionForm(Part):
+    """Options of a step as entries (`alertferry.ui.forms`); each answer says by ``of`` which step's."""
+
+    sends = ({"of": str, "path": str, "text": str},)
+
+    of = param.String(default="")
+    label = param.String(default="")
+    entries = param.List(default=[])
+    values = param.Dict(default={})
+    faults = param.List(default=[])
+
+
+class FilterTree(Part):
+    """All filters in order, with those of groups below these; ``at`` is the place that was moved last.
+
+    Rows have ``place``, ``depth``, ``title``, ``about``, ``group``, ``fault`` and what can be done with them
+    (``acts``). ``kinds`` are the filters that can be added, ``inner`` those that can stand in a group.
+    """
+
+    sends = {"act": str, "place": str}, {"add": str, "place": str}, {"group": str, "place": str}
+
+    rows = param.List(default=[])
+    kinds = param.List(default=[])
+    groups = param.List(default=[])
+    at = param.String(default="")
+
+
 class SqlEditor(Part):
-    """Conditions as text. `insert` puts a field at the cursor."""
+    """Conditions as text; the answer says by ``of`` which filter's. `insert` puts a field at the cursor."""
 
-    sends = ({"text": str},)
+    sends = ({"text": str, "of": (str, "")},)
 
+    of = param.String(default="")
     text = param.String(default="")
     placeholder = param.String(default="")
     marks = param.List(default=[])
@@ -168,9 +202,12 @@ class Upload(Part):
 
 
 class DataTable(Part):
-    """Rows of text, with buttons; ``keys`` are what is acted on, whichever row it stands in by then."""
+    """Rows of text, with buttons; ``keys`` are what is acted on, whichever row it stands in by then.
 
-    sends = ({"action": str, "key": str},)
+    With ``opens``, the words for it, a click on a row sends its key; ``current`` is the one that is open.
+    """
+
+    sends = {"action": str, "key": str}, {"open": str}
 
     keys = param.List(default=[])
 
@@ -178,6 +215,10 @@ class DataTable(Part):
     columns = param.List(default=[])
     rows = param.List(default=[])
     actions = param.List(default=[])
+    sortable = param.Boolean(default=False)
+    searchable = param.Boolean(default=False)
+    opens = param.String(default="")
+    current = param.String(default="")
     empty = param.String(default="Nothing to show.")
 
 
@@ -216,6 +257,39 @@ class Funnel(Part):
     empty = param.String(default="")
 
 
+class Examples(Part):
+    """Worked requests to open: ``items`` have a key, a title and a sentence."""
+
+    sends = ({"open": str},)
+
+    items = param.List(default=[])
+
+
+class Help(Part):
+    """A few sentences that open where they are needed, and where there is more."""
+
+    sends = ({"go": str},)
+
+    title = param.String(default="")
+    lines = param.List(default=[])
+    more = param.String(default="")
+    docs = param.String(default="")
+
+
+class Answers(Part):
+    """Questions that open to their answers, in ``groups`` of a title and pairs; and ``links`` below them."""
+
+    groups = param.List(default=[])
+    links = param.List(default=[])
+
+
+class FieldGuide(Part):
+    """All that can be asked for by name: ``groups`` of a title, a note and rows, found by their words."""
+
+    groups = param.List(default=[])
+    empty = param.String(default="")
+
+
 class Meter(Part):
     """How far a job is."""
 
@@ -227,7 +301,9 @@ class Meter(Part):
 
 
 class Links(Part):
-    """Addresses of this server as buttons."""
+    """Pages of other sites; each opens in a tab of its own and is not told where one came from."""
+
+    title = param.String(default="")
 
     links = param.List(default=[])
 

@@ -7,20 +7,23 @@ export function render({model}) {
       <div class="gauge alerts"><b></b><span class="what">alerts</span><span class="note"></span></div>
       <div class="gauge size"><b></b><span class="what"></span><span class="note"></span></div>
     </div>
-    <button class="button main next"></button></div>`
+    <div class="on"><button class="button also"></button><button class="button main next"></button></div></div>`
   const part = (name) => bar.querySelector(name)
   let shown = ""  // the step whose labels the buttons have: a second click of a double one is not for the next step
   const button = (name, label) => {
     const found = part(`.${name}`)
     found.textContent = label
     found.style.visibility = label ? "visible" : "hidden"
+    found.hidden = !label && name === "also"
     found.onclick = () => model.send_msg({press: name, step: shown})
   }
   const draw = () => {
     shown = model.step
     button("back", model.back)
     button("next", model.next)
+    button("also", model.also)
     part(".next").disabled = model.next_disabled
+    part(".also").disabled = model.also_disabled
     part(".alerts b").textContent = model.alerts
     part(".alerts .note").textContent = model.alerts_note
     part(".size b").textContent = model.size_text.split(" ")[0]
@@ -29,7 +32,7 @@ export function render({model}) {
     part(".alerts").classList.toggle("busy", model.busy)
     part(".gauges").setAttribute("aria-busy", model.busy)
   }
-  for (const name of ["step", "back", "next", "next_disabled", "alerts", "alerts_note", "size_text", "size_note", "busy"]) {
+  for (const name of ["step", "back", "next", "next_disabled", "also", "also_disabled", "alerts", "alerts_note", "size_text", "size_note", "busy"]) {
     model.on(name, draw)
   }
   draw()

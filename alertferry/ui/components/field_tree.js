@@ -66,7 +66,7 @@ export function render({model}) {
     })
     search.count.textContent = search.asked() ? `${hits.length} found` : `${model.fields.length} fields`
     const roots = model.fields.filter((field) => !field.path.includes("."))
-    tree.replaceChildren(...(flat ? hits.slice(0, 80).map((field) => leaf(field, field.path)) : roots.map(node)))
+    tree.replaceChildren(...(flat ? hits.map((field) => leaf(field, field.path)) : roots.map(node)))
     if (!hits.length) { tree.append(cell("none", "No field has these words.")) }
   }
   const mark = () => {

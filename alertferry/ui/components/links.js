@@ -1,17 +1,18 @@
-// Files to fetch from this server, or pages of it: {label, href, note, save}. Addresses are relative to the page.
+// Pages of other sites: {label, href}. They open in a tab of their own.
 export function render({model}) {
-  const root = element("div", "row")
-  const draw = () => root.replaceChildren(...model.links.map((link) => {
-    const found = element("a", "button")
-    found.href = new URL(link.href, document.baseURI)
-    if (link.save) { found.download = link.save }
-    found.append(link.label)
-    if (link.note) {
-      found.append(element("small", "", link.note))
-    }
-    return found
-  }))
-  model.on("links", draw)
+  const root = element("nav", "row")
+  const draw = () => {
+    root.setAttribute("aria-label", model.title)
+    root.replaceChildren(...model.links.map((link) => {
+      const found = element("a", "button small", link.label)
+      found.href = link.href
+      found.target = "_blank"
+      found.rel = "noopener noreferrer"
+      found.append(element("span", "sr", " (opens in a new tab)"))
+      return found
+    }))
+  }
+  for (const name of ["links", "title"]) { model.on(name, draw) }
   draw()
   return root
 }

@@ -58,9 +58,18 @@ export function render({model, view}) {
     if (!search || seen !== moves || search === location.search) { return }
     history[replaces ? "replaceState" : "pushState"](null, "", search)
   }
+  const moved = () => {
+    moves += 1
+    tell(10)
+  }
+  const tell = (left) => {  // the page may not listen yet while it is being drawn
+    if (model.address[2] === moves || left === 0) { return }
+    model.send_msg({address: location.search.slice(0, 2000), moves})
+    setTimeout(() => tell(left - 1), 1000)
+  }
+  model.on("address", follow)
   const entitle = () => { if (model.title) { document.title = model.title } }
   model.on("title", entitle)
-  entitle()
   model.on("news", () => {
     const [id, title, body] = model.news
     if (!id || localStorage.getItem("alertferry-tell") !== "true" || window.Notification?.permission !== "granted") { return }
@@ -73,19 +82,10 @@ export function render({model, view}) {
     } catch {  // browsers of telephones take them from elsewhere only
     }
   })
-  const moved = () => {
-    moves += 1
-    tell(10)
-  }
-  const tell = (left) => {  // the page may not listen yet while it is being drawn
-    if (model.address[2] === moves || left === 0) { return }
-    model.send_msg({address: location.search.slice(0, 2000), moves})
-    setTimeout(() => tell(left - 1), 1000)
-  }
-  model.on("address", follow)
   window.addEventListener("popstate", moved)
   // who went back before this page stood is elsewhere than where the server was asked for
   if (location.search === window.askedAddress) { follow() } else { setTimeout(moved, 0) }
+  entitle()
   // a page that has lost its server says so, and is loaded again from its address as soon as the server answers;
   // until then nothing can be chosen, as nobody would hear of it
   const lost = element("dialog", "lost", "The connection to the server is lost. What you chose is kept; this page comes back by itself.")

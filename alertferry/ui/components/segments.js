@@ -15,9 +15,10 @@ export function render({model}) {
     label.append(input, texts)
     return {label, input, texts}
   }
-  const fill = ({input, texts}, item) => {
+  const fill = ({label, input, texts}, item) => {
+    label.classList.toggle("bad", !!item.fault)
     input.checked = item.value === model.value
-    input.setAttribute("aria-label", [item.label, item.badge ? `${item.badge} chosen` : ""].filter(Boolean).join(", "))
+    input.setAttribute("aria-label", [item.label, item.badge ? `${item.badge} chosen` : "", item.fault ? "has problems" : ""].filter(Boolean).join(", "))
     const words = ["name", "badge", "about", "side"].map((part) => [part, part === "name" ? item.label : item[part]])
     const found = words.filter(([, text]) => text).map(([part, text]) => element("span", part, text))
     if (model.cards) { found.unshift(element("span", "dot")) }

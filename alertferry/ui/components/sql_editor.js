@@ -16,6 +16,7 @@ export function render({model}) {
   area.value = model.text
   let popup = null
   let timer = null
+  let typedOf = model.of  // the filter that is typed for: the page may show another one before its text is sent
 
   const span = (className, words) => element("span", className, words)
   const classes = (text) => {
@@ -133,9 +134,10 @@ export function render({model}) {
   const send = () => {
     clearTimeout(timer)
     timer = null
-    model.send_msg({text: area.value})
+    model.send_msg({text: area.value, of: typedOf})
   }
   const typed = (asks = true) => {
+    typedOf = model.of
     paint()
     if (asks) { complete() }
     clearTimeout(timer)
@@ -156,7 +158,7 @@ export function render({model}) {
   }
   // while somebody types, the page is ahead of what the server has heard
   const typing = () => area.getRootNode().activeElement === area
-  model.on("text", () => { if (area.value !== model.text && !typing()) { area.value = model.text; paint(); tell() } })
+  model.on("text", () => { if (area.value !== model.text && (!typing() || typedOf !== model.of)) { area.value = model.text; paint(); tell() } })
   model.on("marks", () => { paint(); tell() })
   model.on("count", tell)
   model.on("msg:custom", (event) => {

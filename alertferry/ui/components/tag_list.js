@@ -1,9 +1,9 @@
-// Tags or blocks, searchable; each with what is asked of it in plain sight.
-const CHOICES = [["any", "ignore"], ["with", "require"], ["one of", "one of"], ["without", "exclude"]]
+// Tags, blocks or classes, searchable; each with what is asked of it in plain sight.
+const LABELS = {any: "ignore", with: "require", "one of": "one of", without: "exclude"}
 
 export function render({model}) {
   const root = element("div")
-  const search = searchBar(`Search ${model.what}s`)
+  const search = searchBar(`Search ${model.what}`)
   const list = element("ul", "list")
   root.append(search.top, list)
   const id = Math.random().toString(36).slice(2)
@@ -13,7 +13,7 @@ export function render({model}) {
     const group = element("div", "choices")
     group.setAttribute("role", "radiogroup")
     group.setAttribute("aria-label", item.name)
-    for (const [value, label] of CHOICES) {
+    for (const value of model.offers) {
       const box = element("label", value.split(" ")[0])
       const input = element("input")
       input.type = "radio"
@@ -22,7 +22,7 @@ export function render({model}) {
       input.checked = (model.choices[item.name] || "any") === value
       input.disabled = item.reason !== null && value !== "any" && !input.checked
       input.onchange = () => model.send_msg({name: item.name, choice: value})
-      box.append(input, document.createTextNode(label))
+      box.append(input, document.createTextNode(LABELS[value]))
       group.append(box)
     }
     return group
@@ -40,12 +40,12 @@ export function render({model}) {
     return line
   }
   const draw = () => {
-    const found = model.items.filter((item) => search.finds(`${item.name} ${item.description} ${model.choices[item.name] || ""}`))
+    const found = model.items.filter((item) => search.finds(`${item.name} ${item.description} ${LABELS[model.choices[item.name]] || ""}`))
     const usable = model.items.filter((item) => item.reason === null).length
     search.count.textContent = search.asked() ? `${found.length} found` : `${usable} of ${model.items.length} can be used`
     list.replaceChildren(...found.map(row))
     if (!found.length) {
-      const none = element("li", "none", model.items.length ? "Nothing has these words." : `There are no ${model.what}s for this survey.`)
+      const none = element("li", "none", model.items.length ? "Nothing has these words." : `There are no ${model.what} for this survey.`)
       list.append(none)
     }
   }

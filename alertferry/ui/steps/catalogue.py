@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import panel as pn
@@ -13,25 +14,80 @@ from alertferry.consumer.delivery import count_text
 from alertferry.core.errors import AlertferryError
 from alertferry.ui import uploads
 from alertferry.ui.components import DataTable, Notice, Upload
-from alertferry.ui.draft import chosen_nights, first_of, with_filter
+from alertferry.ui.draft import chosen_nights
+from alertferry.ui.forms import Entry, entries_of
 from alertferry.ui.plots import positions, sky_map
 from alertferry.ui.session import Session
 from alertferry.ui.sky import catalog_positions, night_positions
-from alertferry.ui.theme import card, grid, row, stack
+from alertferry.ui.spot import Spot
+from alertferry.ui.steps.options import Form, known_step
+from alertferry.ui.theme import card, row, stack
 
 PREVIEW_ROWS = 10
-_KEEP = {"the nearest": "nearest", "all of them": "all", "only alerts without any": "none"}
-_ROLES = {"ra": "Right ascension", "dec": "Declination", "id": "Identifier"}
-_GUESSED = "(guessed)"
-_BY_NAME = "\x00"
-"""Stands for leaving a column to be found by its name: no column is called so, and an empty value would not show."""
+_COLUMNS = ("ra", "dec", "id", "radius", "pmra", "pmdec")
+_MORE = ("pmra", "pmdec", "epoch", "table", "format", "unit", "ra_unit", "dec_unit", "max_rows", "name")
+_KEPT = ("radius_arcsec", "keep", "on_bad_rows", "name")
+"""Options that hold for another catalogue too."""
+
+_LABELS = {
+    "ra": "Right ascension",
+    "dec": "Declination",
+    "id": "Identifier",
+    "radius_arcsec": "Radius (arcsec)",
+    "radius": "Radius of each source",
+    "keep": "Matches",
+    "on_bad_rows": "Rows that cannot be used",
+    "columns": "Catalogue columns to include",
+    "pmra": "Proper motion in RA, times cos(dec) (mas/yr)",
+    "pmdec": "Proper motion in Dec (mas/yr)",
+    "epoch": "Epoch of the positions: Julian year, or its column",
+    "table": "Table: name or number",
+    "unit": "Unit of RA and Dec",
+    "ra_unit": "Unit of RA alone",
+    "dec_unit": "Unit of Dec alone",
+    "max_rows": "Most rows",
+    "name": "Name of the match in the packet",
+}
+_WORDS = {
+    "keep": {"": "nearest", "all": "all", "none": "none: only alerts without a counterpart"},
+    "on_bad_rows": {"": "refuse the catalogue", "drop": "leave them out, and count them"},
+}
+_SHOWN = ("ra", "dec", "id", "radius_arcsec", "radius", "keep", "on_bad_rows", "columns", *_MORE)
+
+
+def entries(preview: Any) -> tuple[Entry, ...]:
+    """Return the entries of a match, given what was seen of the catalogue; None for nothing yet."""
+    model = known_step("filter", "crossmatch")
+    made = {entry.path: entry for entry in (entries_of(model) if model else ())}
+    names = tuple(column.name for column in preview.columns) if preview else ()
+    found = []
+    for path in _SHOWN:
+        entry = replace(made[path], label=_LABELS.get(path, made[path].label), more=path in _MORE)
+        if path not in _MORE:
+            entry = replace(entry, about="")
+        if path in _COLUMNS:
+            entry = _of_columns(entry, names, getattr(preview.guess, path, None) if preview else None)
+        elif path == "columns":
+            entry = replace(entry, kind="ticks", choices=tuple((name, name) for name in names), values=names)
+        elif path in _WORDS:
+            entry = replace(entry, choices=tuple(_WORDS[path].items()))
+        found.append(entry)
+    return tuple(found)
+
+
+def _of_columns(entry: Entry, names: tuple[str, ...], guess: str | None) -> Entry:
+    nothing = {"radius": "the same for all", "pmra": "not used", "pmdec": "not used"}.get(entry.path)
+    first = nothing or (f"{guess} (detected)" if guess else "choose a column")
+    rows = (("#", "number of the row"),) if entry.path == "id" else ()
+    choices = (("", first), *rows, *((name, name) for name in names))
+    return replace(entry, kind="choice", choices=choices, values=tuple(token for token, _ in choices[1:]))
 
 
 class CataloguePanel:
     """Upload, options and preview of a catalogue."""
 
     def __init__(self, session: Session) -> None:
-        self.session = session
+        self.session, self.spot = session, Spot(session, "crossmatch")
         most = f"{session.site.max_upload_bytes / 1e6:.0f} MB"
         limit = f"CSV, TSV, ECSV, MRT, IPAC, Parquet, VOTable or FITS, also gzipped; at most {most}"
         self.upload = Upload(
@@ -41,45 +97,17 @@ class CataloguePanel:
             max_bytes=session.site.max_upload_bytes,
         )
         self.upload.on_message = self._sent
-        self.roles = {
-            role: pmui.Select(
-                size="small",
-                label=label,
-                options={"detected": _BY_NAME},
-                value=_BY_NAME,
-                sizing_mode="stretch_width",
-                margin=0,
-            )
-            for role, label in _ROLES.items()
-        }
-        self.radius = pmui.FloatInput(
-            size="small",
-            label="Radius (arcsec)",
-            value=1.5,
-            start=0.001,
-            end=3600,
-            step=0.5,
-            mode="text",
-            sizing_mode="stretch_width",
-            margin=0,
-        )
-        self.keep = pmui.Select(
-            size="small", label="Keep", options=_KEEP, value="nearest", sizing_mode="stretch_width", margin=0
-        )
-        self.bad_rows = pmui.Checkbox(size="small", label="Leave out rows that cannot be used", margin=0)
-        self.columns = pmui.MultiChoice(
-            label="Catalogue columns to include", options=[], sizing_mode="stretch_width", margin=0
-        )
+        self.form = Form("Catalogue", self._changed)
         self.drop = pmui.Button(label="Remove the catalogue", variant="text", margin=0)
         self.drop.on_click(lambda _: self._remove())
-        for control in (*self.roles.values(), self.radius, self.keep, self.bad_rows, self.columns):
-            control.param.watch(lambda _: self._changed(), "value")
         self.notice = Notice(visible=False)
         self.table = DataTable(title="First rows of the catalogue", empty="No row could be read.")
         self.faults = DataTable(title="Rows that cannot be used", visible=False)
         self.plot, self.tables = sky_map(260)
         self.overlap = Notice(visible=False)
-        self.options = self._options()
+        chart = pn.pane.Bokeh(self.plot, sizing_mode="stretch_width", margin=0)
+        self.seen = stack(self.table, self.faults, self.overlap, chart, visible=False)
+        self.options = stack(self.form.view, row(self.drop), self.seen, visible=False)
         self.view = card(
             self.upload,
             self.notice,
@@ -87,89 +115,67 @@ class CataloguePanel:
             title="Your catalogue",
             hint="Alerts are matched with it by position. It is seen by nobody else and removed after a day.",
         )
-        self._filling = False
-        self._path = ""
-
-    def _options(self) -> pn.Column:
-        chart = pn.pane.Bokeh(self.plot, sizing_mode="stretch_width", margin=0)
-        fields = grid(
-            *self.roles.values(), self.radius, self.keep, self.bad_rows, columns="repeat(3, minmax(0, 1fr))", gap=12
-        )
-        return stack(fields, self.columns, row(self.drop), self.table, self.faults, self.overlap, chart, visible=False)
+        self._preview: Any = None
+        self._looked: Any = None
+        """What the preview is of: the file, and the options that it is read with."""
 
     def refresh(self) -> None:
         """Show the draft."""
-        step = first_of(self.session.draft, "crossmatch")
-        self.options.visible = step is not None
-        if step is None:
-            self.upload.file, self._path = "", ""
-            self.notice.visible = False
+        step = self.spot.step
+        file = str((step or {}).get("catalog", ""))
+        self.options.visible = bool(file)
+        if step is None or not file:
+            self.upload.file, self._looked, self._preview = "", None, None
+            self.notice.visible = self.seen.visible = False
             return
-        found = uploads.named(str(step["catalog"]), self.session.owner)
-        self.upload.file = found.name if found else str(step["catalog"]).rpartition("/")[2]
-        self._fill(step)
-        if step["catalog"] != self._path:
-            self._path = str(step["catalog"])
+        found = uploads.named(file, self.session.owner)
+        self.upload.file = found.name if found else file.rpartition("/")[2]
+        if (file, _read_with(step)) != self._looked:
+            if self._looked is None or file != self._looked[0]:
+                self._preview = None
+            self._looked = file, _read_with(step)
             self._look(step)
+        self._fill()
 
-    def _fill(self, step: Mapping[str, Any]) -> None:
-        self._filling = True
-        try:
-            for role, select in self.roles.items():
-                value = step.get(role, _BY_NAME)
-                if value not in select.options.values():
-                    select.options = {**select.options, value: value}
-                select.value = value
-            self.radius.value = step.get("radius_arcsec", self.radius.value)
-            self.radius.disabled = "radius" in step
-            self.keep.value = step.get("keep", "nearest")
-            self.bad_rows.value = step.get("on_bad_rows", "fail") == "drop"
-            carried = list(step.get("columns", ()))
-            self.columns.options = list(dict.fromkeys([*self.columns.options, *carried]))
-            self.columns.value = carried
-            self.columns.disabled = self.keep.value == "none"
-        finally:
-            self._filling = False
+    def _fill(self) -> None:
+        self.form.show(self.spot.name, entries(self._preview), self.spot.options, self.spot.problems)
 
     def _sent(self, message: dict[str, Any]) -> None:
         found = uploads.find(message["file"], self.session.owner)
         if found is not None:
-            self.upload.file = found.name
-            step = {"catalog": found.reference, "radius_arcsec": float(self.radius.value or 1.5)}
-            self.session.update(with_filter(self.session.draft, "crossmatch", step))
+            kept = {key: value for key, value in self.spot.options.items() if key in _KEPT}
+            self.spot.put({"catalog": found.reference, "radius_arcsec": 1.5, **kept})
 
-    def _changed(self) -> None:
-        step = first_of(self.session.draft, "crossmatch")
-        if self._filling or step is None:
-            return
-        fresh = {
-            key: value for key, value in step.items() if key not in ("kind", *_ROLES, "keep", "columns", "on_bad_rows")
-        }
-        fresh |= {role: select.value for role, select in self.roles.items() if select.value != _BY_NAME}
-        if "radius" not in step:
-            fresh["radius_arcsec"] = self.radius.value
-        if self.keep.value != "nearest":
-            fresh["keep"] = self.keep.value
-        if self.bad_rows.value:
-            fresh["on_bad_rows"] = "drop"
-        if self.columns.value and self.keep.value != "none":
-            fresh["columns"] = list(self.columns.value)
-        roles_before = {role: step.get(role) for role in _ROLES}
-        self.session.update(with_filter(self.session.draft, "crossmatch", fresh))
-        if {role: fresh.get(role) for role in _ROLES} != roles_before:
-            self._look(fresh)
+    def _changed(self, options: dict[str, Any]) -> None:
+        """Take over what was entered, and what goes with it: one radius or the other, RA with Dec."""
+        before = self.spot.options
+        if options.get("radius") != before.get("radius"):
+            options.pop("radius_arcsec", None)
+            if "radius" not in options:
+                options["radius_arcsec"] = 1.5
+        elif "radius_arcsec" in options:
+            options.pop("radius", None)
+        if options.get("keep") == "none" != before.get("keep"):
+            options.pop("columns", None)
+        for one, other in (("ra", "dec"), ("dec", "ra")):
+            guess = getattr(self._preview.guess, other) if self._preview else None
+            if one in options and one not in before and other not in options and guess:
+                options[other] = guess
+            elif one in before and one not in options:
+                options.pop(other, None)
+        self.spot.put(options)
 
     def _remove(self) -> None:
         self.session.forget("catalogue")
-        self.session.update(with_filter(self.session.draft, "crossmatch", None))
+        self.spot.put(None)
 
     def _look(self, step: Mapping[str, Any]) -> None:
         """Read the catalogue's first rows elsewhere, in a confined process."""
-        from alertferry.catalogs import PREVIEW_OPTIONS, preview_catalog
+        from alertferry.catalogs import preview_catalog
 
         self.notice.param.update(visible=True, tone="info", title="Reading the catalogue", lines=[])
-        named = {option: step[option] for option in PREVIEW_OPTIONS if step.get(option)}
         text, access, title = str(step["catalog"]), self.session.access, self.upload.file
+        named = _read_with(step)
 
         def work() -> Any:
             return preview_catalog(service.file_to_look_at(text, access), PREVIEW_ROWS, name=title, **named)
@@ -178,13 +184,13 @@ class CataloguePanel:
 
     def _seen(self, preview: Any, error: AlertferryError | None) -> None:
         if error is not None:
-            self.options.visible = False
+            self.seen.visible = False
             self.notice.param.update(
                 visible=True, tone="error", title="This catalogue cannot be used", lines=[str(error)]
             )
             return
-        self.options.visible = True
-        self._show_columns(preview)
+        self._preview, self.seen.visible = preview, True
+        self._fill()
         self.table.param.update(
             columns=[{"title": c.name, "note": c.unit or c.type} for c in preview.columns],
             rows=[list(values) for values in preview.first_rows],
@@ -197,24 +203,9 @@ class CataloguePanel:
         self.notice.param.update(**_summary(preview))
         self._draw()
 
-    def _show_columns(self, preview: Any) -> None:
-        names = [column.name for column in preview.columns]
-        step = first_of(self.session.draft, "crossmatch") or {}
-        self._filling = True
-        try:
-            for role, select in self.roles.items():
-                guess = getattr(preview.guess, role)
-                first = f"{guess} {_GUESSED}" if guess else "choose a column"
-                row_number = {"number of the row": "#"} if role == "id" else {}
-                select.options = {first: _BY_NAME, **row_number, **{name: name for name in names}}
-                select.value = step.get(role, _BY_NAME)
-            self.columns.options = names
-        finally:
-            self._filling = False
-
     def _draw(self) -> None:
         draft, lake = self.session.draft, self.session.lake
-        step, access = dict(first_of(draft, "crossmatch") or {}), self.session.access
+        step, access = dict(self.spot.step or {}), self.session.access
 
         nights = tuple(map(str, chosen_nights(draft)))
 
@@ -228,6 +219,12 @@ class CataloguePanel:
                 self.overlap.param.update(**_overlap(alerts, sources))
 
         self.session.later("catalogue map", work, done)
+
+
+def _read_with(step: Mapping[str, Any]) -> dict[str, Any]:
+    from alertferry.catalogs import PREVIEW_OPTIONS
+
+    return {option: step[option] for option in PREVIEW_OPTIONS if step.get(option)}
 
 
 def _summary(preview: Any) -> dict[str, Any]:

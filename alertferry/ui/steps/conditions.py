@@ -7,9 +7,10 @@ from typing import Any
 from alertferry.core.errors import UsageError
 from alertferry.ui import lakes
 from alertferry.ui.components import FieldTree, SqlEditor
-from alertferry.ui.conditions import mark_data, marks, pieces, sql_text, with_pieces
+from alertferry.ui.conditions import mark_data, marks, options_of, pieces, step_text
 from alertferry.ui.drafts import MAX_BYTES
 from alertferry.ui.session import Session
+from alertferry.ui.spot import Spot
 from alertferry.ui.theme import card, stack
 
 _EXAMPLES = {
@@ -22,7 +23,7 @@ class ConditionsPanel:
     """The editor and the field finder."""
 
     def __init__(self, session: Session) -> None:
-        self.session = session
+        self.session, self.spot = session, Spot(session, "sql")
         self.editor = SqlEditor(placeholder=_EXAMPLES.get(session.draft.survey, "field > 1"))
         self.editor.on_message = self._typed
         self.finder = FieldTree(picks=True)
@@ -44,8 +45,10 @@ class ConditionsPanel:
             fields = lakes.fields_of(session.draft.survey, schema, session.lake)
             self.editor.fields = [[field.path, field.type, field.unit] for field in fields]
             self.finder.fields = [vars(field) for field in fields]
-        if sql_text(session.draft) != self._means:
-            self._means = self.editor.text = sql_text(session.draft)
+        text = step_text(self.spot.step)
+        if text != self._means or self.editor.of != self.spot.name:
+            self._means = text
+            self.editor.param.update(of=self.spot.name, text=text)
         self._mark(self.editor.text)
 
     def _mark(self, text: str) -> None:
@@ -59,16 +62,18 @@ class ConditionsPanel:
         self.session.read("marks", len(text), lambda: (mark_data(marks(text, types, values)), len(pieces(text))), show)
 
     def _typed(self, message: dict[str, Any]) -> None:
-        text = message["text"]
+        text, of = message["text"], self.spot.name
+        if message["of"] not in ("", of):
+            return
         if len(text) > MAX_BYTES:
             raise UsageError(f"these conditions have {len(text):,} characters; a job file has room for {MAX_BYTES:,}")
         self.editor.text = text
 
         def take(found: Any, error: Any) -> None:
-            if error is None and text == self.editor.text:
-                draft = with_pieces(self.session.draft, found)
-                self._means = sql_text(draft)
-                self.session.update(draft)
+            if error is None and (text, of) == (self.editor.text, self.spot.name):
+                options = options_of(found)
+                self._means = step_text(options)
+                self.spot.put(options)
 
         self._mark(text)
         self.session.read("sql", len(text), lambda: pieces(text), take)

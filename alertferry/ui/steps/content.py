@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import panel_material_ui as pmui
+
+from alertferry.core.registry import default_registry
 from alertferry.ui import lakes
 from alertferry.ui.components import FieldTree, Notice, Segments
-from alertferry.ui.draft import with_fields, with_packet
+from alertferry.ui.draft import with_fields, with_limit, with_output, with_packet
 from alertferry.ui.gauges import size_text
 from alertferry.ui.problems import of_step
-from alertferry.ui.session import Session, texts
+from alertferry.ui.session import Session, light_packet, texts
+from alertferry.ui.steps.options import PartForm, known_step
 from alertferry.ui.theme import card, heading, stack
 
 OWN = "own"
+_OUTPUTS = {"kafka": "Kafka topic", "files": "Parquet files"}
 
 
 class ContentStep:
-    """Predefined packets, or fields."""
+    """Predefined packets, or fields; and of how many alerts."""
 
     label = "Content"
 
@@ -29,9 +34,30 @@ class ContentStep:
         self.fields = card(
             self.tree, title="Fields", hint="Sizes are those of the lake, uncompressed, for one alert.", visible=False
         )
+        self.limit = pmui.TextInput(
+            size="small", label="At most so many alerts (optional)", placeholder="all", width=280, margin=0
+        )
+        self.limit.param.watch(lambda event: session.update(with_limit(session.draft, event.new or "")), "value")
+        self.limit_fault = Notice(tone="error", title="This limit cannot be used", visible=False)
         self.problems = Notice(tone="error", title="This content cannot be delivered", visible=False)
-        hint = "What arrives for each alert. Columns that a filter adds, as the match with your catalogue, come along."
-        self.view = stack(heading("Content", hint, 1), card(self.packet, title="Packet"), self.problems, self.fields)
+        kinds = sorted(
+            default_registry().steps["output"], key=lambda kind: (kind not in _OUTPUTS, kind != "kafka", kind)
+        )
+        labels = [(kind, _OUTPUTS.get(kind, kind.replace("_", " ").capitalize())) for kind in kinds]
+        self.output = Segments(label="Deliver to", items=[{"value": kind, "label": label} for kind, label in labels])
+        self.output.on_choice(self._to_output)
+        self.delivery = PartForm(session, "output", ("packet", "fields"), "Delivery")
+        self.packets = card(self.packet, title="Packet")
+        hint = "What arrives for each alert. Columns that a filter adds, as the match with a catalogue, are included."
+        few = "Those that come first by a hash of their ids: a random choice, and the same one every time."
+        self.view = stack(
+            heading("Content", hint, 1),
+            self.packets,
+            self.problems,
+            self.fields,
+            card(self.limit, self.limit_fault, title="Limit", hint=few),
+            card(self.output, self.delivery.view, title="Delivery", hint="All can be left as it is."),
+        )
         self._shown: Any = None
 
     def refresh(self) -> None:
@@ -39,21 +65,36 @@ class ContentStep:
         draft, schema = self.session.draft, self.session.schema()
         self.packet.items = self._items()
         self.packet.value = draft.output.get("packet") or OWN
-        self.fields.visible = self.packet.value == OWN
+        self.fields.visible = self.packet.value == OWN and "fields" in _taken(str(draft.output.get("kind")))
         if (draft.survey, schema) != self._shown and self.fields.visible:
             self._shown = (draft.survey, schema)
-            found = lakes.fields_of(draft.survey, schema, self.session.lake)
-            self.tree.fields = [vars(field) for field in found]
+            fields = lakes.fields_of(draft.survey, schema, self.session.lake)
+            self.tree.fields = [vars(field) for field in fields]
+        self.limit.value = "" if draft.limit is None else str(draft.limit)
         self.tree.chosen = list(draft.output.get("fields") or [])
-        lines = texts(of_step(self.session.problems, "content"))
-        self.problems.param.update(visible=bool(lines), lines=lines)
+        found = of_step(self.session.problems, "content")
+        kind = str(draft.output.get("kind"))
+        self.output.value = kind
+        self.packets.visible = "packet" in _taken(kind)
+        self.delivery.refresh(found)
+        for notice, of_limit in ((self.problems, False), (self.limit_fault, True)):
+            lines = texts(tuple(item for item in found if (item.problem.path == "limit") == of_limit))
+            notice.param.update(visible=bool(lines), lines=lines)
+
+    def _to_output(self, kind: str) -> None:
+        draft = self.session.draft
+        if kind != draft.output.get("kind"):
+            found = with_output(draft, kind, _taken(kind))
+            light = light_packet(draft.survey)
+            bare = "packet" in _taken(kind) and not {"packet", "fields"} & set(found.output) and light
+            self.session.update(with_packet(found, light) if bare and light else found)
 
     def _items(self) -> list[dict[str, str]]:
         draft, schema, lake = self.session.draft, self.session.schema(), self.session.lake
         found = []
         for name, packet in lakes.surveys()[draft.survey].packets.items():
             size = lakes.content_bytes(draft.survey, {"packet": name}, schema, lake)
-            side = f"about {size_text(size)} an alert" if size else ""
+            side = f"about {size_text(size)} per packet" if size else ""
             found.append({"value": name, "label": name, "about": packet.description, "side": side})
         return [
             *found,
@@ -80,3 +121,9 @@ class ContentStep:
         elif not message.get("on"):
             chosen = [item for item in chosen if item != path]
         self.session.update(with_fields(self.session.draft, chosen))
+
+
+def _taken(kind: str) -> set[str]:
+    """Return the options that an output has."""
+    model = known_step("output", kind)
+    return set(model.model_fields) if model else set()

@@ -5,136 +5,155 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from alertferry.ui import lakes
-from alertferry.ui.components import DataTable, Notice, Segments, TagList
-from alertferry.ui.draft import CHOICES, Unit, first_of, others, tag_choices, with_tag, without_filter
+import panel_material_ui as pmui
+
+from alertferry.ui.components import Notice, Segments
+from alertferry.ui.conditions import pieces, step_text
+from alertferry.ui.draft import Place, first_of, step_at, tag_choices, walk
 from alertferry.ui.problems import Placed, of_step
 from alertferry.ui.session import Session
 from alertferry.ui.steps.catalogue import CataloguePanel
+from alertferry.ui.steps.choices import ChoicePanel, has_classes, items_of
 from alertferry.ui.steps.conditions import ConditionsPanel
+from alertferry.ui.steps.options import OptionsPanel, PartForm
+from alertferry.ui.steps.outline import GROUPS, LABELS, OutlinePanel, label_of
 from alertferry.ui.steps.region import RegionPanel
-from alertferry.ui.theme import Deck, card, heading, stack
+from alertferry.ui.theme import Deck, card, heading, heading_text, row, stack
 
-_LABELS = {"tags": "Tags", "blocks": "Blocks", "sql": "Conditions", "region": "Region", "crossmatch": "Catalogue"}
-
-
-class TagsPanel:
-    """Tags, or blocks."""
-
-    def __init__(self, session: Session, unit: Unit) -> None:
-        self.session, self.unit = session, unit
-        self.list = TagList(what=unit[:-1])
-        self.list.on_message = self._picked
-        hint = {
-            "tags": "Kinds of objects, as classifiers and catalogues tell them.",
-            "blocks": "Simple statements that tags are built of: quality, novelty, surroundings.",
-        }[unit]
-        self.view = card(self.list, title=_LABELS[unit], hint=hint)
-
-    def refresh(self) -> None:
-        """Show the draft."""
-        draft = self.session.draft
-        found = lakes.tags_of(draft.survey, "tag" if self.unit == "tags" else "block", self.session.schema())
-        self.list.items = [{"name": tag.name, "description": tag.description, "reason": tag.reason} for tag in found]
-        self.list.choices = dict(tag_choices(draft, self.unit))
-
-    def _picked(self, message: dict[str, Any]) -> None:
-        name, choice = message["name"], message["choice"]
-        known = {item["name"] for item in self.list.items}
-        if name in known and choice in CHOICES:
-            self.session.update(with_tag(self.session.draft, self.unit, name, choice))
+_TIMES = "2026-03-01T03:00..2026-03-01T05:30"
+TABS = {**LABELS, "times": "Times", "all": "All filters"}
 
 
-class OtherPanel:
-    """Filters of the job that have no controls here: shown, kept, and removed on demand."""
+class TimesPanel:
+    """Times of observation, and what else of the source only few ask for."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        columns = [{"title": "Filter"}, {"title": "Options"}]
-        self.table = DataTable(title="Further filters", columns=columns, actions=["Remove"])
-        self.table.on_message = self._remove
-        hint = "These came with the job file. They are kept and hold as well."
-        self.view = card(self.table, title="Further filters", hint=hint, visible=False)
+        self.form = PartForm(session, "source", ("nights",), "Times")
+        self.form.words = {"times": ("Times of observation, one range per line", _TIMES)}
+        hint = "Only alerts observed within these times, in UTC. Without nights, those around the times are read."
+        self.view = card(self.form.view, title="Times", hint=hint)
 
     def refresh(self) -> None:
         """Show the draft."""
-        rest = others(self.session.draft)
-        self.view.visible = bool(rest)
-        rows = [[str(step.get("kind")), _options(step)] for _, step in rest]
-        self.table.param.update(keys=[repr(item) for item in rest], rows=rows)
-
-    def _remove(self, message: dict[str, Any]) -> None:
-        for number, step in others(self.session.draft):
-            if repr((number, step)) == message["key"]:
-                self.session.update(without_filter(self.session.draft, number))
-                return
-
-
-def _options(step: Any) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in step.items() if key != "kind")
+        self.form.refresh([item for item in self.session.problems if item.kind == "times"])
 
 
 class FiltersStep:
-    """Tags, blocks, conditions, region and catalogue, each on a page of its own."""
+    """Each kind of filter on a page of its own, and all filters in their order."""
 
     label = "Filters"
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.kind = "tags"
+        self.editing: Place | None = None
+        """The place of the filter that was picked among all to be changed."""
         self._makers: dict[str, Callable[[], Any]] = {
-            "tags": lambda: TagsPanel(session, "tags"),
-            "blocks": lambda: TagsPanel(session, "blocks"),
+            "tags": lambda: ChoicePanel(session, "tags"),
+            "blocks": lambda: ChoicePanel(session, "blocks"),
+            "class": lambda: ChoicePanel(session, "class"),
             "sql": lambda: ConditionsPanel(session),
             "region": lambda: RegionPanel(session),
             "crossmatch": lambda: CataloguePanel(session),
+            "times": lambda: TimesPanel(session),
+            "all": lambda: OutlinePanel(session, self.edit),
         }
         self._made: dict[str, Any] = {}
         self.tabs = Segments(items=_items(session), value="tags", label="Kind of filter")
         self.tabs.on_choice(self.show)
+        self.edited = heading("")
+        back = pmui.Button(label="Back to all filters", variant="outlined", size="small", margin=0)
+        back.on_click(lambda _: self.show("all"))
+        self.edited.align = "center"
+        self.crumb = stack(row(back, self.edited), gap=0, visible=False)
         self.body = Deck()
-        self.other = OtherPanel(session)
         self.problems = Notice(tone="error", title="These filters cannot be used yet", visible=False)
         hint = (
             "An alert is taken when it passes all of them. Leave everything as it is to take every alert of the nights."
         )
-        self.view = stack(heading("Filters", hint, 1), self.tabs, self.problems, self.body.view, self.other.view)
+        self.view = stack(heading("Filters", hint, 1), self.tabs, self.problems, self.crumb, self.body.view)
 
     def show(self, kind: str) -> None:
         """Turn to one kind of filter."""
-        if kind not in self._makers:
-            return
-        self.kind = kind
-        if kind not in self._made:
-            self._made[kind] = self._makers[kind]()
-        self._made[kind].refresh()
-        self.body.show(kind, self._made[kind].view)
+        if kind in self._makers:
+            self.kind, self.editing = kind, None
+            self.tabs.value = kind
+            self._show_panel()
+
+    def edit(self, place: Place) -> None:
+        """Turn to one filter among all; a group is changed in the list itself."""
+        step = step_at(self.session.draft, place)
+        if step is not None and step.get("kind") not in GROUPS:
+            self.kind, self.editing = "all", place
+            self._show_panel()
 
     def refresh(self) -> None:
         """Show the draft."""
-        self.tabs.items = _items(self.session)
-        if self.kind not in self._made:
-            self.show(self.kind)
+        self.tabs.items = items = _items(self.session)
+        if self.kind not in {item["value"] for item in items}:
+            self.show("tags")
         else:
-            self._made[self.kind].refresh()
-        self.other.refresh()
+            self._show_panel()
         lines = [_said(item) for item in of_step(self.session.problems, "filters")]
         self.problems.param.update(visible=bool(lines), lines=lines)
 
+    def _show_panel(self) -> None:
+        step = step_at(self.session.draft, self.editing) if self.editing else None
+        if step is None or step.get("kind") in GROUPS:
+            self.editing = step = None
+        panel = self._panel(self.kind if step is None else str(step.get("kind")))
+        if hasattr(panel, "spot"):
+            panel.spot.place = self.editing
+        panel.refresh()
+        self.body.show(self.kind if step is None else str(step.get("kind")), panel.view)
+        self.crumb.visible = step is not None
+        if self.editing and step:
+            self.edited.object = heading_text(f"Filter {_number(self.editing)}: {label_of(step)}", "", 2)
+
+    def _panel(self, kind: str) -> Any:
+        if kind not in self._made:
+            maker = self._makers.get(kind)
+            self._made[kind] = maker() if maker else OptionsPanel(self.session, kind)
+        return self._made[kind]
+
+
+def _number(place: Place) -> str:
+    return ".".join(str(index + 1) for index in place)
+
 
 def _said(item: Placed) -> str:
-    kind = _LABELS.get(item.kind, item.kind)
-    return f"{kind}: {item.text}" if kind else item.text
+    if not item.at:
+        return f"{TABS.get(item.kind, '')}: {item.text}" if item.kind else item.text
+    label = label_of({"kind": item.kind})
+    return f"{label} (filter {_number(item.at)}): {item.text}" if len(item.at) > 1 else f"{label}: {item.text}"
 
 
-def _items(session: Session) -> list[dict[str, str]]:
-    """Return the kinds of filters with how much is asked of each."""
+def _items(session: Session) -> list[dict[str, Any]]:
+    """Return the kinds of filters with how much is asked of each; those that the survey has not, only where asked."""
     draft = session.draft
+    there = {str(step.get("kind")) for _, step in walk(draft.filters)}
     sizes = {
         "tags": len(tag_choices(draft, "tags")),
         "blocks": len(tag_choices(draft, "blocks")),
-        "sql": len((first_of(draft, "sql") or {}).get("where", ())),
+        "class": len(tag_choices(draft, "class")),
+        "sql": len(pieces(step_text(first_of(draft, "sql")))),
         "region": int(first_of(draft, "region") is not None),
         "crossmatch": int(first_of(draft, "crossmatch") is not None),
+        "times": len(draft.source.get("times", ())),
+        "all": len(draft.filters),
     }
-    return [{"value": kind, "label": label, "badge": str(sizes[kind] or "")} for kind, label in _LABELS.items()]
+    offered = {
+        "blocks": "blocks" in there or bool(items_of(draft.survey, "blocks", session.schema())),
+        "class": "class" in there or has_classes(draft.survey),
+    }
+    faults = {
+        item.kind if len(item.at) < 2 and item.kind in TABS else "all"
+        for item in session.problems
+        if item.step == "filters"
+    }
+    return [
+        {"value": kind, "label": label, "badge": str(sizes[kind] or ""), "fault": kind in faults}
+        for kind, label in TABS.items()
+        if offered.get(kind, True)
+    ]

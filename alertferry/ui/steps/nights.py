@@ -11,18 +11,23 @@ import panel as pn
 import panel_material_ui as pmui
 from bokeh.models import ColumnDataSource
 
+from alertferry.core.errors import AlertferryError
 from alertferry.core.nights import summarise
 from alertferry.ui import lakes
-from alertferry.ui.components import Calendar, Notice, Segments
-from alertferry.ui.draft import chosen_nights, parse_nights, toggled_nights, with_nights, with_survey
+from alertferry.ui.components import Calendar, Examples, Notice, Segments
+from alertferry.ui.draft import Draft, chosen_nights, parse_nights, toggled_nights, with_nights, with_survey
+from alertferry.ui.examples import sentence, worked
+from alertferry.ui.opening import JobUpload
 from alertferry.ui.plots import nightly_chart, nightly_source
 from alertferry.ui.problems import of_step
 from alertferry.ui.session import Session, light_packet, texts
-from alertferry.ui.theme import card, grid, heading, stack
+from alertferry.ui.theme import card, grid, heading, heading_text, stack
+
+TITLE = "Survey and nights"
 
 
 class NightsStep:
-    """Survey, calendar, nightly counts."""
+    """Survey, requests to begin with, calendar, nightly counts."""
 
     label = "Nights"
 
@@ -45,12 +50,19 @@ class NightsStep:
         self.notice = Notice(visible=False)
         self.problems = Notice(tone="error", visible=False)
         self.looks = grid(self._calendar_card(), self._chart_card(), columns="minmax(0, 3fr) minmax(0, 4fr)")
+        self.about = heading(TITLE, "", 1)
+        self.examples = Examples()
+        self.examples.on_message = self._example_pressed
+        self.opening = JobUpload(session, "Ours, or one of Fink's, as a new request", self._open)
+        self._worked: dict[str, Draft] = {}
+        self._asked: Any = None
         self.view = stack(
-            heading("Survey and nights", "Where the alerts come from. Only nights that hold data can be chosen.", 1),
-            card(self.survey, title="Survey"),
+            self.about,
+            card(self.survey, self.examples, title="Survey"),
             self.notice,
             self.looks,
             self.problems,
+            card(self.opening.notice, self.opening.upload),
         )
 
     def _calendar_card(self) -> pn.Column:
@@ -66,6 +78,9 @@ class NightsStep:
         draft, lake = self.session.draft, self.session.look()
         counts, chosen = lake.counts, chosen_nights(draft)
         self.survey.value = draft.survey
+        self.about.object = heading_text(TITLE, sentence(draft.survey, lake), 1)
+        self.opening.refresh()
+        self._look_for_examples(lake)
         self.notice.param.update(visible=bool(lake.reason), tone="warning", title=_sentence(lake.reason))
         self.looks[0].visible = bool(lake.nights)
         with_data = {str(item.night): item.alerts for item in lake.nights}
@@ -74,6 +89,27 @@ class NightsStep:
         self.session.soon(partial(self._draw, counts, chosen))
         lines = texts(of_step(self.session.problems, "nights")) if draft.nights or draft.source.get("times") else []
         self.problems.param.update(visible=bool(lines), title="These nights cannot be asked for", lines=lines)
+
+    def _look_for_examples(self, look: lakes.Lake) -> None:
+        """Find worked requests, once for each survey, lake and newest night."""
+        session, survey, lake = self.session, self.session.draft.survey, self.session.draft.source.get("lake")
+        asked = survey, lake, look.nights[-1:]
+        if asked != self._asked:
+            self._asked, self.examples.items = asked, []
+            session.later("examples", lambda: worked(session, survey, lake, look), self._found_examples)
+
+    def _found_examples(self, found: Any, error: AlertferryError | None) -> None:
+        if error is None:
+            self._worked = {example.title: draft for example, draft in found}
+            self.examples.items = [{"key": e.title, "title": e.title, "about": e.about} for e, _ in found]
+
+    def _example_pressed(self, message: dict[str, Any]) -> None:
+        if message["open"] in self._worked:
+            self._open(self._worked[message["open"]])
+
+    def _open(self, draft: Draft) -> None:
+        """Make a new request of this; that of before stays what it was."""
+        self.session.open_draft(draft)
 
     def _draw(self, counts: Mapping[date, int], chosen: Sequence[date]) -> None:
         self.source.data = nightly_source(counts, chosen)

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from typing import Any
 
 import numpy as np
 import panel_material_ui as pmui
 
 from alertferry import service
-from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.errors import AlertferryError
 from alertferry.core.job import MAX_NAME, Job
-from alertferry.ui import lakes, uploads
-from alertferry.ui.components import CodeBlock, DataTable, Funnel, Notice, Segments, Upload
-from alertferry.ui.draft import Draft, with_name
-from alertferry.ui.imports import draft_from_file
+from alertferry.ui import lakes
+from alertferry.ui.components import CodeBlock, DataTable, Funnel, Notice, Segments
+from alertferry.ui.draft import with_name
+from alertferry.ui.opening import JobUpload
 from alertferry.ui.problems import STEPS, in_words
 from alertferry.ui.sentence import file_name, sentence
-from alertferry.ui.session import Session, general
+from alertferry.ui.session import Session
 from alertferry.ui.snippets import Place, written
 from alertferry.ui.text import step_text
 from alertferry.ui.theme import card, heading, heading_text, stack
 from alertferry.uploads import named
 
-MAX_JOB_BYTES = 64 * 1024
 FORMS = {"Job file": "yaml", "Command line": "cli", "Python": "python"}
 
 
@@ -45,15 +43,7 @@ class ReviewStep:
         self.code = CodeBlock(title="job.yml", filename="job.yml", wrap=True)
         self.sentence = heading("", "", 2)
         self._estimate: Any = None
-        self.upload = Upload(
-            title="Open a job file",
-            hint="Ours, or one of Fink's; replaces everything above",
-            accept=".yml,.yaml,.json",
-            ticket=session.ticket,
-            max_bytes=MAX_JOB_BYTES,
-        )
-        self.upload.on_message = self._opened
-        self.imported = Notice(visible=False)
+        self.opening = JobUpload(session, "Ours, or one of Fink's; replaces everything above", session.update)
         self.problems = Notice(tone="error", visible=False)
         self.problems.on_message = lambda message: session.go(message["action"].rpartition(" ")[2].lower())
         self.funnel = Funnel()
@@ -86,17 +76,14 @@ class ReviewStep:
                 title="Take it elsewhere",
                 hint="The same request for another machine: everything to install and to set is in it.",
             ),
-            card(self.imported, self.upload, title="Another request"),
+            card(self.opening.notice, self.opening.upload, title="Another request"),
         )
         self._previewed: str | None = None
-        self._imported = ""
-        """The request that the opened file became."""
 
     def refresh(self) -> None:
         """Show the draft."""
         self.name.value = self.session.draft.name or ""
-        if self._imported != self.session.draft_id:
-            self.imported.visible = False
+        self.opening.refresh()
         self._show_form()
         self._show_sentence()
         found = self.session.problems
@@ -186,30 +173,6 @@ class ReviewStep:
         self.preview_notice.visible = False
         columns, rows = record_table(found.records, [(c.name, c.type) for c in found.columns])
         self.preview.param.update(columns=columns, rows=rows, empty="No alert passes, so there is none to show.")
-
-    def _opened(self, message: dict[str, Any]) -> None:
-        found = uploads.find(message["file"], self.session.owner)
-        if found is None:
-            return
-        # reading YAML takes long for its size
-        self.session.later("open", lambda: _draft_in(found), partial(self._read, found.name))
-
-    def _read(self, name: str, result: Any, error: AlertferryError | None) -> None:
-        self._imported = self.session.draft_id
-        if error is not None:
-            lines = [str(problem) for problem in general(error)]
-            self.imported.param.update(visible=True, tone="error", title=f"{name} is not a job", lines=lines)
-            return
-        draft, unmapped = result
-        tone = "warning" if unmapped else "success"
-        self.imported.param.update(visible=True, tone=tone, title=f"{name} is open", lines=list(unmapped))
-        self.session.update(draft)
-
-
-def _draft_in(upload: uploads.Upload) -> tuple[Draft, tuple[str, ...]]:
-    if upload.bytes > MAX_JOB_BYTES:
-        raise UsageError(f"it has {upload.bytes:,} bytes; a job file has at most {MAX_JOB_BYTES:,}")
-    return draft_from_file(upload.file.read_bytes())
 
 
 def _facts(line: Any) -> str:

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertferry.core.errors import JobError
-from alertferry.core.job import Job
+from alertferry.core.job import MAX_LIMIT, MAX_NAME, Job
 from alertferry.plugins.filters.sql import Sql
 from alertferry.plugins.outputs.files import Files
 from alertferry.plugins.outputs.kafka import Kafka
@@ -51,9 +51,9 @@ OUTPUTS = st.builds(Kafka, packet=st.text(min_size=1)) | st.builds(
 )
 
 
-@given(SOURCES, st.lists(SQLS, max_size=3), OUTPUTS)
-def test_every_job_survives_yaml(source, filters, output):
-    job = Job(source=source, filters=filters, output=output)
+@given(SOURCES, st.lists(SQLS, max_size=3), st.none() | st.integers(1, MAX_LIMIT), OUTPUTS)
+def test_every_job_survives_yaml(source, filters, limit, output):
+    job = Job(source=source, filters=filters, limit=limit, output=output)
     assert Job.from_yaml(job.to_yaml()) == job
 
 
@@ -65,18 +65,20 @@ def test_all_problems_come_at_once_with_their_paths():
           - {kind: sql, where: [], wher: x}
           - {kind: sqll}
           - nonsense
+        limit: 0
         output: {kind: kafka, packet: full, partitions: 0}
         outputs: 1
         """
     )
     assert found == {
         "source.kind: no source 'ztff'; did you mean 'ztf'?",
-        "filters[0].where: must have at least 1 entries, got 0",
+        "filters[0].where: is empty",
         "filters[0].wher: no such option; did you mean 'where'?",
         "filters[1].kind: no filter 'sqll'; did you mean 'sql'?",
         "filters[2]: must be a mapping with a kind, got 'nonsense'",
+        "limit: must be >= 1, got 0",
         "output.partitions: must be >= 1, got 0",
-        "outputs: no such key; did you mean 'output'?; a job has version, name, source, filters, output",
+        "outputs: no such key; did you mean 'output'?; a job has version, name, source, filters, limit, output",
     }
 
 
@@ -92,6 +94,9 @@ def test_all_problems_come_at_once_with_their_paths():
         (("output: {kind: kafka, packet: light-static}", ""), "output: is required"),
         (("kind: lsst, ", ""), "source.kind: is required; there are: lsst, ztf"),
         (("bright-blazars", "'$(rm -rf)'"), "name: "),
+        (("version: 1", "limit: ten"), "limit: must be a whole number, got 'ten'"),
+        (("version: 1", "limit: true"), "limit: must be a whole number, got true"),
+        (("version: 1", "limit: 10.0"), "limit: must be a whole number, got 10.0"),
         (
             ("nights: [2026-01-01, 2026-03-01..2026-03-07]", "times: [2026-01-01..2025-01-01]"),
             "must end after it starts",
@@ -102,6 +107,27 @@ def test_all_problems_come_at_once_with_their_paths():
 def test_each_mistake_is_explained(change, expected):
     found = problems(GOOD.replace(*change))
     assert any(expected in problem for problem in found), found
+
+
+def test_a_limit_is_part_of_the_request():
+    job = Job.from_yaml(GOOD + "limit: 10\n")
+    assert job.limit == 10
+    assert job.hash != Job.from_yaml(GOOD).hash
+    assert list(job.to_dict()) == ["version", "name", "source", "filters", "limit", "output"]
+    assert "limit" not in Job.from_yaml(GOOD).to_dict()
+
+
+def test_the_test_of_a_job_asks_for_ten_of_its_alerts_under_a_name_that_says_so():
+    job = Job.from_yaml(GOOD)
+    test = job.as_test()
+    assert (test.name, test.limit, test.is_test, job.is_test) == ("Test of bright-blazars", 10, True, False)
+    assert test.model_copy(update={"name": job.name, "limit": None}) == job
+    assert test.as_test() == test == Job.from_dict(test.to_dict())
+    assert Job.from_yaml(GOOD + "limit: 3\n").as_test().limit == 3
+    assert Job.from_yaml(GOOD.replace("name: bright-blazars\n", "")).as_test().name == "Test of an unnamed job"
+    assert len(job.model_copy(update={"name": "x" * MAX_NAME}).as_test().name) == MAX_NAME
+    with pytest.raises(JobError, match=r"output.kind: a test job publishes a topic, and this one writes files"):
+        Job.from_yaml(GOOD.replace("kind: kafka", "kind: files, path: out")).as_test()
 
 
 def test_one_night_needs_no_list():

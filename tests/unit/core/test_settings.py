@@ -27,6 +27,20 @@ def test_later_places_win(tmp_path):
     assert settings.lakes == {"ztf": "/file", "lsst": "/named"}
 
 
+@pytest.mark.parametrize(
+    "address", ["https://example.org/help?a=b#c", "HTTP://localhost:1/", "mailto:help@example.org"]
+)
+def test_a_page_may_link_to_what_the_site_sets(tmp_path, address):
+    assert read(tmp_path, ALERTFERRY_CONTACT_URL=address).contact_url == address
+    assert read(tmp_path, f'docs_url = "{address}"').docs_url == address
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x", "//x", "https://", "https://a b", "x"])
+def test_a_page_may_link_to_nothing_that_runs(tmp_path, address):
+    with pytest.raises(UsageError, match="contact_url: must be an address that begins with https://"):
+        read(tmp_path, ALERTFERRY_CONTACT_URL=address)
+
+
 def test_relative_paths_are_those_of_this_folder_for_whoever_runs_elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "named.toml").write_text('tns_table = "tns.parquet"\n[lakes]\nztf = "lakes/ztf"')

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from alertferry.core.errors import UsageError
+from alertferry.core.local_lake import SIMULATED
 from alertferry.testing.simulator import SimulatedLake, simulate
 from alertferry.testing.simulator import lsst as lsst_survey
 from alertferry.testing.simulator import ztf as ztf_survey
@@ -52,7 +53,8 @@ def test_newer_rubin_lake_adds_two_fields(tmp_path: Path) -> None:
 
 
 def test_files_are_laid_out_as_the_lakes_are(ztf: SimulatedLake) -> None:
-    files = sorted(path.relative_to(ztf.folder).as_posix() for path in ztf.folder.rglob("*") if path.is_file())
+    files = sorted(path.relative_to(ztf.folder).as_posix() for path in ztf.folder.rglob("*.parquet"))
+    assert [path.name for path in ztf.folder.iterdir() if path.is_file()] == [SIMULATED]
     assert files[:2] == [f"year=2026/month=01/day=01/part-0000{part}.snappy.parquet" for part in (0, 1)]
     assert len(files) == 8
     assert ztf.bytes == sum((ztf.folder / name).stat().st_size for name in files)

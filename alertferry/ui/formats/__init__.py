@@ -1,0 +1,1 @@
+"""A result as one file in a format of astronomers: CSV, VOTable, FITS."""
