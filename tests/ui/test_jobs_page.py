@@ -11,7 +11,7 @@ from alertferry import service
 from alertferry.core.access import Access
 from alertferry.core.jobs.entry import Context
 from alertferry.core.jobs.store import NewJob
-from alertferry.ui import jobs_page
+from alertferry.ui import jobs_page, lakes
 from alertferry.ui.app import App
 from alertferry.ui.draft import Draft
 from alertferry.ui.jobs_page import AGAIN, CANCEL, DELETE, EDIT, NEWER, OPEN, JobsPage
@@ -87,17 +87,18 @@ def test_a_job_without_a_name_is_called_by_what_it_asks_for(desk, installation):
 
 def test_the_list_follows_the_store_and_sends_nothing_while_nothing_changes(desk, installation, monkeypatch):
     monkeypatch.setattr(jobs_page, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(jobs_page, "_LOOKS", lakes.Cache(0))
     job = put(installation)
     assert [row["state"] for row in desk.listed()] == ["queued"]
     desk.sent.clear()
     looks = []
-    monkeypatch.setattr(desk.session, "later", lambda *given, do=desk.session.later: looks.append(do(*given)))
-    end = time.monotonic() + 3
-    while len(looks) < 4 and time.monotonic() < end:
+    monkeypatch.setattr(desk.page, "_listed", lambda *found, do=desk.page._listed: looks.append(do(*found)))
+
+    def looked_often():
         desk.page.follow()
-        desk.until(lambda: True)
-        time.sleep(0.02)
-    assert len(looks) >= 4
+        return len(looks) >= 4
+
+    desk.until(looked_often)
     assert desk.sent == []
     service.cancel_job(job)
 

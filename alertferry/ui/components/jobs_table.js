@@ -48,11 +48,13 @@ export function render({model}) {
   const heads = new Map(COLUMNS.map(([name, title, side]) => {
     const cell = element("th", side || "")
     cell.scope = "col"
-    cell.append(button(title, () => {
+    const sort = button(title, () => {
       down = key === name ? !down : name !== "name"
       key = name
       show()
-    }, "sort"))
+    }, "sort")
+    sort.setAttribute("aria-label", title)  // without the arrow
+    cell.append(sort)
     head.append(cell)
     return [name, cell]
   }))
