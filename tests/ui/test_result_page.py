@@ -84,7 +84,7 @@ def tab(broker, ui_lakes, tmp_path, monkeypatch):
     home = tmp_path / "home"
     monkeypatch.setenv("ALERTFERRY_HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    finished(broker.bootstrap_servers, "My first SN", ALERTS, 10**9)
+    finished(broker.bootstrap_servers, "My first SN", ALERTS, 501_000_000)
     finished(broker.bootstrap_servers, "nothing", 0, 0)
     with (
         serving(home, ui_lakes, broker.bootstrap_servers, "--no-estimates") as dashboard,
