@@ -52,7 +52,7 @@
   const walk = (root) => {
     for (const node of root.querySelectorAll("*")) {
       if (node.shadowRoot) { walk(node.shadowRoot) }
-      if (node.matches("button, a[href], input, textarea, select, summary, [role=option], [role=combobox]")) { control(node) }
+      if (node.matches("button, a[href]:not([target=_blank]), input, textarea, select, summary, [role=option], [role=combobox]")) { control(node) }
       if (node.matches(".lost")) { state.lost = true }
       if (!node.matches("h1, .tone-error, .say, pre[role=region], .faults li, [aria-current], footer.bar, nav ol button, table, .chosen li, li.row, .drop b, .jobs > .frame > .none, #loader")) { continue }
       if (!seen(node)) { continue }

@@ -84,7 +84,7 @@ def tab(broker, ui_lakes, tmp_path, monkeypatch):
     home = tmp_path / "home"
     monkeypatch.setenv("ALERTFERRY_HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    finished(broker.bootstrap_servers, "My first SN", ALERTS, 10**9)
+    finished(broker.bootstrap_servers, "My first SN", ALERTS, 501_000_000)
     finished(broker.bootstrap_servers, "nothing", 0, 0)
     with (
         serving(home, ui_lakes, broker.bootstrap_servers, "--no-estimates") as dashboard,
@@ -96,6 +96,15 @@ def tab(broker, ui_lakes, tmp_path, monkeypatch):
         found.open(dashboard.url)
         yield found
         browser.close()
+
+
+WHERE = """(row) => {
+  const views = (found) => found.flatMap((view) => [view, ...views(view.children ? [...view.children()] : [])])
+  const points = views([...Bokeh.index.roots]).find((view) => view.glyph?.sx?.length === 1000)
+  const box = points.parent.canvas_view.el.getBoundingClientRect()
+  return [box.left + points.glyph.sx[row], box.top + points.glyph.sy[row]]
+}"""
+"""Where an alert stands on the screen."""
 
 
 def cells(tab, column):
@@ -138,6 +147,11 @@ def test_the_page_of_a_result(tab, tmp_path):
     playwright.expect(fink).to_have_attribute("href", re.compile(rf"/{10**17 + int(wanted) - FIRST}$"))
     playwright.expect(fink).to_have_attribute("rel", "noopener noreferrer")
     playwright.expect(page.locator("tr[aria-current]")).to_have_count(1)
+
+    # so does a point on the sky
+    page.get_by_role("heading", name="On the sky").scroll_into_view_if_needed()
+    page.mouse.click(*page.evaluate(WHERE, 7))
+    playwright.expect(page.get_by_role("heading", name=f"Alert {wanted}")).to_have_count(0)
 
     # one click, and the browser saves a file that is called as the job is
     playwright.expect(page.get_by_role("button", name="FITS", exact=True)).to_be_disabled()

@@ -31,13 +31,14 @@ export function render({model}) {
     else if (said.textContent.startsWith("Preparing")) { said.textContent = "" }
   }
   model.on("msg:custom", (event) => {
+    const file = event.data ?? event
     const link = element("a")
-    link.href = new URL(event.data.save, document.baseURI)
-    link.download = event.data.name
+    link.href = new URL(file.save, document.baseURI)
+    link.download = file.name
     document.body.append(link)
     link.click()
     link.remove()
-    said.textContent = `Saved as ${event.data.name}`
+    said.textContent = `Saved as ${file.name}`
   })
   for (const name of ["items", "busy"]) { model.on(name, draw) }
   draw()
