@@ -281,6 +281,9 @@ class Walker:
         asked = {key: values[0] for key, values in parse_qs(urlsplit(state["url"]).query).items()}
         place = state["page"].lower() or ("job" if state["step"] in ("run", "data") else "draft")
         said = asked.get("page", "job" if "job" in asked else "draft" if "draft" in asked else "")
+        if place == "fields":  # its address names the survey, too
+            chosen = (c["value"] for c in state["controls"] if (c["group"], c["on"]) == ("Survey", True))
+            place, said = f"fields of {next(chosen, '')}", f"{said} of {asked.get('survey')}"
         if amiss := self._wrong_view(state):
             found["view"] = amiss
         if state["url"] != self.stray:
@@ -288,7 +291,7 @@ class Walker:
         if self.stray:  # what is known to be wrong here makes all that hangs on the address wrong
             return found
         if place != said:
-            found["address"] = f"{state['h1']!r} stands at the address {state['url'].partition('?')[2]!r}"
+            found["address"] = f"{state['h1']!r} ({place}) stands at the address {state['url'].partition('?')[2]!r}"
         elif place == "draft" and state["h1"]:
             kept = drafts.load(asked["draft"], ME)
             if kept is None:
