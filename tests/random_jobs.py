@@ -59,7 +59,7 @@ class JobMaker:
 
     def filter(self, deep: bool = True) -> dict[str, Any]:
         """Return one filter as a job file holds it."""
-        kinds = ["sql", "sql", "region"] + (["any", "all", "not", "crossmatch"] if deep else [])
+        kinds = ["sql", "sql", "region"] + (["any", "not", "crossmatch"] if deep else [])
         kinds += [f"{kind}s" for kind, names in self.tags.items() if len(names) > 1]
         return getattr(self, f"_{self.random.choice(kinds)}")()
 
@@ -93,9 +93,6 @@ class JobMaker:
 
     def _any(self) -> dict[str, Any]:
         return {"kind": "any", "of": [self.filter(deep=False), self.filter(deep=False)]}
-
-    def _all(self) -> dict[str, Any]:
-        return {"kind": "all", "of": [self.filter(deep=False), self.filter(deep=False)]}
 
     def _not(self) -> dict[str, Any]:
         return {"kind": "not", "of": [self.filter(deep=False)]}

@@ -355,6 +355,7 @@ def test_conditions_arrive_as_they_were_typed(tab, lonely):
     tab.kind("Region")
     tab.kind("Conditions")
     playwright.expect(editor).to_have_value(text + "\ndiaSource.dec < 0")
+    assert tab.page.locator("button.leaf.pick:visible").count() > 80  # the finder has all fields
     tab.page.get_by_text("3 conditions, all must hold").wait_for()
 
 
