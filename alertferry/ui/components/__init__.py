@@ -59,7 +59,7 @@ class Part(JSComponent):  # type: ignore[misc]
     def _render_esm(cls, compiled: Any = True, server: bool = False) -> str:
         """Return the script as it is, where Panel takes its indent away for each control."""
         del compiled, server
-        return cls._esm
+        return str(cls._esm)
 
     def _handle_msg(self, data: Any) -> None:
         for form in self._forms:
