@@ -103,16 +103,16 @@ def _in_filter(problem: Problem, draft: Draft, index: int, option: str) -> Place
     return Placed("filters", problem, str(step.get("kind", "")), index, at, option)
 
 
-_WORDS = {"where": "condition", "nights": "night", "times": "time range", "fields": "field", "all_of": "require"}
-_WORDS |= {"any_of": "one of", "none_of": "exclude", "catalog": "file", "ra": "RA", "dec": "Dec", "id": "identifier"}
-_WORDS |= {
+_PLACES = {"where": "condition", "nights": "night", "times": "time range", "fields": "field", "all_of": "require"}
+_PLACES |= {"any_of": "one of", "none_of": "exclude", "catalog": "file", "ra": "RA", "dec": "Dec", "id": "identifier"}
+_PLACES |= {
     "radius_arcsec": "radius",
     "radius_deg": "radius",
     "radius": "radius",
     "keep": "matches",
     "columns": "column",
 }
-_WORDS |= {"of": "part", "moc": "coverage map", "skymap": "sky map", "on_bad_rows": "unreadable rows"}
+_PLACES |= {"of": "part", "moc": "coverage map", "skymap": "sky map", "on_bad_rows": "unreadable rows"}
 _STEP_WORDS = {"source": "Nights", "output": "Content", "name": "Name"}
 
 
@@ -131,7 +131,7 @@ def in_words(problem: Problem, draft: Draft) -> str:
         if part.isdigit():
             words[-1] += f" {int(part) + 1}"
         else:
-            words.append(_WORDS.get(part, part.replace("_", " ")))
+            words.append(_PLACES.get(part, part.replace("_", " ")))
     return f"{', '.join(words)}: {problem.message}"
 
 

@@ -257,7 +257,7 @@ def test_the_title_of_the_page_tells_how_far_a_job_is_and_the_browser_that_it_en
         return app.nav.title
 
     desk.until(lambda: title() == "50 % – alertferry")
-    app.show_jobs()
+    app.open({"page": "jobs"})
     assert app.nav.title == "50 % – alertferry"  # also from there
     assert app.nav.news == []
     desk.until(lambda: title() and app.nav.news)
