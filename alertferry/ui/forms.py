@@ -25,6 +25,8 @@ _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _WHOLE = re.compile(r"[-+]?\d{1,77}")
 _UNITS = ("arcsec", "arcmin", "deg", "mas", "mag", "days", "hours", "minutes", "seconds", "bytes", "rows")
 _DEPTH = 4
+MOST_YAML = 4_000
+"""Characters of a text that may be YAML: longer ones are read as JSON, as a page may not wait for the reading."""
 _ABSENT: Any = object()
 
 
@@ -250,6 +252,8 @@ def _data(text: str) -> Any:
     """Return a value that is written as in a job file, also as JSON; what is none stays text."""
     with suppress(ValueError, RecursionError):
         return json.loads(text)
+    if len(text) > MOST_YAML:
+        return text
     try:
         found = load_mapping(f"value: {text}" if "\n" not in text else "value:\n  " + text.replace("\n", "\n  "))
     except AlertferryError:

@@ -188,3 +188,11 @@ def test_options_that_name_a_file_are_known():
     assert file_options(Region) == ("moc", "skymap")
     assert file_options(Anything) == ("file", "place")
     assert texts(entries_of(Crossmatch), {"epoch": 2016})["epoch"] == "2016"
+
+
+def test_a_long_text_is_read_in_no_time_or_stays_as_it_was_typed():
+    entry = next(entry for entry in entries_of(Anything) if entry.kind == "value")
+    text = "[" + "a, " * 20_000 + "a]"
+    assert with_text(entry, {}, text) == {entry.path: text}
+    long = "[" + "1, " * 20_000 + "1]"
+    assert with_text(entry, {}, long) == {entry.path: [1] * 20_001}
