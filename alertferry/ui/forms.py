@@ -201,12 +201,11 @@ def _fits_lines(entry: Entry, value: Any) -> bool:
         return True
     if not isinstance(value, list | tuple):
         return False
-    return all(
-        isinstance(item, str | int | float)
-        and _scalar(entry, item).strip("\n\r") == _scalar(entry, item).strip() != ""
-        and len(_scalar(entry, item).splitlines()) == 1
-        for item in value
-    )
+    return all(isinstance(item, str | int | float) and _is_line(_scalar(entry, item)) for item in value)
+
+
+def _is_line(text: str) -> bool:
+    return text == text.strip() and len(text.splitlines()) == 1
 
 
 def _scalar(entry: Entry, value: Any) -> str:

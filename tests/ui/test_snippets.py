@@ -88,8 +88,9 @@ def test_the_commands_of_a_request_work_as_they_stand(paste, tmp_path):
 def test_python_is_the_same_request_with_the_same_settings(monkeypatch):
     program = as_python(DRAFT.to_job(), Place.of(COMMAND_LINE, settings()))
     compile(program, "job.py", "exec")
-    monkeypatch.delenv("ALERTFERRY_LAKE_LSST", raising=False)
-    monkeypatch.delenv("ALERTFERRY_BOOTSTRAP_SERVERS", raising=False)
+    for name in ("ALERTFERRY_LAKE_LSST", "ALERTFERRY_BOOTSTRAP_SERVERS"):
+        monkeypatch.setenv(name, "")  # so that undoing takes away what the program sets
+        monkeypatch.delenv(name)
     scope = {}
     exec(program.split("outcome =")[0], scope)
     assert scope["job"] == DRAFT.to_job()
