@@ -81,7 +81,7 @@ class App:
             theme_config=THEME,
             template=TEMPLATE,
             site_url="./",
-            meta_description="Choose alerts of a survey and carry them home",
+            meta_description="Choose alerts of a survey and receive them",
         )
         with edit_readonly(self.page):
             # made to follow whether the server is busy, with any page: every click of anyone would be work for all

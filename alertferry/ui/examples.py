@@ -92,7 +92,7 @@ def drafted(example: Example, survey: str, nights: Sequence[date], lake: str | N
 
 def sentence(survey: str, look: lakes.Lake) -> str:
     """Return what the page is, which lake it looks at, and how fresh that is."""
-    what = "Choose alerts of a survey and carry them home in a Kafka topic of your own."
+    what = "Choose alerts of a survey and receive them in a Kafka topic of your own."
     if not look.nights:
         return what
     count, title = len(look.nights), lakes.surveys()[survey].title
