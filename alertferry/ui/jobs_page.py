@@ -29,6 +29,9 @@ OPEN, AGAIN, NEWER, EDIT = "Open", "Run again", "Newer nights", "Edit"
 CANCEL, DELETE = "Cancel", "Delete"
 SHORT = 8
 MOST = 500
+MOST_SEARCHED = 2_000
+"""Characters of a job that its search goes through: 500 long job files would fill the page's socket."""
+
 LOOK_SECONDS = 3.0
 """How often the list is read while it is shown."""
 
@@ -221,7 +224,8 @@ def job_row(record: Any, access: Access, everybody: bool, unique: bool) -> dict[
     """
     asks = title_of(record.job)
     name = record.name or asks
-    searched = " ".join([name, asks, record.id, record.survey, record.topic or "", record.owner or ""])
+    parts = [name, asks, record.id, record.survey, record.topic or "", record.owner or "", record.job]
+    searched = " ".join(parts)[:MOST_SEARCHED]
     return {
         "key": record.id,
         "short": record.id[:SHORT],

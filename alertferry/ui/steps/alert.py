@@ -7,7 +7,7 @@ from typing import Any
 
 import panel as pn
 
-from alertferry.core.errors import AlertferryError
+from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.time_scales import label
 from alertferry.ui import outside, photometry, plots, stamps
 from alertferry.ui.components import Links, Notice
@@ -48,7 +48,11 @@ class AlertCard:
         """Show the alert that a row of a file is; it comes into sight where somebody asked for it."""
 
         def work() -> Any:
-            return photometry.open_alert(path, survey, row), stamps.read_stamps(path, row)
+            try:
+                return photometry.open_alert(path, survey, row), stamps.read_stamps(path, row)
+            except FileNotFoundError:  # deleted with its job in another tab, or kept for its time
+                said = "its files are not kept here any more; open the job again from Jobs, if it is still there"
+                raise UsageError(said) from None
 
         def done(found: Any, error: AlertferryError | None) -> None:
             if error is not None:
