@@ -108,7 +108,8 @@ def _table(file: BinaryIO, number: int) -> Any:
 def _columns(table: Any) -> tuple[Column, ...]:
     ucds = [str(table.header.get(f"TUCD{index}", "")) for index in range(1, len(table.columns) + 1)]
     return tuple(
-        Column(column.name or f"column_{index}", column.format, column.unit or "", ucd)
+        # astropy gives a card as what it holds: a unit may be a number
+        Column(str(column.name or f"column_{index}"), column.format, str(column.unit or ""), ucd)
         for index, (column, ucd) in enumerate(zip(table.columns, ucds, strict=True), 1)
     )
 

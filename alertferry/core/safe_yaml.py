@@ -24,7 +24,11 @@ MAX_BITS = 256
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class _Loader(yaml.SafeLoader):
+_Safe: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+"""Where there is one in C, it takes a seventh of the time: meanwhile nothing else of Python goes on."""
+
+
+class _Loader(_Safe):  # type: ignore[misc]
     """SafeLoader with YAML 1.2's core types and no duplicate keys."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - PyYAML's own attribute

@@ -32,7 +32,7 @@ from alertferry.ui.session import Session, Site, start_draft
 from alertferry.ui.shares import SHARES
 from alertferry.ui.steps.running import news_of, page_title
 from alertferry.ui.theme import FREE, MAIN_WIDTH_PX, THEME, Deck
-from alertferry.ui.wizard import Wizard
+from alertferry.ui.wizard import LABELS, Wizard
 
 TITLE = "alertferry"
 PAGES = [["new", "New request"], ["jobs", "Jobs"], ["fields", "Fields"], ["help", "Help"]]
@@ -219,7 +219,7 @@ class App:
         if record is not None and (not record.over or (not other and step in ("run", "data"))):
             title = page_title(record)
         else:
-            title = other.capitalize() or self.wizard.step(step).label
+            title = other.capitalize() or LABELS[step]
         self.nav.title = f"{title} – {TITLE}"
 
     async def follow(self) -> None:

@@ -102,6 +102,7 @@ _CREW_OF = {
     "marks": READERS,
     "sql": READERS,
     "form": READERS,
+    "open": READERS,
     "submit": JOBS,
     "resubmit": JOBS,
     "cancel": JOBS,

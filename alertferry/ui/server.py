@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import logging
 import os
@@ -284,6 +285,7 @@ def serve(serving: Serving, on_ready: Any) -> None:
     server = make_server(serving)
     keeper = Keeper()
     keeper.start()
+    gc.freeze()
     try:
         server.start()
         on_ready(url_of(server, serving))

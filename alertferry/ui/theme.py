@@ -116,17 +116,20 @@ class Deck:
     def __init__(self) -> None:
         self.view = stack(gap=0)  # hidden ones count where a gap is left between
         self._cards: dict[str, pn.Column] = {}
+        self.shown: str | None = None
 
     def show(self, name: str, view: Any = None) -> None:
         """Show a view, and no other one; it is put there the first time that it is given."""
         if name not in self._cards:
             self._cards[name] = stack(view, visible=False)
             self.view.append(self._cards[name])
+        self.shown = name
         for key, card in self._cards.items():
             card.visible = key == name
 
     def hide(self) -> None:
         """Show none."""
+        self.shown = None
         for card in self._cards.values():
             card.visible = False
 

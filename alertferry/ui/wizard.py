@@ -39,6 +39,7 @@ _MAKERS: dict[str, Any] = {
     "run": RunningStep,
     "data": DataStep,
 }
+LABELS = {name: maker.label for name, maker in _MAKERS.items()}
 _NEXT = {
     "nights": "Next: Filters",
     "filters": "Next: Content",
@@ -137,20 +138,36 @@ class Wizard:
         self.session.step = name
         self.session.visited.add(name)
         self.notice.visible = False
-        view = self.step(name)
-        if name in ("run", "data"):
-            self._show_job()
-        else:
-            view.refresh()
+        if name in STEPS:
             self.session.keep()
-        self._show_estimate()
-        self.body.show(name, view.view)
         self.help.param.update(**texts()["steps"][name])
         self.stepper.active = name
         self._show_steps()
         self._show_bar()
+        if name in self._made:
+            self._show(name)
+        else:
+            self.body.hide()
+            self.session.soon(partial(self._make, name))
         self._went()
         self.progressed()
+
+    def _make(self, name: str) -> None:
+        """Make a step, and show it in a turn of its own: both take a quarter of a second, in which nobody is served."""
+        if self.session.step == name:
+            self.step(name)
+            self.session.soon(partial(self._show, name))
+
+    def _show(self, name: str) -> None:
+        """Show a step that is made, unless the page has turned to another one."""
+        if self.session.step != name or self.session.closed:
+            return
+        if name in STEPS:
+            self.step(name).refresh()
+        else:
+            self._show_job()
+        self._show_estimate()
+        self.body.show(name, self.step(name).view)
 
     def draft_changed(self) -> None:
         """Show the draft again, and ask for what takes longer."""
@@ -169,13 +186,13 @@ class Wizard:
         self._show_bar()
 
     def _refresh(self) -> None:
-        if self.session.step in STEPS:
+        if self.session.step in STEPS and self.session.step in self._made:
             self.step(self.session.step).refresh()
         self._show_estimate()
         self._show_steps()
 
     def _show_estimate(self) -> None:
-        if self.session.step == "review":
+        if self.session.step == "review" and "review" in self._made:
             self.step("review").show_estimate(self._estimate)
 
     def _checked(self, found: Any, error: AlertferryError | None) -> None:
@@ -251,7 +268,7 @@ class Wizard:
             fault = name in faults and name in self.session.visited and (name != "nights" or now > 0)
             state = "fault" if fault else "done" if done else "todo"
             closed = (name == "run" and self.record is None) or (name == "data" and not self.has_data)
-            steps.append({"name": name, "label": _MAKERS[name].label, "state": state, "disabled": closed})
+            steps.append({"name": name, "label": LABELS[name], "state": state, "disabled": closed})
         self.stepper.steps = steps
 
     def _pressed(self, message: dict[str, Any]) -> None:
@@ -322,7 +339,7 @@ class Wizard:
             return
         self.record = found
         if self.session.step == "run":
-            self._show_job()
+            self._show("run")
             self.go("data") if self.has_data else self._show_bar()
         self._show_steps()
         self.progressed()

@@ -30,3 +30,9 @@ def enter(form, **texts):
     form = getattr(form, "view", form)
     for path, text in texts.items():
         form._handle_msg({"of": form.of, "path": path, "text": text})
+
+
+def turn_to(wizard, name):
+    """Turn to a step, as a click does, and wait until it stands."""
+    wizard.go(name)
+    until(lambda: name in wizard.made and wizard.body.shown == name)

@@ -7,7 +7,7 @@ from alertferry.core.registry import Registered, default_registry
 from alertferry.core.steps import Predicate
 from alertferry.ui.draft import Draft, first_of, new_draft, walk, with_filter, with_nights, with_tag
 from alertferry.ui.wizard import Wizard
-from tests.ui.sessions import enter, until
+from tests.ui.sessions import enter, turn_to, until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "starwatch"
 
@@ -140,7 +140,7 @@ def test_classes_of_ztf_are_chosen_as_tags_are(session):
 def test_times_and_delivery_are_options_in_the_page(session):
     wizard = Wizard(session, lambda: None)
     session.update(with_nights(session.draft, ["2026-03-01"]))
-    wizard.go("filters")
+    turn_to(wizard, "filters")
     step = wizard.step("filters")
     step.tabs._handle_msg({"value": "times"})
     form = step._made["times"].form.form
@@ -149,7 +149,7 @@ def test_times_and_delivery_are_options_in_the_page(session):
     assert step.problems.lines[0].startswith("Times: time 2: ")
     enter(form, times="2026-03-01T03:00..2026-03-01T05:30")
     assert session.draft.source["times"] == ["2026-03-01T03:00..2026-03-01T05:30"]
-    wizard.go("content")
+    turn_to(wizard, "content")
     content = wizard.step("content")
     enter(content.delivery.form, partitions="3", oversize="skip")
     assert session.draft.output == {"kind": "kafka", "packet": "light-static", "partitions": 3, "oversize": "skip"}

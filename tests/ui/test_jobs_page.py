@@ -212,6 +212,7 @@ def test_a_failed_job_says_what_happened_and_leads_to_the_step_to_correct(instal
     record = service.show_job(job)
     desk.session.begin(Draft.of(small_job()))
     wizard.open_job(record)
+    desk.until(lambda: wizard.body.shown == "run")
     step = wizard.step("run")
     assert "The job failed" in step.title.object
     assert step.notice.lines == ["Nights, night 1: no data for this night", "Nothing was published."]

@@ -18,7 +18,7 @@ from alertferry.ui.imports import draft_from_file
 from alertferry.ui.session import Session, Site, attempt
 from alertferry.ui.snippets import as_commands, as_python, as_yaml
 from alertferry.ui.wizard import Wizard
-from tests.ui.sessions import QUIET, TODO, enter, until
+from tests.ui.sessions import QUIET, TODO, enter, turn_to, until
 
 
 def test_a_fresh_page_asks_for_the_lightest_packet_of_a_survey_with_a_lake(session):
@@ -169,7 +169,7 @@ def test_problems_show_at_their_step_and_bar_the_way(session):
 
 def test_nothing_that_a_browser_sends_is_trusted(session):
     wizard = Wizard(session, lambda: None)
-    wizard.go("filters")
+    turn_to(wizard, "filters")
     before = session.draft
     tags = wizard.step("filters")._made["tags"]
     for message in ({"name": "no such tag", "choice": "with"}, {"name": "in_tns", "choice": "always"}, {}):
@@ -193,10 +193,10 @@ def test_two_pages_do_not_disturb_each_other(session):
 @pytest.mark.parametrize("survey", ["lsst", "ztf"])
 def test_every_page_of_every_step_can_be_made(session, survey, tmp_path):
     wizard = Wizard(session, lambda: None)
-    wizard.go("nights")
+    turn_to(wizard, "nights")
     wizard.step("nights").survey._handle_msg({"value": survey})
     session.update(with_nights(session.draft, ["2026-03-01"]))
-    wizard.go("filters")
+    turn_to(wizard, "filters")
     for kind in ("tags", "blocks" if survey == "lsst" else "class", "sql", "crossmatch", "times", "all", "region"):
         wizard.step("filters").tabs._handle_msg({"value": kind})
         assert wizard.step("filters").kind == kind
@@ -219,7 +219,7 @@ def test_every_page_of_every_step_can_be_made(session, survey, tmp_path):
     region.shape._handle_msg({"value": "whole"})
     assert first_of(session.draft, "region") is None
     for name in ("content", "review"):
-        wizard.go(name)
+        turn_to(wizard, name)
         assert session.step == name
     wizard.step("content").packet._handle_msg({"value": "own"})
     assert len(session.draft.output["fields"]) == 5
