@@ -91,6 +91,7 @@ class App:
 
     def begin(self, query: dict[str, str]) -> None:
         """Show what the page was asked for, unless the browser has moved on in its history before the page stood."""
+        self.session.stands()
         if not self._moves:
             self.open(query)
 

@@ -95,6 +95,7 @@ CATALOGUES = Crew("alertferry-ui-catalogues", 4, share=1)
 ESTIMATES = Crew("alertferry-ui-estimates", 3, share=1)
 PREVIEWS = Crew("alertferry-ui-previews", 2, share=1)
 RESULTS = Crew("alertferry-ui-results", 2, share=1)
+DRAFTS = Crew("alertferry-ui-drafts", 2, share=1)
 FILES = Crew("alertferry-ui-files", 2, share=1)
 
 _CREW_OF = {

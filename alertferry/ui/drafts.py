@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 import secrets
+import threading
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from alertferry.core.errors import UsageError
 from alertferry.core.private import private_folder
 from alertferry.core.settings import load_settings
+from alertferry.ui.background import DRAFTS
 from alertferry.ui.draft import Draft
+
+LOG = logging.getLogger("alertferry.ui")
 
 KEEP_SECONDS = 7 * 86_400.0
 MAX_BYTES = 64 * 1024
@@ -49,15 +56,42 @@ def text_of(owner: str | None, draft: Draft, step: str) -> str:
     return text
 
 
+_UNWRITTEN: dict[Path, str] = {}
+"""What waits to be written; it is read from here until it is."""
+_WRITING = threading.Lock()
+
+
 def save(identifier: str, owner: str | None, draft: Draft, step: str) -> None:
-    """Keep a draft and the step it is at. Raises `UsageError` as `text_of` does."""
-    text, place = text_of(owner, draft, step), private_folder(_folder_of(owner))
-    part = place / f".{identifier}"
-    part.write_text(text)
-    part.replace(place / f"{identifier}.json")
-    kept = sorted(place.glob("*.json"), key=_changed)
-    for file in kept[: -load_settings().max_drafts]:
-        file.unlink(missing_ok=True)
+    """Keep a draft and the step it is at. Raises `UsageError` as `text_of` does.
+
+    It is written by another thread: a disk that is busy, or full, does not stop the work.
+    """
+    file = _folder_of(owner) / f"{identifier}.json"
+    _UNWRITTEN[file] = text_of(owner, draft, step)
+    DRAFTS.do(partial(_write, file.parent, load_settings().max_drafts), owner=owner, place=file.parent)
+
+
+def flush() -> None:
+    """Write what waits to be written; called when the server ends."""
+    for place in {file.parent for file in list(_UNWRITTEN)}:
+        _write(place, load_settings().max_drafts)
+
+
+def _write(place: Path, most: int) -> None:
+    """Write what waits for a folder, and make room."""
+    with _WRITING:
+        for file, text in [item for item in list(_UNWRITTEN.items()) if item[0].parent == place]:
+            try:
+                part = private_folder(place) / f".{file.stem}"
+                part.write_text(text)
+                part.replace(file)
+            except OSError as error:
+                LOG.warning("a draft could not be kept: %s", error)
+            if _UNWRITTEN.get(file) is text:  # else it has changed meanwhile, and another turn comes
+                del _UNWRITTEN[file]
+        for file in sorted(place.glob("*.json"), key=_changed)[:-most]:
+            with suppress(OSError):
+                file.unlink()
 
 
 def _changed(file: Path) -> float:
@@ -74,7 +108,10 @@ def load(identifier: str, owner: str | None) -> tuple[Draft, str] | None:
     for place in (_folder_of(owner), folder()):  # those of 0.1.0 lie side by side
         try:
             file = place / f"{identifier}.json"
-            data = json.loads(file.read_text()) if file.stat().st_size <= 2 * MAX_BYTES else {}
+            text = _UNWRITTEN.get(file)
+            if text is None:
+                text = file.read_text() if file.stat().st_size <= 2 * MAX_BYTES else "{}"
+            data = json.loads(text)
             if data["owner"] == owner:
                 return from_dict(data["job"]), str(data["step"])
         except (OSError, ValueError, KeyError, TypeError):

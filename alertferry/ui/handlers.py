@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import panel.io.document
 import panel.io.resources
 import panel.io.server
 from bokeh.server.tornado import BokehTornado
@@ -19,7 +21,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from alertferry.core.errors import UsageError
 from alertferry.core.settings import load_settings
 from alertferry.ui.identity import ClosedCookies, Identity, SignIn
-from alertferry.ui.session import open_pages
+from alertferry.ui.session import coming_pages, open_pages
 from alertferry.ui.shares import SHARES, Making
 
 LOG = logging.getLogger("alertferry.ui")
@@ -28,6 +30,11 @@ TOO_LARGE = 1009
 """Code with which a socket is closed over a message that is too large (RFC 6455)."""
 
 MESSAGE_LOGGERS = ("asyncio", "bokeh.server.protocol_handler", "bokeh.server.views.ws", "panel.reactive")
+MOST_COMING = 6
+"""Pages of one user that are made and whose browser has not answered; one more waits, half a minute at most. They are
+kept for as long, and whatever is kept is gone through whenever Python looks for cycles."""
+WAIT_SECONDS, WAITS = 0.1, 300
+
 LONGEST_RECORD = 2000
 LEFT = "Failed sending message as connection was closed"
 """What Bokeh logs for each message on its way to a page that was closed: as many as there are."""
@@ -76,6 +83,10 @@ class Page(ClosedCookies, DocHandler):  # type: ignore[misc]
             self.set_status(429)
             self.finish(f"You have {most} pages of this dashboard open; close one, and wait half a minute.\n")
             return
+        for _ in range(WAITS):
+            if coming_pages(found.owner) < MOST_COMING:
+                break
+            await asyncio.sleep(WAIT_SECONDS)
         await SHARES.do(Making(found.owner), DocHandler.get(self, *args, **kwargs))
 
 
@@ -157,6 +168,8 @@ def take_over(application: BokehTornado) -> None:
     for name in MESSAGE_LOGGERS:
         if not any(isinstance(known, ShortRecords) for known in logging.getLogger(name).filters):
             logging.getLogger(name).addFilter(ShortRecords())
+    # Panel looks for cycles after each page that was closed, however few there are: half a second for all others
+    panel.io.document._garbage_collect = lambda: None
     panel.io.server.bundle_resources = _kept(panel.io.resources.bundle_resources)
     ours = {DocHandler: Page, WSHandler: Socket}
     for rule in application.wildcard_router.rules:

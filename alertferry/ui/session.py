@@ -52,6 +52,7 @@ class Site:
 
 
 _OPEN: Counter[str | None] = Counter()
+_COMING: Counter[str | None] = Counter()
 _PAGES: dict[tuple[str | None, str], weakref.WeakSet[Session]] = defaultdict(weakref.WeakSet)
 """The pages of each request: those of other tabs follow what is changed in one."""
 _SUBMITTED: set[tuple[str | None, str]] = set()
@@ -61,6 +62,11 @@ _SUBMITTED: set[tuple[str | None, str]] = set()
 def open_pages(owner: str | None) -> int:
     """Return how many pages of a user are open."""
     return _OPEN[owner]
+
+
+def coming_pages(owner: str | None) -> int:
+    """Return how many pages of a user were made and do not stand in a browser yet."""
+    return _COMING[owner]
 
 
 class Session:
@@ -74,6 +80,8 @@ class Session:
         self.site = site
         self.access = site.access(owner)
         _OPEN[owner] += 1
+        _COMING[owner] += 1
+        self._coming = True
         self.draft = start_draft()
         self.step = "nights"
         self.kept = False
@@ -100,6 +108,12 @@ class Session:
         self.offers: list[str] = []
         self._schedule = schedule or (lambda function: function())
         self._newest: dict[str, int] = {}
+
+    def stands(self) -> None:
+        """Note that the page stands in a browser, or that nobody waits for it any more."""
+        if self._coming:
+            self._coming = False
+            _COMING[self.owner] -= 1
 
     def resume(self, draft_id: str) -> bool:
         """Go on with a draft that was kept; False when there is none of this owner."""
@@ -187,11 +201,11 @@ class Session:
             self.changed()
 
     def keep(self) -> None:
-        """Keep the draft on disk; a full disk does not stop the work."""
+        """Keep the draft on disk."""
         try:
             drafts.save(self.draft_id, self.owner, self.draft, self.step)
             self.kept = True
-        except (OSError, UsageError) as error:
+        except UsageError as error:
             LOG.warning("a draft could not be kept: %s", error)
 
     def changed(self) -> None:
@@ -318,6 +332,7 @@ class Session:
             return
         self.closed = True
         _OPEN[self.owner] -= 1
+        self.stands()
         self._leave()
         uploads.TICKETS.withdraw(self.ticket)
         for address in self.offers:

@@ -102,24 +102,29 @@ class UploadHandler(RequestHandler):
     def _length(self) -> int:
         return int(self.request.headers.get("Content-Length", "0"))
 
-    def data_received(self, chunk: bytes) -> None:
-        """Store a piece."""
-        if self._receiving is None:
+    async def data_received(self, chunk: bytes) -> None:
+        """Store a piece, elsewhere: a disk that is busy must not hold up everybody's clicks."""
+        if (receiving := self._receiving) is None:
             return
+        self._receiving = None  # nobody drops a file that is being written
         try:
-            self._receiving.write(chunk)
+            await IOLoop.current().run_in_executor(None, receiving.write, chunk)
         except UploadError as error:
-            self._receiving = None
             self._refuse(error)
+        else:
+            self._receiving = receiving
+            if self._gone:
+                self.on_connection_close()
 
-    def put(self, ticket: str) -> None:  # noqa: ARG002 - looked at in `prepare`
+    async def put(self, ticket: str) -> None:  # noqa: ARG002 - looked at in `prepare`
         """Say that it is here."""
-        if self._receiving is None:
+        if (receiving := self._receiving) is None:
             return
+        self._receiving = None
         try:
-            done, self._receiving = self._receiving.finish(), None
-            self.finish({"id": done.id})
+            self.finish({"id": (await IOLoop.current().run_in_executor(None, receiving.finish)).id})
         except UploadError as error:
+            receiving.drop()
             self._refuse(error)
 
     def on_finish(self) -> None:
@@ -130,7 +135,7 @@ class UploadHandler(RequestHandler):
         """Remove a file that broke off."""
         self._gone = True
         if self._receiving is not None:
-            self._receiving.drop()
+            IOLoop.current().run_in_executor(None, self._receiving.drop)
             self._receiving = None
 
     def _refuse(self, error: UploadError) -> None:

@@ -379,6 +379,7 @@ def test_drafts_of_a_user_are_so_many_and_the_oldest_goes(ui_home, monkeypatch):
     names = [f"{number:024x}" for number in range(8)]
     for number, name in enumerate(names):
         drafts.save(name, "ann", new_draft("lsst", "full"), "nights")
+        drafts.flush()
         os.utime(next(drafts.folder().rglob(f"{name}.json")), (number, number))
     drafts.save("f" * 24, "bob", new_draft("lsst", "full"), "nights")
     assert [drafts.load(name, "ann") is not None for name in names] == [False] * 3 + [True] * 5
