@@ -23,6 +23,14 @@ class UsageError(AlertferryError):
     exit_code = 2
 
 
+class UnknownJobError(UsageError):
+    """There is no job of this id, or it is another owner's."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"there is no job {job!r}; `alertferry jobs list` shows them")
+        self.job = job
+
+
 class IncompleteError(AlertferryError):
     """Part of the work is done and safe; running the same command again continues."""
 

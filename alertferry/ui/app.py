@@ -66,6 +66,7 @@ class App:
         self.wizard = Wizard(session, self._went)
         self.wizard.progressed = self._progressed
         self.wizard.help.on_message = self._navigate
+        self.wizard.notice.on_message = lambda _: self._show_page("jobs")
         session.open_draft = self._open_draft
         self.jobs = JobsPage(session, self._open_job, self._open_draft)
         self._fields: FieldsPage | None = None
@@ -116,7 +117,7 @@ class App:
         self._show_request(step)
         if lost and draft_id:
             lines = ["Requests are kept for a week. This is a new one."]
-            self.wizard.notice.param.update(visible=True, tone="warning", title="This request is gone", lines=lines)
+            self.wizard.say("This request is gone", lines, "warning")
 
     def _show_request(self, step: str = "") -> None:
         self._show_wizard()
@@ -178,9 +179,7 @@ class App:
         if error is not None:
             self.wizard.leave_job()
             self._show_request()
-            self.wizard.notice.param.update(
-                visible=True, tone="error", title="This job cannot be shown", lines=[str(error)]
-            )
+            self.wizard.say_no_job(error)
             return
         record, draft = found
         if draft is not None and draft != self.session.draft:  # not that of the page, which stays what it is
@@ -293,7 +292,7 @@ def _failed(app: App | None, error: Exception) -> None:
         LOG.error("a callback failed", exc_info=error)
     if app is not None:
         lines = [str(error) if mine else SORRY]
-        app.wizard.notice.param.update(visible=True, tone="error", title="That did not work", lines=lines)
+        app.wizard.say("That did not work", lines)
 
 
 def _in_page(

@@ -11,7 +11,7 @@ from alertferry.core.errors import AlertferryError, JobError, Problem
 from alertferry.core.job import Job, MalformedJobError
 from alertferry.ui.draft import Draft, Place, members
 from alertferry.ui.forms import label
-from alertferry.ui.text import step_text
+from alertferry.ui.text import filter_text, number_text
 
 StepName = Literal["nights", "filters", "content", "review"]
 STEPS: tuple[StepName, ...] = ("nights", "filters", "content", "review")
@@ -35,7 +35,7 @@ _ENTRIES = {
     "skymap": "sky map",
     "on_bad_rows": "Rows that cannot be used",
     "keep": "Matches",
-    "where": "Conditions",
+    "where": "",
     "of": "Filters of the group",
 }
 """What pages call an option."""
@@ -67,16 +67,39 @@ class Placed:
     @property
     def text(self) -> str:
         """What to show next to the controls: the message with what is at fault, in the words of the page."""
+        message, part = self._message, self._part
+        return f"{part}: {message}" if part else message
+
+    @property
+    def said(self) -> str:
+        """The same with the step or the filter, for lists of what is wrong."""
+        if self.step != "filters":
+            head = {"name": "Name", "limit": "Limit"}.get(self.problem.path, self.step.capitalize())
+            head = head if self.problem.path else ""
+        elif not self.kind:
+            head = "Filters"
+        else:
+            head = "Times" if self.kind == "times" else filter_text(self.kind)
+            head += f" (filter {number_text(self.at)})" if len(self.at) > 1 else ""
+        return f"{', '.join(filter(None, (head, self._part)))}: {self._message}" if head else self.text
+
+    @property
+    def _message(self) -> str:
+        starts = {start: said for (kind, start), said in _SENTENCES.items() if kind == self.kind}
+        return next((said for start, said in starts.items() if self.problem.message.startswith(start)), None) or (
+            self.problem.message
+        )
+
+    @property
+    def _part(self) -> str:
+        """What of the step is at fault; nothing where the message names it."""
+        if self._message != self.problem.message or self.option == "catalog":
+            return ""
         listed = _LISTED.match(self.option)
-        for (kind, start), sentence in _SENTENCES.items():
-            if self.kind == kind and self.problem.message.startswith(start):
-                return sentence
-        plain = self.option.replace("_", "").isalnum()
-        rest = _ENTRIES.get(self.option) or (label(self.option) if plain else self.option)
         if listed and listed[1] in _WORDS:
-            rest = f"{_WORDS[listed[1]]} {int(listed[2]) + 1}" if _WORDS[listed[1]] else ""
-        named = rest and self.option != "catalog"  # such messages name the catalogue themselves
-        return f"{rest}: {self.problem.message}" if named else self.problem.message
+            return f"{_WORDS[listed[1]]} {int(listed[2]) + 1}" if _WORDS[listed[1]] else ""
+        plain = self.option.replace("_", "").isalnum()
+        return _ENTRIES.get(self.option, label(self.option) if plain else self.option)
 
 
 def place(problem: Problem, draft: Draft) -> Placed:
@@ -103,36 +126,9 @@ def _in_filter(problem: Problem, draft: Draft, index: int, option: str) -> Place
     return Placed("filters", problem, str(step.get("kind", "")), index, at, option)
 
 
-_PLACES = {"where": "condition", "nights": "night", "times": "time range", "fields": "field", "all_of": "require"}
-_PLACES |= {"any_of": "one of", "none_of": "exclude", "catalog": "file", "ra": "RA", "dec": "Dec", "id": "identifier"}
-_PLACES |= {
-    "radius_arcsec": "radius",
-    "radius_deg": "radius",
-    "radius": "radius",
-    "keep": "matches",
-    "columns": "column",
-}
-_PLACES |= {"of": "part", "moc": "coverage map", "skymap": "sky map", "on_bad_rows": "unreadable rows"}
-_STEP_WORDS = {"source": "Nights", "output": "Content", "name": "Name"}
-
-
 def in_words(problem: Problem, draft: Draft) -> str:
     """Return a problem with the page's words for its place: ``Conditions, condition 2`` for ``filters[0].where[1]``."""
-    parts = re.findall(r"[^.\[\]]+", problem.path)
-    if not parts:
-        return problem.message
-    found = _FILTER.match(problem.path)
-    if found:
-        kind = str(draft.filters[int(found[1])].get("kind", "")) if int(found[1]) < len(draft.filters) else "filters"
-        words, parts = [step_text(kind, "")], parts[2:]
-    else:
-        words, parts = [_STEP_WORDS.get(parts[0], parts[0].capitalize())], parts[1:]
-    for part in parts:
-        if part.isdigit():
-            words[-1] += f" {int(part) + 1}"
-        else:
-            words.append(_PLACES.get(part, part.replace("_", " ")))
-    return f"{', '.join(words)}: {problem.message}"
+    return place(problem, draft).said
 
 
 def problems_of(draft: Draft, check: Callable[[Job | MalformedJobError], Sequence[Problem]]) -> tuple[Placed, ...]:

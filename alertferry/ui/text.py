@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]")
@@ -21,14 +22,28 @@ def printable(text: str, longest: int = 400) -> str:
     return shown if len(text) <= longest else f"{shown[:longest]}…"
 
 
-_STEPS = {
+FILTERS = {
     "tags": "Tags",
     "blocks": "Blocks",
+    "class": "Classes",
     "sql": "Conditions",
     "region": "Region",
     "crossmatch": "Catalogue",
-    "limit": "Limit",
 }
+"""What pages call a kind of filter; one that a plugin brings has its own name."""
+GROUPS = {"all": "all of these", "any": "at least one of these", "not": "none of these"}
+
+
+def filter_text(kind: str) -> str:
+    """Return what pages call a kind of filter."""
+    if kind in GROUPS:
+        return f"Group: {GROUPS[kind]}"
+    return FILTERS.get(kind) or kind.replace("_", " ").replace("-", " ").capitalize()
+
+
+def number_text(place: Iterable[int]) -> str:
+    """Return the number of a filter, or of one in a group: ``2.1`` is the first one of the second."""
+    return ".".join(str(index + 1) for index in place)
 
 
 def step_text(name: str, survey: str) -> str:
@@ -36,7 +51,7 @@ def step_text(name: str, survey: str) -> str:
     if name == survey:
         return "Chosen nights"
     kind, _, number = name.partition("-")
-    return f"{_STEPS.get(kind, kind.capitalize())} {number}".strip()
+    return f"{FILTERS.get(kind, kind.capitalize())} {number}".strip()
 
 
 def duration_text(seconds: float) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from alertferry import service
 from alertferry.core.access import Access
-from alertferry.core.errors import AlertferryError
+from alertferry.core.errors import AlertferryError, UnknownJobError
 from alertferry.core.job import Job
 from alertferry.core.settings import load_settings
 from alertferry.ui import gauges, lakes
@@ -48,6 +48,8 @@ _NEXT = {
     "run": "Next: Get data",
     "data": "",
 }
+
+ALL_JOBS = "Show all jobs"
 
 ESTIMATE_PAUSE_SECONDS = 0.3
 """How long choices must rest before an estimate is asked for."""
@@ -152,6 +154,17 @@ class Wizard:
         self._went()
         self.progressed()
 
+    def say(self, title: str, lines: list[str], tone: str = "error", actions: tuple[str, ...] = ()) -> None:
+        """Say something above the step, until the page turns to another one."""
+        self.notice.param.update(visible=True, tone=tone, title=title, lines=lines, actions=list(actions))
+
+    def say_no_job(self, error: AlertferryError) -> None:
+        """Say why a job is not shown."""
+        line = str(error)
+        if isinstance(error, UnknownJobError):
+            line = f"There is no job {error.job}. It may have been deleted."
+        self.say("This job cannot be shown", [line], actions=(ALL_JOBS,))
+
     def _make(self, name: str) -> None:
         """Make a step, and show it in a turn of its own: both take a quarter of a second, in which nobody is served."""
         if self.session.step == name:
@@ -197,9 +210,7 @@ class Wizard:
 
     def _checked(self, found: Any, error: AlertferryError | None) -> None:
         if error is not None:
-            self.notice.param.update(
-                visible=True, tone="error", title="The request cannot be checked", lines=[str(error)]
-            )
+            self.say("The request cannot be checked", [str(error)])
             return
         problems, job = self.session.problems, self.session.job = found
         self._refresh()
@@ -307,7 +318,7 @@ class Wizard:
             self._show_bar()
             lines = [in_words(problem, Draft.of(job)) for problem in general(error)]
             title = "The job was not submitted" if here else "The request of before was not submitted"
-            self.notice.param.update(visible=True, tone="error", title=title, lines=lines)
+            self.say(title, lines)
         elif here:  # else something else is shown by now; the job stands in the list of all
             self.open_job(record)
 
@@ -335,7 +346,7 @@ class Wizard:
 
     def _looked(self, found: Any, error: AlertferryError | None) -> None:
         if error is not None:
-            self.notice.param.update(visible=True, tone="error", title="The job cannot be found", lines=[str(error)])
+            self.say_no_job(error)
             return
         self.record = found
         if self.session.step == "run":

@@ -363,7 +363,10 @@ def test_an_address_of_no_job_is_said_beside_a_page_that_works(tab, lonely):
     enter(tab.page, lonely.url)
     tab.page.goto(f"{lonely.url}?job=0")
     tab.page.get_by_text("This job cannot be shown").wait_for()
-    tab.page.get_by_text("there is no job '0'").wait_for()
+    tab.page.get_by_text("There is no job 0. It may have been deleted.").wait_for()
+    tab.page.get_by_role("button", name="Show all jobs").click()
+    tab.page.get_by_role("heading", name="Jobs").wait_for()
+    tab.page.go_back()
     all_nights(tab)
     assert "Traceback" not in tab.page.content()
     assert tab.complaints == []

@@ -84,10 +84,10 @@ def test_unknown_fields_are_found_without_a_lake():
     ("path", "words"),
     [
         ("filters[0].where[1]", "Conditions, condition 2: wrong"),
-        ("filters[1].cone.radius_deg", "Region, cone, radius: wrong"),
-        ("filters[2].catalog", "Catalogue, file: wrong"),
+        ("filters[1].cone.radius_deg", "Region, Radius: wrong"),
+        ("filters[2].catalog", "Catalogue: wrong"),
         ("filters[3]", "Nonsense: wrong"),
-        ("filters[9].of[0].all_of[2]", "Filters, part 1, require 3: wrong"),
+        ("filters[9].of[0].all_of[2]", "Filters, of[0].all_of[2]: wrong"),
         ("source.nights[2]", "Nights, night 3: wrong"),
         ("output.fields[0]", "Content, field 1: wrong"),
         ("name", "Name: wrong"),

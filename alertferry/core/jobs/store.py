@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, delete, insert, or_, select, union_all, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from alertferry.core.errors import UsageError, did_you_mean
+from alertferry.core.errors import UnknownJobError, UsageError, did_you_mean
 from alertferry.core.jobs.entry import LISTED, Context, Entry, from_row, listed
 from alertferry.core.jobs.processes import Process
 from alertferry.core.jobs.record import ACTIVE, OVER, STATES, JobRecord, new_id
@@ -85,7 +85,7 @@ class Store:
         """Return a job. Raises `UsageError` when there is none, in the same words when it is another owner's."""
         found = self._select(JOBS.c.id == id, owner, limit=1)
         if not found:
-            raise UsageError(f"there is no job {id!r}; `alertferry jobs list` shows them")
+            raise UnknownJobError(id)
         return found[0]
 
     def find(self, start: str, owner: str | None = None) -> Entry:
@@ -93,7 +93,7 @@ class Store:
         wanted = start.strip().lower()
         found = self._select(JOBS.c.id.like(f"{wanted}%"), owner, limit=2) if _ID.match(wanted) else []
         if not found:
-            raise UsageError(f"there is no job {start!r}; `alertferry jobs list` shows them")
+            raise UnknownJobError(start)
         if len(found) > 1:
             raise UsageError(f"more than one job begins with {start!r}; give more of the id")
         return found[0]

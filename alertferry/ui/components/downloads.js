@@ -9,12 +9,12 @@ export function render({model}) {
   const draw = () => {
     for (const item of model.items) {
       if (!buttons.has(item.kind)) {
-        const found = button("", () => {
-          if (!model.busy.includes(item.kind) && !found.classList.contains("busy")) {
+        const found = button("", (event) => {
+          if (event.detail < 2 && !model.busy.includes(item.kind) && !found.classList.contains("busy")) {
             found.classList.add("busy")  // until the server says so
             model.send_msg({get: item.kind})
           }
-        }, "button")
+        }, "button")  // the second of a double click asks for nothing: the first file may be there by then
         buttons.set(item.kind, found)
       }
       const found = buttons.get(item.kind)

@@ -10,18 +10,19 @@ import panel_material_ui as pmui
 from alertferry.ui.components import Notice, Segments
 from alertferry.ui.conditions import pieces, step_text
 from alertferry.ui.draft import Place, first_of, step_at, tag_choices, walk
-from alertferry.ui.problems import Placed, of_step
+from alertferry.ui.problems import of_step
 from alertferry.ui.session import Session
 from alertferry.ui.steps.catalogue import CataloguePanel
 from alertferry.ui.steps.choices import ChoicePanel, has_classes, items_of
 from alertferry.ui.steps.conditions import ConditionsPanel
 from alertferry.ui.steps.options import OptionsPanel, PartForm
-from alertferry.ui.steps.outline import GROUPS, LABELS, OutlinePanel, label_of
+from alertferry.ui.steps.outline import OutlinePanel
 from alertferry.ui.steps.region import RegionPanel
+from alertferry.ui.text import FILTERS, GROUPS, filter_text, number_text
 from alertferry.ui.theme import Deck, card, heading, heading_text, row, stack
 
 _TIMES = "2026-03-01T03:00..2026-03-01T05:30"
-TABS = {**LABELS, "times": "Times", "all": "All filters"}
+TABS = {**FILTERS, "times": "Times", "all": "All filters"}
 
 
 class TimesPanel:
@@ -95,7 +96,7 @@ class FiltersStep:
             self.show("tags")
         else:
             self._show_panel()
-        lines = [_said(item) for item in of_step(self.session.problems, "filters")]
+        lines = [item.said for item in of_step(self.session.problems, "filters")]
         self.problems.param.update(visible=bool(lines), lines=lines)
 
     def _show_panel(self) -> None:
@@ -109,24 +110,14 @@ class FiltersStep:
         self.body.show(self.kind if step is None else str(step.get("kind")), panel.view)
         self.crumb.visible = step is not None
         if self.editing and step:
-            self.edited.object = heading_text(f"Filter {_number(self.editing)}: {label_of(step)}", "", 2)
+            kind = filter_text(str(step.get("kind")))
+            self.edited.object = heading_text(f"Filter {number_text(self.editing)}: {kind}", "", 2)
 
     def _panel(self, kind: str) -> Any:
         if kind not in self._made:
             maker = self._makers.get(kind)
             self._made[kind] = maker() if maker else OptionsPanel(self.session, kind)
         return self._made[kind]
-
-
-def _number(place: Place) -> str:
-    return ".".join(str(index + 1) for index in place)
-
-
-def _said(item: Placed) -> str:
-    if not item.at:
-        return f"{TABS.get(item.kind, '')}: {item.text}" if item.kind else item.text
-    label = label_of({"kind": item.kind})
-    return f"{label} (filter {_number(item.at)}): {item.text}" if len(item.at) > 1 else f"{label}: {item.text}"
 
 
 def _items(session: Session) -> list[dict[str, Any]]:

@@ -13,17 +13,9 @@ from alertferry.ui.draft import Place, Plain, added, choices_of, members, moved,
 from alertferry.ui.forms import entries_of, texts
 from alertferry.ui.session import Session
 from alertferry.ui.steps.options import known_step
+from alertferry.ui.text import FILTERS, GROUPS, filter_text
 from alertferry.ui.theme import card
 
-LABELS = {
-    "tags": "Tags",
-    "blocks": "Blocks",
-    "class": "Classes",
-    "sql": "Conditions",
-    "region": "Region",
-    "crossmatch": "Catalogue",
-}
-GROUPS = {"all": "all of these", "any": "at least one of these", "not": "none of these"}
 _HINT = (
     "An alert is taken when it passes every line at the left. A group joins the filters in it: all of them, at least "
     "one, or none. The arrows move a filter into a group and out of it."
@@ -48,7 +40,7 @@ class OutlinePanel:
                 "place": _text(place),
                 "depth": len(place) - 1,
                 "number": ".".join(str(index + 1) for index in place),
-                "title": label_of(step),
+                "title": filter_text(str(step.get("kind"))),
                 "about": summary(step, owner),
                 "group": str(step.get("kind")) if step.get("kind") in GROUPS else "",
                 "fault": place in faults,
@@ -125,20 +117,12 @@ def _fresh(kind: str, filters: Sequence[Plain]) -> dict[str, Any]:
 def _kinds() -> list[dict[str, Any]]:
     """Return what can be added, the usual ones first."""
     known = default_registry().steps["filter"]
-    order = [*LABELS, *sorted(known.keys() - LABELS.keys() - GROUPS.keys()), *GROUPS]
+    order = [*FILTERS, *sorted(known.keys() - FILTERS.keys() - GROUPS.keys()), *GROUPS]
     return [
-        {"value": kind, "label": label_of({"kind": kind}), "inner": issubclass(known[kind].step, Predicate)}
+        {"value": kind, "label": filter_text(kind), "inner": issubclass(known[kind].step, Predicate)}
         for kind in order
         if kind in known
     ]
-
-
-def label_of(step: Plain) -> str:
-    """Return what pages call a filter."""
-    kind = str(step.get("kind"))
-    if kind in GROUPS:
-        return f"Group: {GROUPS[kind]}"
-    return LABELS.get(kind) or kind.replace("_", " ").replace("-", " ").capitalize()
 
 
 def summary(step: Plain, owner: str | None = None) -> str:
