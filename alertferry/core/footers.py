@@ -10,7 +10,6 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,6 +18,7 @@ from typing import TypeVar
 
 from alertferry.core.errors import AlertferryError, DamagedError, UsageError
 from alertferry.core.lake_files import ListedFile
+from alertferry.core.many_reads import read_many
 from alertferry.core.parquet_schema import first_fields, stored_schema
 from alertferry.core.private import private_file
 from alertferry.core.schema import Struct
@@ -31,7 +31,6 @@ REMEMBERED_FILES = 500_000
 REMEMBERED_SCHEMAS = 2_000
 REMEMBERED_FACTS = 10_000
 _AT_HAND = 100_000
-_THREADS = 8
 _SUFFIXES = (".parquet", ".parq", ".pq")
 
 
@@ -68,8 +67,7 @@ Read = Callable[[Sequence[ListedFile]], Sequence[Footer]]
 
 def read_local(files: Sequence[ListedFile]) -> Sequence[Footer]:
     """Read footers on this disk. Raises as `refusal` says, naming a file."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(_read_local, files, chunksize=64))
+    return [footer for found in read_many(files, lambda part: list(map(_read_local, part))) for footer in found]
 
 
 def _read_local(file: ListedFile) -> Footer:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from alertferry.core.footers import TAIL_BYTES, Footer, FooterMemory
 from alertferry.core.lake_files import ListedFile
 from alertferry.core.lake_nights import LakeNights
+from alertferry.core.many_reads import read_many
 from alertferry.core.parquet_schema import Element, only_chunk, root_leaf
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 MOST_IDS = 1 << 24
 """Ids that are compared in memory here; Spark does it for more."""
 
-_THREADS = 8
-_FILES_TOGETHER = 256
 _TEXT = 6
 _COMPARED = {"int": 1, "long": 2, "string": _TEXT}
 """Types of which equal values are stored as equal ones, with the physical type that they are of."""
@@ -73,10 +71,8 @@ class LakeIds:
 
     def _read(self) -> Iterator[pa.ChunkedArray]:
         pairs = list(zip(self.nights.files, self.nights.footers, strict=True))
-        with ThreadPoolExecutor(_THREADS) as pool:
-            parts = [pairs[start : start + _FILES_TOGETHER] for start in range(0, len(pairs), _FILES_TOGETHER)]
-            for found in pool.map(lambda part: _ids(part, self.column), parts):
-                yield from found
+        for found in read_many(pairs, lambda part: _ids(part, self.column)):
+            yield from found
 
 
 def _differ(found: Sequence[pa.ChunkedArray]) -> bool | None:
@@ -100,6 +96,7 @@ def _differ(found: Sequence[pa.ChunkedArray]) -> bool | None:
 
 def _ids(pairs: Sequence[tuple[ListedFile, Footer]], column: str) -> list[pa.ChunkedArray]:
     """Return the ids of some files. Raises `NotImplementedError` for types that are left to Spark."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     found, pieces = [], list[_Piece]()
@@ -114,11 +111,12 @@ def _ids(pairs: Sequence[tuple[ListedFile, Footer]], column: str) -> list[pa.Chu
         if piece is not None:
             pieces.append(piece)
         else:
-            with pq.ParquetFile(file.path) as whole:
-                found.append(whole.read(columns=[column]).column(0))
+            with pq.ParquetFile(file.path) as other:
+                found.append(other.read(columns=[column]).column(0))
     for kind in {(piece.physical, piece.optional) for piece in pieces}:
-        table = pq.read_table(io.BytesIO(_together([p for p in pieces if (p.physical, p.optional) == kind], *kind)))
-        found.append(table.column(0))
+        whole = pa.BufferReader(_together([p for p in pieces if (p.physical, p.optional) == kind], *kind))
+        # without what is for slow disks: for thousands of row groups it takes ten times as long as to read them
+        found.append(pq.ParquetFile(whole, pre_buffer=False).read(use_threads=False).column(0))
     return found
 
 
