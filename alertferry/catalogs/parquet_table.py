@@ -72,7 +72,9 @@ class ParquetTable:
 
     def _batches(self, names: Sequence[str], size: int) -> Iterator[pa.RecordBatch]:
         try:
-            yield from self._file.iter_batches(batch_size=size, columns=list(names), use_threads=False)
+            for batch in self._file.iter_batches(batch_size=size, columns=list(names), use_threads=False):
+                _check_texts(batch)
+                yield batch
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(error) from None
 
@@ -96,6 +98,15 @@ def _check_ends(file: BinaryIO) -> None:
         raise UsageError("is encrypted; save it without encryption")
     if last != b"PAR1" or size < 12:
         raise UsageError("is damaged: it begins as Parquet and does not end as Parquet; it may be cut short")
+
+
+def _check_texts(batch: pa.RecordBatch) -> None:
+    """Raise `UsageError` for a column of texts that are none: parquet takes any bytes."""
+    for name, values in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            values.validate(full=True)
+        except pa.ArrowInvalid:
+            raise UsageError(f"is damaged: column {shown(name)!r} holds bytes that are no text in UTF-8") from None
 
 
 def _unreadable(error: Exception) -> UsageError:

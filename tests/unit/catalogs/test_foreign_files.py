@@ -18,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from alertferry.catalogs import read_catalog
@@ -186,3 +188,12 @@ def test_a_unit_that_is_a_number_is_told_not_a_mistake_of_ours() -> None:
     card = good[at : at + 8] + b"= " + b"5".rjust(20) + b" " * 50
     said = outcome("fits", good[:at] + card + good[at + 80 :])
     assert said["report"]["problem"].startswith("column 'ra' has the unit '5', which is not an angle")
+
+
+def test_bytes_that_are_no_text_in_a_column_of_parquet_are_told() -> None:
+    table = pa.table({"id": pa.array([b"a\xc3(", b"b"]), "ra": [1.0, 2.0], "dec": [3.0, 4.0]})
+    content = io.BytesIO()
+    names = table.set_column(0, "id", pa.array(table["id"].to_pylist(), pa.binary()).view(pa.string()))
+    pq.write_table(names, content)
+    said = outcome("parquet", content.getvalue())
+    assert said == {"error": "is damaged: column 'id' holds bytes that are no text in UTF-8"}
