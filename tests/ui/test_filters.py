@@ -109,7 +109,7 @@ def test_a_filter_of_a_plugin_has_a_form_and_its_faults_are_marked(session, monk
     panel = step._made["brighter"]
     until(lambda: panel.form.view.faults == ["than"])
     enter(panel.form, than="six")
-    until(lambda: step.problems.lines == ["Brighter: Than: must be a number, got 'six'"])
+    until(lambda: step.problems.lines == ["Brighter, Than: must be a number, got 'six'"])
     enter(panel.form, than="6.5")
     assert session.draft.filters == ({"kind": "brighter", "than": 6.5},)
     panel.form.view._handle_msg({"of": "another filter", "path": "than", "text": "1"})
@@ -146,7 +146,7 @@ def test_times_and_delivery_are_options_in_the_page(session):
     form = step._made["times"].form.form
     enter(form, times="2026-03-01T03:00..2026-03-01T05:30\nlater")
     until(lambda: step.problems.visible)
-    assert step.problems.lines[0].startswith("Times: time 2: ")
+    assert step.problems.lines[0].startswith("Times, time 2: ")
     enter(form, times="2026-03-01T03:00..2026-03-01T05:30")
     assert session.draft.source["times"] == ["2026-03-01T03:00..2026-03-01T05:30"]
     turn_to(wizard, "content")
