@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -34,6 +35,9 @@ MOST_COMING = 6
 """Pages of one user that are made and whose browser has not answered; one more waits, half a minute at most. They are
 kept for as long, and whatever is kept is gone through whenever Python looks for cycles."""
 WAIT_SECONDS, WAITS = 0.1, 300
+
+_ASKED: Counter[str | None] = Counter()
+"""Pages of each user that were asked for and are not made yet: a thousand at once would pass the limit together."""
 
 LONGEST_RECORD = 2000
 LEFT = "Failed sending message as connection was closed"
@@ -78,16 +82,20 @@ class Page(ClosedCookies, DocHandler):  # type: ignore[misc]
         if found is None:
             DocHandler.get(self, *args, **kwargs)  # leads to where one signs in
             return
-        most = load_settings().max_open_pages
-        if _identity(self).signed_in and open_pages(found.owner) >= most:
+        owner, most = found.owner, load_settings().max_open_pages
+        if _identity(self).signed_in and open_pages(owner) + _ASKED[owner] >= most:
             self.set_status(429)
             self.finish(f"You have {most} pages of this dashboard open; close one, and wait half a minute.\n")
             return
-        for _ in range(WAITS):
-            if coming_pages(found.owner) < MOST_COMING:
-                break
-            await asyncio.sleep(WAIT_SECONDS)
-        await SHARES.do(Making(found.owner), DocHandler.get(self, *args, **kwargs))
+        _ASKED[owner] += 1
+        try:
+            for _ in range(WAITS):
+                if coming_pages(owner) < MOST_COMING:
+                    break
+                await asyncio.sleep(WAIT_SECONDS)
+            await SHARES.do(Making(owner), DocHandler.get(self, *args, **kwargs))
+        finally:
+            _ASKED[owner] -= 1
 
 
 class Socket(WSHandler):  # type: ignore[misc]

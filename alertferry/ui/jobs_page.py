@@ -19,6 +19,7 @@ from alertferry.ui.components import Notice
 from alertferry.ui.components.jobs import Ask, JobsTable
 from alertferry.ui.draft import Draft, with_nights
 from alertferry.ui.gauges import size_text
+from alertferry.ui.problems import told
 from alertferry.ui.sentence import nights_text, title_of
 from alertferry.ui.session import Session
 from alertferry.ui.steps.running import GO_ON, STOP, share_of
@@ -86,7 +87,7 @@ class JobsPage:
     def _listed(self, found: Any, error: AlertferryError | None) -> None:
         if error is not None:
             self._unread = True
-            self._say("error", "The jobs cannot be read", str(error))
+            self._say("error", "The jobs cannot be read", told(error))
             return
         if self._unread:
             self._unread = self.notice.visible = False
@@ -132,7 +133,7 @@ class JobsPage:
             if error is None:
                 self._open_draft(draft)
             else:
-                self._say("error", "It cannot be edited", str(error))
+                self._say("error", "It cannot be edited", told(error))
 
         self.session.later("open", lambda: Draft.of(Job.from_yaml(record.job)), done)
 
@@ -141,7 +142,7 @@ class JobsPage:
 
         def done(nights: Any, error: AlertferryError | None) -> None:
             if error is not None:
-                self._say("error", "Newer nights cannot be looked for", str(error))
+                self._say("error", "Newer nights cannot be looked for", told(error))
             elif not nights:
                 self._say("info", "No newer nights", "There is no data yet for nights after those of this job.")
             else:
@@ -160,7 +161,7 @@ class JobsPage:
 
         def done(found: Any, error: AlertferryError | None) -> None:
             if error is not None:
-                self._say("error", "It was not submitted", str(error))
+                self._say("error", "It was not submitted", told(error))
             else:
                 self._open_job(found.id)
 
@@ -171,7 +172,7 @@ class JobsPage:
 
         def done(_: Any, error: AlertferryError | None) -> None:
             if error is not None:
-                self._say("error", "It could not be cancelled", str(error))
+                self._say("error", "It could not be cancelled", told(error))
             self.refresh(anew=True)
 
         self.session.later(f"cancel {record.id}", lambda: service.cancel_job(record.id, access), done)
@@ -193,7 +194,7 @@ class JobsPage:
 
         def done(_: Any, error: AlertferryError | None) -> None:
             if error is not None:
-                self._say("error", "It was not deleted", str(error))
+                self._say("error", "It was not deleted", told(error))
             self.refresh(anew=True)
 
         self.session.later(f"delete {record.id}", work, done)

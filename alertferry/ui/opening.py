@@ -12,7 +12,8 @@ from alertferry.ui import uploads
 from alertferry.ui.components import Notice, Upload
 from alertferry.ui.draft import Draft
 from alertferry.ui.imports import draft_from_file
-from alertferry.ui.session import Session, general
+from alertferry.ui.problems import general
+from alertferry.ui.session import Session
 
 
 class JobUpload:

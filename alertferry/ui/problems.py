@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from alertferry.core.errors import AlertferryError, JobError, Problem
+from alertferry.core.errors import AlertferryError, JobError, Problem, UnknownJobError
 from alertferry.core.job import Job, MalformedJobError
 from alertferry.ui.draft import Draft, Place, members
 from alertferry.ui.forms import label
@@ -149,3 +149,20 @@ def problems_of(draft: Draft, check: Callable[[Job | MalformedJobError], Sequenc
 def of_step(found: Sequence[Placed], step: StepName) -> tuple[Placed, ...]:
     """Return the problems of one step."""
     return tuple(item for item in found if item.step == step)
+
+
+def texts(found: Sequence[Placed]) -> list[str]:
+    """Return problems as the lines of a notice."""
+    return [item.text for item in found]
+
+
+def general(error: AlertferryError) -> tuple[Problem, ...]:
+    """Return the problems of an error, or the error itself as one."""
+    return tuple(getattr(error, "problems", ())) or (Problem("", str(error)),)
+
+
+def told(error: AlertferryError) -> str:
+    """Return an error as a page says it, which names no command."""
+    if isinstance(error, UnknownJobError):
+        return f"There is no job {error.job}. It may have been deleted."
+    return str(error)

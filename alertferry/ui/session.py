@@ -391,13 +391,3 @@ def job_or_none(draft: Draft) -> Job | None:
         return draft.to_job()
     except AlertferryError:
         return None
-
-
-def texts(found: tuple[Placed, ...]) -> list[str]:
-    """Return problems as the lines of a notice."""
-    return [item.text for item in found]
-
-
-def general(error: AlertferryError) -> tuple[Problem, ...]:
-    """Return the problems of an error, or the error itself as one."""
-    return tuple(getattr(error, "problems", ())) or (Problem("", str(error)),)

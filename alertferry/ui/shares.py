@@ -120,7 +120,7 @@ class Shares:
                 self.charge(user, time.thread_time() - started)
             try:
                 step, value = work.send, (yield waited)
-            except BaseException as error:
+            except BaseException as error:  # the same
                 step, value = work.throw, error
 
 

@@ -51,7 +51,7 @@ def step_text(name: str, survey: str) -> str:
     if name == survey:
         return "Chosen nights"
     kind, _, number = name.partition("-")
-    return f"{FILTERS.get(kind, kind.capitalize())} {number}".strip()
+    return f"{filter_text(kind)} {number}".strip()
 
 
 def duration_text(seconds: float) -> str:

@@ -122,10 +122,12 @@ class UploadHandler(RequestHandler):
             return
         self._receiving = None
         try:
-            self.finish({"id": (await IOLoop.current().run_in_executor(None, receiving.finish)).id})
+            done = await IOLoop.current().run_in_executor(None, receiving.finish)
         except UploadError as error:
-            receiving.drop()
+            self._receiving = receiving  # `on_finish` drops it
             self._refuse(error)
+        else:
+            self.finish({"id": done.id})
 
     def on_finish(self) -> None:
         """Leave nothing behind, however the request has ended."""

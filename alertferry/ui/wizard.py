@@ -10,7 +10,7 @@ from typing import Any
 
 from alertferry import service
 from alertferry.core.access import Access
-from alertferry.core.errors import AlertferryError, UnknownJobError
+from alertferry.core.errors import AlertferryError
 from alertferry.core.job import Job
 from alertferry.core.settings import load_settings
 from alertferry.ui import gauges, lakes
@@ -19,9 +19,9 @@ from alertferry.ui.components import ActionBar, Help, Notice, Stepper
 from alertferry.ui.draft import Draft, with_name
 from alertferry.ui.gauges import Gauge
 from alertferry.ui.help_page import texts
-from alertferry.ui.problems import STEPS, in_words
+from alertferry.ui.problems import STEPS, general, in_words, told
 from alertferry.ui.sentence import title_of
-from alertferry.ui.session import Session, attempt, general
+from alertferry.ui.session import Session, attempt
 from alertferry.ui.steps.content import ContentStep
 from alertferry.ui.steps.data import DataStep
 from alertferry.ui.steps.filters import FiltersStep
@@ -160,10 +160,7 @@ class Wizard:
 
     def say_no_job(self, error: AlertferryError) -> None:
         """Say why a job is not shown."""
-        line = str(error)
-        if isinstance(error, UnknownJobError):
-            line = f"There is no job {error.job}. It may have been deleted."
-        self.say("This job cannot be shown", [line], actions=(ALL_JOBS,))
+        self.say("This job cannot be shown", [told(error)], actions=(ALL_JOBS,))
 
     def _make(self, name: str) -> None:
         """Make a step, and show it in a turn of its own: both take a quarter of a second, in which nobody is served."""

@@ -5,6 +5,7 @@ import json
 import time
 import zlib
 from base64 import urlsafe_b64encode
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from urllib.parse import quote
 
@@ -383,3 +384,16 @@ def test_what_no_page_sends_fills_no_log(ann, site):
     said = site.log.read_text()[before:]
     assert "Traceback" not in said
     assert len(said) < 200 * 200
+
+
+def test_pages_asked_for_at_once_are_no_more_than_a_user_may_have(tmp_path, ui_lakes):
+    users, home = tmp_path / "users.json", tmp_path / "home"
+    users.write_text(json.dumps(PASSWORDS))
+    (home / "config" / "alertferry").mkdir(parents=True)
+    (home / "config" / "alertferry" / "alertferry.toml").write_text("max_open_pages = 3\n")
+    with serving(home, ui_lakes, "localhost:1", "--no-estimates", "--basic-auth", str(users)) as found:
+        clients = [signed_in(found.url, "eve") for _ in range(12)]
+        with ThreadPoolExecutor(len(clients)) as pool:
+            said = sorted(answer.status for answer in pool.map(Client.ask, clients))
+        assert signed_in(found.url, "ann").ask().status == 200
+    assert said == [200] * 3 + [429] * 9

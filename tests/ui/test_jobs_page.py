@@ -286,3 +286,14 @@ def test_the_title_of_the_page_tells_how_far_a_job_is_and_the_browser_that_it_en
 def test_titles(installation, state, progress, expected):
     record = service.submit(small_job(), Access("ann"))
     assert page_title(record.model_copy(update={"state": state, "progress": progress})) == expected
+
+
+@pytest.mark.parametrize("do", [JobsPage._cancel, JobsPage._delete, lambda page, record: page._resubmit(record, None)])
+def test_what_is_done_to_a_job_that_is_gone_names_no_command(desk, installation, do):
+    job = put(installation, state="complete")
+    desk.listed()
+    record = desk.page._records[job]
+    service.delete_job(job, desk.session.access)
+    do(desk.page, record)
+    desk.until(lambda: desk.page.notice.visible)
+    assert desk.page.notice.lines == [f"There is no job {job}. It may have been deleted."]

@@ -209,11 +209,11 @@ def test_every_page_of_every_step_can_be_made(session, survey, tmp_path):
         "cone": {"ra": pytest.approx(150), "dec": 2.5, "radius_deg": 1.5},
     }
     enter(region.form, ra="east")
-    said = "Region: RA of the centre: must be a number, got 'east'"
+    said = "Region, RA of the centre: must be a number, got 'east'"
     until(lambda: wizard.step("filters").problems.lines == [said] and session.job is None)
     assert (region.form.faults, region.form.values["ra"]) == (["ra"], "east")
     enter(region.form, ra="")
-    until(lambda: wizard.step("filters").problems.lines == ["Region: RA of the centre: is required"])
+    until(lambda: wizard.step("filters").problems.lines == ["Region, RA of the centre: is required"])
     region.shape._handle_msg({"value": "polygon"})
     assert first_of(session.draft, "region") == {"kind": "region", "polygon": []}  # what is shown is what is asked
     region.shape._handle_msg({"value": "whole"})
@@ -414,7 +414,7 @@ def test_the_job_that_was_shown_is_submitted_or_refused_whatever_the_page_says_b
     wizard.go("review")
     wizard.bar._handle_msg({"press": "next", "step": wizard.bar.step})
     until(lambda: wizard.notice.visible)
-    assert wizard.notice.lines == ["Catalogue, file: this file is not among your uploads; upload it here"]
+    assert wizard.notice.lines == ["Catalogue: this file is not among your uploads; upload it here"]
     assert service.list_jobs() == []
     session.close()
 

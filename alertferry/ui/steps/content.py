@@ -11,8 +11,8 @@ from alertferry.ui import lakes
 from alertferry.ui.components import FieldTree, Notice, Segments
 from alertferry.ui.draft import with_fields, with_limit, with_output, with_packet
 from alertferry.ui.gauges import size_text
-from alertferry.ui.problems import of_step
-from alertferry.ui.session import Session, light_packet, texts
+from alertferry.ui.problems import of_step, texts
+from alertferry.ui.session import Session, light_packet
 from alertferry.ui.steps.options import PartForm, known_step
 from alertferry.ui.theme import card, heading, stack
 

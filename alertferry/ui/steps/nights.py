@@ -19,8 +19,8 @@ from alertferry.ui.draft import Draft, chosen_nights, parse_nights, toggled_nigh
 from alertferry.ui.examples import sentence, worked
 from alertferry.ui.opening import JobUpload
 from alertferry.ui.plots import nightly_chart, nightly_source
-from alertferry.ui.problems import of_step
-from alertferry.ui.session import Session, light_packet, texts
+from alertferry.ui.problems import of_step, texts
+from alertferry.ui.session import Session, light_packet
 from alertferry.ui.theme import card, grid, heading, heading_text, stack
 
 TITLE = "Survey and nights"

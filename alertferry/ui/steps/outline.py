@@ -13,7 +13,7 @@ from alertferry.ui.draft import Place, Plain, added, choices_of, members, moved,
 from alertferry.ui.forms import entries_of, texts
 from alertferry.ui.session import Session
 from alertferry.ui.steps.options import known_step
-from alertferry.ui.text import FILTERS, GROUPS, filter_text
+from alertferry.ui.text import FILTERS, GROUPS, filter_text, number_text
 from alertferry.ui.theme import card
 
 _HINT = (
@@ -39,7 +39,7 @@ class OutlinePanel:
             {
                 "place": _text(place),
                 "depth": len(place) - 1,
-                "number": ".".join(str(index + 1) for index in place),
+                "number": number_text(place),
                 "title": filter_text(str(step.get("kind"))),
                 "about": summary(step, owner),
                 "group": str(step.get("kind")) if step.get("kind") in GROUPS else "",

@@ -15,7 +15,7 @@ from alertferry.ui.components import CodeBlock, Funnel, Meter, Notice
 from alertferry.ui.components.jobs import Ask, TellMe
 from alertferry.ui.draft import Draft
 from alertferry.ui.gauges import size_text
-from alertferry.ui.problems import in_words, place
+from alertferry.ui.problems import in_words, place, told
 from alertferry.ui.sentence import title_of
 from alertferry.ui.session import Session
 from alertferry.ui.text import clean_log, duration_text, step_text, time_text
@@ -137,7 +137,7 @@ class RunningStep:
 
         def done(log: Any, error: AlertferryError | None) -> None:
             if identifier == self._shown:
-                self.log.text = clean_log(log) if error is None else str(error)
+                self.log.text = clean_log(log) if error is None else told(error)
 
         self.session.later("log", lambda: service.job_log(identifier, owner=owner, last_bytes=most), done)
 
@@ -157,7 +157,7 @@ class RunningStep:
             self.cancel.param.update(disabled=False, label=CANCEL)
             if error is not None:
                 self.notice.param.update(
-                    visible=True, tone="error", title="It could not be cancelled", lines=[str(error)], actions=[]
+                    visible=True, tone="error", title="It could not be cancelled", lines=[told(error)], actions=[]
                 )
 
         self.session.later("cancel", lambda: service.cancel_job(identifier, access), done)

@@ -38,7 +38,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     (folder / "in.ecsv").write_text(ECSV)
     for kind in FORMATS:
         command = ["stilts", "tcopy", f"in={folder}/in.ecsv", "ifmt=ecsv", f"out={folder}/{kind}", f"ofmt={kind}"]
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+        if "No table handler available for ecsv" in done.stderr:
+            pytest.skip("this stilts knows no ECSV; install starlink-ecsv-java")
+        assert done.returncode == 0, done.stderr
     return {kind: folder / kind for kind in FORMATS}
 
 
