@@ -81,10 +81,12 @@ class ParquetTable:
     def _check_size(self, names: Sequence[str], first_group: bool = False) -> None:
         """Refuse columns that expand to more than the limit."""
         metadata = self._file.metadata
+        # By the schema, not by what each chunk says of itself: that may differ in a damaged file, and be no text.
+        paths = [self._file.schema.column(index).path for index in range(metadata.num_columns)]
+        needed = [index for index, path in enumerate(paths) if _belongs(path, names)]
         size = 0
         for group in range(metadata.num_row_groups)[: 1 if first_group else None]:
-            chunks = (metadata.row_group(group).column(index) for index in range(metadata.num_columns))
-            size += sum(chunk.total_uncompressed_size for chunk in chunks if _belongs(chunk.path_in_schema, names))
+            size += sum(metadata.row_group(group).column(index).total_uncompressed_size for index in needed)
         if size > self._max_bytes:
             raise UsageError(f"expands to {size:,} bytes; at most {self._max_bytes:,} are allowed: carry fewer columns")
 

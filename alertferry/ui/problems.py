@@ -41,13 +41,14 @@ _ENTRIES = {
 """What pages call an option."""
 
 _SENTENCES = {
+    ("", "names no nights;"): "choose at least one",
     ("tags", "names nothing;"): "choose at least one",
     ("blocks", "names nothing;"): "choose at least one",
     ("class", "names nothing;"): "choose at least one",
     ("region", "needs exactly one of"): "choose a shape",
     ("crossmatch", "needs a radius"): "needs a radius: one for all sources, or a column with one for each",
 }
-"""What pages say of a whole filter, by its kind and how the message for files begins."""
+"""What pages say of a whole filter, or of another step, by its kind and how the message for files begins."""
 
 
 @dataclass(frozen=True)

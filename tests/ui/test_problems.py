@@ -80,6 +80,11 @@ def test_unknown_fields_are_found_without_a_lake():
     assert (content.step, "diaSource.ra" in content.text) == ("content", True)
 
 
+def test_nights_that_were_not_chosen_are_told_without_the_words_of_a_file():
+    found = problems_of(Draft({"kind": "lsst", "nights": []}, {"kind": "kafka", "packet": "full"}), check)
+    assert [item.said for item in found] == ["Nights: choose at least one"]
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [

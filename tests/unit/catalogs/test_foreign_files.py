@@ -197,3 +197,11 @@ def test_bytes_that_are_no_text_in_a_column_of_parquet_are_told() -> None:
     pq.write_table(names, content)
     said = outcome("parquet", content.getvalue())
     assert said == {"error": "is damaged: column 'id' holds bytes that are no text in UTF-8"}
+
+
+def test_a_chunk_of_parquet_whose_path_is_no_text_changes_nothing() -> None:
+    content = io.BytesIO()
+    pq.write_table(pa.table({"id": ["a", "b"], "ra": [1.0, 2.0], "dec": [3.0, 4.0]}), content, store_schema=False)
+    in_schema, in_chunk, rest = content.getvalue().split(b"\x03dec")
+    said = outcome("parquet", in_schema + b"\x03dec" + in_chunk + b"\x03d\xe9c" + rest)
+    assert said["report"]["rows"] == 2
