@@ -250,7 +250,7 @@ def field_bytes(kind: str, lake: str | None = None) -> dict[str, float]:
         root = local_path(location_of(kind, lake)) if newest else None
         files = night_files(root, newest[0]) if root else []
         return _footer_bytes(pq.read_metadata(files[0])) if files else {}
-    except (OSError, pa.ArrowException, UsageError):  # what was there a moment ago can be gone
+    except (OSError, pa.ArrowException, UnicodeDecodeError, UsageError):  # gone meanwhile, or damaged
         return {}
 
 

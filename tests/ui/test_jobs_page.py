@@ -16,6 +16,7 @@ from alertferry.ui.app import App
 from alertferry.ui.draft import Draft
 from alertferry.ui.jobs_page import AGAIN, CANCEL, DELETE, EDIT, NEWER, OPEN, JobsPage
 from alertferry.ui.session import Session, Site
+from alertferry.ui.steps.alert import AlertCard
 from alertferry.ui.steps.running import CORRECT, page_title
 from alertferry.ui.wizard import Wizard
 from tests import waiting
@@ -83,6 +84,21 @@ def test_a_job_without_a_name_is_called_by_what_it_asks_for(desk, installation):
     assert (row["alerts"], row["size_text"], row["called"][-8:]) == (386, "13.5 MB", job[:8])
     assert row["expires"] > time.time()
     assert row["actions"] == [OPEN, AGAIN, NEWER, EDIT, DELETE]
+
+
+def test_the_search_finds_what_a_job_asks_for_as_it_was_written(desk, installation):
+    put(installation, None)
+    (row,) = desk.listed()
+    assert "2026-01-01" in row["text"]
+
+
+def test_an_alert_whose_files_are_gone_says_so(desk, tmp_path):
+    shown = AlertCard(desk.session)
+    shown.open(tmp_path / "gone.parquet", "lsst", 0, by_hand=True)
+    desk.until(lambda: shown.told.visible)
+    assert shown.told.lines == [
+        "its files are not kept here any more; open the job again from Jobs, if it is still there"
+    ]
 
 
 def test_the_list_follows_the_store_and_sends_nothing_while_nothing_changes(desk, installation, monkeypatch):

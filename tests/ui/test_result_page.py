@@ -161,6 +161,15 @@ def test_the_page_of_a_result(tab, tmp_path):
     assert waiting.value.suggested_filename == "My-first-SN.parquet"
     waiting.value.save_as(tmp_path / "saved.parquet")
     assert set(pd.read_parquet(tmp_path / "saved.parquet")["diaSourceId"]) == {FIRST + n for n in range(ALERTS)}
+
+    # a double click saves one file, also where the first of it was there before the second
+    saved = []
+    page.on("download", lambda found: saved.append(found.suggested_filename))
+    button = page.get_by_role("button", name="Parquet", exact=True)
+    button.click(click_count=2, delay=200)
+    playwright.expect(button).to_be_enabled()
+    page.wait_for_timeout(1_000)
+    assert saved == ["My-first-SN.parquet"]
     assert tab.complaints == tab.elsewhere == []
 
     # a result without alerts says why, and there is nothing to save
