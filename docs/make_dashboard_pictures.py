@@ -48,6 +48,37 @@ class Camera:
         self.tab.page.mouse.wheel(0, pixels)
 
 
+def around(camera: Camera, url: str) -> None:
+    """Show what is seen first, what helps, and what a request looks like that cannot be submitted yet."""
+    tab, page = camera.tab, camera.tab.page
+    page.goto(url)
+    page.get_by_text("observed by nobody").wait_for()
+    camera.take("home", 1500)
+    page.locator("summary", has_text="About nights").click()
+    page.get_by_role("button", name="Questions and answers").click()
+    tab.heading("Help").wait_for()
+    camera.take("help")
+    page.get_by_role("button", name="Fields", exact=True).click()
+    page.get_by_role("searchbox", name="Search by name").fill("flux")
+    page.get_by_role("rowheader").first.wait_for()
+    camera.take("fields")
+    page.goto(url)
+    page.get_by_role("button", name="all nights of March 2026").click()
+    tab.next("Filters")
+    page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_text("exclude").click()
+    tab.kind("All filters")
+    page.get_by_label("Add a filter", exact=True).select_option("any")
+    page.get_by_label("Add a filter to this group").locator("visible=true").select_option("sql")
+    page.get_by_role("combobox", name="Conditions").press_sequentially("diaSource.snrr > 5")
+    page.get_by_role("button", name="Back to all filters").click()
+    page.get_by_role("button", name="Move down: 1 Tags").click()
+    camera.take("lsst-2-groups", 1500)
+    tab.next("Content")
+    tab.next("Review")
+    camera.take("lsst-4-faults", 4000)
+    page.get_by_role("button", name="New request").click()
+
+
 def lsst(camera: Camera, url: str) -> None:
     """Carry some LSST alerts home."""
     tab, page = camera.tab, camera.tab.page
@@ -78,7 +109,7 @@ def lsst(camera: Camera, url: str) -> None:
     tab.next("Content")
     camera.take("lsst-3-content")
     page.get_by_text("Fields of your choice").click()
-    page.get_by_placeholder("Search fields by name").wait_for()
+    page.get_by_placeholder("Search fields by name").locator("visible=true").wait_for()
     page.locator("summary", has_text="diaSource").first.locator(".twist").click()
     camera.scroll(700)
     camera.take("lsst-3-fields")
@@ -107,6 +138,9 @@ def alerts(camera: Camera, url: str) -> None:
     camera.take("lsst-6-data", 1500)
     page.get_by_role("heading", name="On the sky").evaluate("heading => heading.scrollIntoView({block: 'center'})")
     camera.take("lsst-6-plots", 1500)
+    page.get_by_role("button", name=re.compile("^Open alert")).first.click()
+    page.get_by_role("heading", name=re.compile("^Alert ")).wait_for()
+    camera.take("lsst-6-alert", 2500)
     page.get_by_role("button", name="Jobs").click()
     camera.take("jobs", 1500)
 
@@ -169,6 +203,7 @@ def main() -> None:
                         tab.page.set_default_timeout(PATIENCE_MS)
                         tab.open(dashboard.url)
                         camera = Camera(tab, f"{size}-{scheme}")
+                        around(camera, dashboard.url)
                         lsst(camera, dashboard.url)
                         job = job or carry(camera)
                         alerts(camera, job)

@@ -184,7 +184,7 @@ def schema_at_hand(kind: str, asked: Sequence[str], lake: str | None = None) -> 
 
 def _schema(kind: str, asked: Sequence[str], lake: str | None) -> Struct:
     source = default_registry().get("source", kind)
-    wanted = list(asked) or [str(night) for night in _newest(kind, lake)]
+    wanted = list(asked) or [str(night) for night in newest_nights(kind, lake, 1)]
     try:
         glance = source(nights=wanted, lake=lake).glance(load_settings()) if wanted else None
     except (AlertferryError, ValueError):
@@ -192,9 +192,9 @@ def _schema(kind: str, asked: Sequence[str], lake: str | None) -> Struct:
     return glance.schema if glance and glance.schema else surveys()[kind].documented
 
 
-def _newest(kind: str, lake: str | None) -> list[date]:
-    """Return the newest night that has alerts which can be read, if any."""
-    return [night for night, count in look(kind, lake).counts.items() if count][-1:]
+def newest_nights(kind: str, lake: str | None, most: int) -> list[date]:
+    """Return the newest nights that have alerts which can be read, the newest last."""
+    return [night for night, count in look(kind, lake).counts.items() if count][-most:]
 
 
 @lru_cache(maxsize=64)
@@ -246,7 +246,7 @@ def field_bytes(kind: str, lake: str | None = None) -> dict[str, float]:
     import pyarrow.parquet as pq
 
     try:
-        newest = _newest(kind, lake)
+        newest = newest_nights(kind, lake, 1)
         root = local_path(location_of(kind, lake)) if newest else None
         files = night_files(root, newest[0]) if root else []
         return _footer_bytes(pq.read_metadata(files[0])) if files else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,8 @@ import numpy as np
 from alertferry.core.access import Access
 from alertferry.core.errors import AlertferryError, UsageError
 from alertferry.core.local_lake import local_path, night_files
-from alertferry.core.nights import expand
 from alertferry.service import file_to_look_at
-from alertferry.ui.lakes import location_of, surveys
+from alertferry.ui.lakes import location_of, newest_nights, surveys
 from alertferry.ui.plots import positions, split_line
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 MAX_POINTS = 8000
+FOOTPRINT_NIGHTS = 30
+"""Nights whose alerts are drawn before any are chosen."""
+
 _CELL_ORDER = 5
 
 
@@ -125,14 +128,22 @@ def _cells(bounds: NDArray[np.int64], order: int) -> tuple[Floats, Floats]:
     return ra, dec
 
 
+def alert_positions(kind: str, nights: Sequence[date], lake: str | None = None) -> tuple[Floats, Floats]:
+    """Return positions of some alerts of these nights, spread over all of them. Slow: reads from the lake.
+
+    Before nights are chosen they are those of the newest ones, which show where the survey has been looking.
+    """
+    drawn = nights or newest_nights(kind, lake, FOOTPRINT_NIGHTS)
+    return _positions(kind, tuple(drawn), lake)
+
+
 @lru_cache(maxsize=64)
-def night_positions(kind: str, nights: tuple[str, ...], lake: str | None = None) -> tuple[Floats, Floats]:
-    """Return positions of some alerts of these nights, spread over all of them. Slow: reads from the lake."""
+def _positions(kind: str, nights: tuple[date, ...], lake: str | None) -> tuple[Floats, Floats]:
     import pyarrow.parquet as pq
 
     survey = surveys()[kind]
     root = local_path(location_of(kind, lake))
-    files = [file for night in expand(nights) for file in night_files(root, night)] if root else []
+    files = [file for night in nights for file in night_files(root, night)] if root else []
     files = files[:: max(1, len(files) // 40)]
     found = []
     for file in files:

@@ -111,6 +111,16 @@ def cells(tab, column):
     return [cell.inner_text() for cell in tab.page.locator(f"table:visible tbody tr td:nth-child({column})").all()[:3]]
 
 
+def saved_by_a_double_click(page, name):
+    saved = []
+    page.on("download", lambda found: saved.append(found.suggested_filename))
+    button = page.get_by_role("button", name=name, exact=True)
+    button.click(click_count=2, delay=200)
+    playwright.expect(button).to_be_enabled()
+    page.wait_for_timeout(1_000)
+    return saved
+
+
 def test_the_page_of_a_result(tab, tmp_path):
     page = tab.page
     page.get_by_role("button", name="Jobs").click()
@@ -162,14 +172,8 @@ def test_the_page_of_a_result(tab, tmp_path):
     waiting.value.save_as(tmp_path / "saved.parquet")
     assert set(pd.read_parquet(tmp_path / "saved.parquet")["diaSourceId"]) == {FIRST + n for n in range(ALERTS)}
 
-    # a double click saves one file, also where the first of it was there before the second
-    saved = []
-    page.on("download", lambda found: saved.append(found.suggested_filename))
-    button = page.get_by_role("button", name="Parquet", exact=True)
-    button.click(click_count=2, delay=200)
-    playwright.expect(button).to_be_enabled()
-    page.wait_for_timeout(1_000)
-    assert saved == ["My-first-SN.parquet"]
+    # a double click saves one file, also where that of its first is there before its second
+    assert saved_by_a_double_click(page, "Parquet") == ["My-first-SN.parquet"]
     assert tab.complaints == tab.elsewhere == []
 
     # a result without alerts says why, and there is nothing to save

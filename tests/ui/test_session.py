@@ -374,6 +374,22 @@ def test_a_catalogue_is_looked_at_and_its_options_become_the_filter(session):
     assert session.draft.filters == ()
 
 
+def test_a_catalogue_is_held_against_the_footprint_of_the_survey_before_nights_are_chosen(session):
+    receiving = uploads.Receiving("cat.csv", None)
+    receiving.write(b"id,ra,dec\na,10,-5\nb,11,89\n")
+    found = receiving.finish()
+    wizard = Wizard(session, lambda: None)
+    wizard.go("filters")
+    wizard.step("filters").show("crossmatch")
+    panel = wizard.step("filters")._made["crossmatch"]
+    panel.upload._handle_msg({"file": found.id})
+    until(lambda: panel.overlap.visible)
+    assert "of the sources lie in fields where the newest nights of the survey have alerts" in panel.overlap.title
+    session.update(with_nights(session.draft, ["2026-03-01"]))
+    panel.refresh()
+    until(lambda: "where these nights have alerts" in panel.overlap.title)
+
+
 def test_drafts_of_a_user_are_so_many_and_the_oldest_goes(ui_home, monkeypatch):
     monkeypatch.setenv("ALERTFERRY_MAX_DRAFTS", "5")
     names = [f"{number:024x}" for number in range(8)]

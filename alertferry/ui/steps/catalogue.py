@@ -18,7 +18,7 @@ from alertferry.ui.draft import chosen_nights
 from alertferry.ui.forms import Entry, entries_of
 from alertferry.ui.plots import positions, sky_map
 from alertferry.ui.session import Session
-from alertferry.ui.sky import catalog_positions, night_positions
+from alertferry.ui.sky import alert_positions, catalog_positions
 from alertferry.ui.spot import Spot
 from alertferry.ui.steps.options import Form, known_step
 from alertferry.ui.theme import card, row, stack
@@ -118,6 +118,8 @@ class CataloguePanel:
         self._preview: Any = None
         self._looked: Any = None
         """What the preview is of: the file, and the options that it is read with."""
+        self._drawn: Any = None
+        """The nights that the map and the overlap are of."""
 
     def refresh(self) -> None:
         """Show the draft."""
@@ -135,6 +137,8 @@ class CataloguePanel:
                 self._preview = None
             self._looked = file, _read_with(step)
             self._look(step)
+        elif self._preview is not None and chosen_nights(self.session.draft) != self._drawn:
+            self._draw()
         self._fill()
 
     def _fill(self) -> None:
@@ -207,16 +211,17 @@ class CataloguePanel:
         draft, lake = self.session.draft, self.session.lake
         step, access = dict(self.spot.step or {}), self.session.access
 
-        nights = tuple(map(str, chosen_nights(draft)))
+        nights = self._drawn = chosen_nights(draft)
+        self.overlap.visible = False
 
         def work() -> Any:
-            return night_positions(draft.survey, nights, lake), catalog_positions(step, access)
+            return alert_positions(draft.survey, nights, lake), catalog_positions(step, access)
 
         def done(result: Any, error: AlertferryError | None) -> None:
             if error is None:
                 alerts, sources = result
                 self.tables["alerts"].data, self.tables["sources"].data = positions(*alerts), positions(*sources)
-                self.overlap.param.update(**_overlap(alerts, sources))
+                self.overlap.param.update(**_overlap(alerts, sources, bool(nights)))
 
         self.session.later("catalogue map", work, done)
 
@@ -248,8 +253,8 @@ def _summary(preview: Any) -> dict[str, Any]:
     return {"visible": True, "tone": "warning" if preview.bad_row_count else "success", "title": title, "lines": lines}
 
 
-def _overlap(alerts: Any, sources: Any) -> dict[str, Any]:
-    """Return what the map says in words: whether the catalogue lies where the nights have alerts."""
+def _overlap(alerts: Any, sources: Any, chosen: bool) -> dict[str, Any]:
+    """Return what the map says in words: whether the catalogue lies where the nights, or the newest, have alerts."""
     import healpy
     import numpy as np
 
@@ -257,7 +262,8 @@ def _overlap(alerts: Any, sources: Any) -> dict[str, Any]:
         return {"visible": False}
     cells = [healpy.ang2pix(32, ra, dec, nest=True, lonlat=True) for ra, dec in (alerts, sources)]
     share = float(np.isin(cells[1], cells[0]).mean())
-    words = f"{share:.0%} of the sources lie in fields where these nights have alerts (cells of 1.8 degrees)."
+    nights = "these nights" if chosen else "the newest nights of the survey"
+    words = f"{100 * share:.0f} % of the sources lie in fields where {nights} have alerts (cells of 1.8 degrees)."
     tone = "warning" if share == 0 else "info"
-    title = "Nothing can match: " + words if share == 0 else words
+    title = "Nothing can match: " + words if share == 0 and chosen else words
     return {"visible": True, "tone": tone, "title": title, "lines": []}

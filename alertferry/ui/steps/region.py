@@ -15,7 +15,7 @@ from alertferry.ui.drafts import MAX_BYTES
 from alertferry.ui.forms import Entry
 from alertferry.ui.plots import positions, sky_map
 from alertferry.ui.session import Session
-from alertferry.ui.sky import angle_deg, night_positions, region_cells, region_lines
+from alertferry.ui.sky import alert_positions, angle_deg, region_cells, region_lines
 from alertferry.ui.spot import Spot
 from alertferry.ui.theme import card, grid, stack
 
@@ -84,7 +84,7 @@ class RegionPanel:
         self.fault = Notice(tone="error", visible=False)
         self.plot, self.tables = sky_map()
         chart = pn.pane.Bokeh(self.plot, sizing_mode="stretch_width", margin=0)
-        hint = "ICRS positions in degrees, or as 10:00:24 +02:12:00. Grey points are alerts of the chosen nights."
+        hint = "ICRS positions in degrees, or as 10:00:24 +02:12:00. Grey points are alerts of the chosen nights, or of the newest before any is chosen."
         left = stack(self.shape, self.form, self.upload, self.fault)
         self.view = card(grid(left, chart, columns="minmax(0, 5fr) minmax(0, 7fr)"), title="Region", hint=hint)
         self._meant: tuple[str, Mapping[str, Any] | None] = "", None
@@ -132,10 +132,10 @@ class RegionPanel:
         self.session.soon(lambda: self._outline(step))
         draft, lake, access = self.session.draft, self.session.lake, self.session.access
 
-        nights = tuple(map(str, chosen_nights(draft)))
+        nights = chosen_nights(draft)
 
         def work() -> tuple[dict[str, Any], dict[str, Any]]:
-            return positions(*night_positions(draft.survey, nights, lake)), region_cells(step, access)
+            return positions(*alert_positions(draft.survey, nights, lake)), region_cells(step, access)
 
         def done(result: Any, error: Any) -> None:
             if error is None:
