@@ -84,7 +84,8 @@ class RegionPanel:
         self.fault = Notice(tone="error", visible=False)
         self.plot, self.tables = sky_map()
         chart = pn.pane.Bokeh(self.plot, sizing_mode="stretch_width", margin=0)
-        hint = "ICRS positions in degrees, or as 10:00:24 +02:12:00. Grey points are alerts of the chosen nights, or of the newest before any is chosen."
+        hint = "ICRS positions in degrees, or as 10:00:24 +02:12:00. Grey points are alerts of the chosen nights"
+        hint += " (of the newest ones before you choose)."
         left = stack(self.shape, self.form, self.upload, self.fault)
         self.view = card(grid(left, chart, columns="minmax(0, 5fr) minmax(0, 7fr)"), title="Region", hint=hint)
         self._meant: tuple[str, Mapping[str, Any] | None] = "", None
