@@ -144,7 +144,8 @@ def require_any(location: str, files: Sequence[ListedFile], nights: Sequence[dat
     filled = {file.night for file in files}
     absent = tuple(night for night in nights if night not in filled)
     if not files:
-        raise UsageError(f"the lake {location} has none of the {len(nights)} nights asked for: {shortened(absent)}")
+        asked = "no data for the night" if len(nights) == 1 else f"none of the {len(nights)} nights"
+        raise UsageError(f"the lake {location} has {asked} asked for: {shortened(absent)}")
     return absent
 
 

@@ -65,7 +65,7 @@ def merged(intervals: Iterable[Interval]) -> list[Interval]:
 def _as_text(value: Any) -> Any:
     if isinstance(value, date) and not isinstance(value, datetime):
         return value.isoformat()
-    return value
+    return str(value) if isinstance(value, int) else value  # 20260301, which is told how nights are written
 
 
 NightRange = Annotated[str, BeforeValidator(_as_text), AfterValidator(_check)]

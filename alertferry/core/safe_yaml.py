@@ -17,7 +17,7 @@ from alertferry.core.errors import JobError, Problem, UsageError
 from alertferry.core.problems import shown
 
 MAX_BYTES = 64 * 1024
-MAX_DEPTH = 20
+MAX_DEPTH = 48
 MAX_BITS = 256
 """Of a whole number: more than any id or count has."""
 

@@ -98,6 +98,11 @@ def with_sql(draft: Draft, text: str) -> Draft:
     return draft if text == sql_text(draft) else with_filter(draft, "sql", options_of(pieces(text)))
 
 
+def texts_of(text: str) -> list[str]:
+    """Return the conditions of a text, as the editor splits it."""
+    return [piece.text for piece in pieces(text)]
+
+
 def marks(text: str, types: Mapping[str, str], values: Mapping[str, Collection[Any]] | None = None) -> tuple[Mark, ...]:
     """Return the faults of the editor's text, and notes, given the type of each field by its dotted path.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +22,7 @@ from alertferry.ui.problems import told
 from alertferry.ui.sentence import nights_text, title_of
 from alertferry.ui.session import Session
 from alertferry.ui.steps.running import GO_ON, STOP, share_of
-from alertferry.ui.text import duration_text
+from alertferry.ui.text import duration_text, left_by_cancelling
 from alertferry.ui.theme import card, heading, stack
 
 OPEN, AGAIN, NEWER, EDIT = "Open", "Run again", "Newer nights", "Edit"
@@ -123,7 +122,7 @@ class JobsPage:
         elif action == AGAIN:
             self._ask_again(record, "Run this job again?", None)
         elif action == CANCEL:
-            lines = [_called(record), "What it has published stays in the topic, which will never be complete."]
+            lines = [_called(record), left_by_cancelling(record)]
             self.question.ask("Stop this job?", lines, (STOP, GO_ON), lambda: self._cancel(record), danger=True)
         elif action == DELETE:
             self._ask_delete(record)
@@ -190,7 +189,7 @@ class JobsPage:
 
         def work() -> None:
             service.delete_job(record.id, access)
-            shutil.rmtree(results.folder(record.id), ignore_errors=True)
+            results.forget(record.id)
 
         def done(_: Any, error: AlertferryError | None) -> None:
             if error is not None:
@@ -225,7 +224,7 @@ def job_row(record: Any, access: Access, everybody: bool, unique: bool) -> dict[
     """
     asks = title_of(record.job)
     name = record.name or asks
-    parts = [name, asks, record.id, record.survey, record.topic or "", record.owner or "", record.job]
+    parts = [name, asks, record.id, record.survey, record.topic or "", record.owner or "", record.state, record.job]
     searched = " ".join(parts)[:MOST_SEARCHED]
     return {
         "key": record.id,

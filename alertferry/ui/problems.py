@@ -11,7 +11,7 @@ from alertferry.core.errors import AlertferryError, JobError, Problem, UnknownJo
 from alertferry.core.job import Job, MalformedJobError
 from alertferry.ui.draft import Draft, Place, members
 from alertferry.ui.forms import label
-from alertferry.ui.text import filter_text, number_text
+from alertferry.ui.text import CATALOGUE_OPTIONS, catalogue_text, filter_text, number_text
 
 StepName = Literal["nights", "filters", "content", "review"]
 STEPS: tuple[StepName, ...] = ("nights", "filters", "content", "review")
@@ -33,11 +33,9 @@ _ENTRIES = {
     "box.dec[1]": "Dec to (north)",
     "moc": "coverage map",
     "skymap": "sky map",
-    "on_bad_rows": "Rows that cannot be used",
-    "keep": "Matches",
     "where": "",
     "of": "Filters of the group",
-}
+} | {name: said for name, said in CATALOGUE_OPTIONS.items() if name in ("on_bad_rows", "keep")}
 """What pages call an option."""
 
 _SENTENCES = {
@@ -49,6 +47,10 @@ _SENTENCES = {
     ("crossmatch", "needs a radius"): "needs a radius: one for all sources, or a column with one for each",
 }
 """What pages say of a whole filter, or of another step, by its kind and how the message for files begins."""
+
+
+_COMMAND = re.compile(r"; `alertferry [^`]+` lists (?:them|the others)")
+"""What a page shows itself."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,9 @@ class Placed:
     @property
     def _message(self) -> str:
         starts = {start: said for (kind, start), said in _SENTENCES.items() if kind == self.kind}
-        return next((said for start, said in starts.items() if self.problem.message.startswith(start)), None) or (
-            self.problem.message
-        )
+        message = next((said for start, said in starts.items() if self.problem.message.startswith(start)), None)
+        plain = _COMMAND.sub("", self.problem.message)
+        return message or (catalogue_text(plain) if self.kind == "crossmatch" else plain)
 
     @property
     def _part(self) -> str:

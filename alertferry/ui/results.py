@@ -55,6 +55,11 @@ def folder(job_id: str) -> Path:
     return load_settings().home / "ui" / "results" / job_id
 
 
+def forget(job_id: str) -> None:
+    """Remove the files of a job that is deleted."""
+    shutil.rmtree(folder(job_id), ignore_errors=True)
+
+
 def sweep() -> None:
     """Remove files that nobody has asked for within the time that uploads are kept."""
     settings = load_settings()

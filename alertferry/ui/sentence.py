@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from alertferry.core.errors import AlertferryError
 from alertferry.core.safe_yaml import load_mapping
 from alertferry.ui import drafts
+from alertferry.ui.conditions import texts_of
 from alertferry.ui.draft import Draft, chosen_nights
 from alertferry.ui.gauges import size_text
 from alertferry.ui.text import printable
@@ -132,6 +133,8 @@ def _phrase(step: Mapping[str, Any], named: Namer) -> str:
                 return _classes(step)
             case "crossmatch":
                 return _crossmatch(step, named)
+            case "all":
+                return " and ".join(_inner(step, named))
             case "any":
                 return "either " + " or ".join(_inner(step, named))
             case "not":
@@ -170,7 +173,7 @@ def _tag(name: str) -> str:
 
 
 def _conditions(where: Sequence[Any]) -> str:
-    texts = [_condition(text) for entry in where for text in str(entry).split(";") if text.strip()]
+    texts = [_condition(text) for entry in where for text in texts_of(str(entry))]
     more = len(texts) - MOST_CONDITIONS
     return ", ".join(texts[:MOST_CONDITIONS]) + (f" and {_count(more, 'more condition')}" if more > 0 else "")
 

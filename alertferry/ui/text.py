@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
@@ -34,6 +35,48 @@ FILTERS = {
 GROUPS = {"all": "all of these", "any": "at least one of these", "not": "none of these"}
 
 
+CATALOGUE_OPTIONS = {
+    "ra": "Right ascension",
+    "dec": "Declination",
+    "id": "Identifier",
+    "radius_arcsec": "Radius (arcsec)",
+    "radius": "Radius of each source",
+    "keep": "Matches",
+    "on_bad_rows": "Rows that cannot be used",
+    "columns": "Catalogue columns to include",
+    "pmra": "Proper motion in RA, times cos(dec) (mas/yr)",
+    "pmdec": "Proper motion in Dec (mas/yr)",
+    "epoch": "Epoch of the positions: Julian year, or its column",
+    "table": "Table: name or number",
+    "unit": "Unit of RA and Dec",
+    "ra_unit": "Unit of RA alone",
+    "dec_unit": "Unit of Dec alone",
+    "max_rows": "Most rows",
+    "name": "Name of the match in the packet",
+}
+"""What pages call the options of a match with a catalogue."""
+
+_NAMED = re.compile(
+    r"'(?:[^'\\]|\\.)*'|(?<![\w.-])(?P<name>"
+    + "|".join([*CATALOGUE_OPTIONS, "format"])
+    + r"):(?P<value> (?:deg|hour|rad|drop)\b)?"
+)
+_VALUES = {"drop": "leave them out, and count them"}
+
+
+def catalogue_text(message: str) -> str:
+    """Return a message about a catalogue with the page's labels for the options of a job file (``ra_unit: hour``)."""
+
+    def labelled(found: re.Match[str]) -> str:
+        if not found["name"]:
+            return found[0]  # quoted: what the file says
+        label = CATALOGUE_OPTIONS.get(found["name"], "Format").partition(":")[0]
+        value = (found["value"] or "").strip()
+        return f"“{label}: {_VALUES.get(value, value)}”" if value else f"“{label}”"
+
+    return _NAMED.sub(labelled, message)
+
+
 def filter_text(kind: str) -> str:
     """Return what pages call a kind of filter."""
     if kind in GROUPS:
@@ -52,6 +95,13 @@ def step_text(name: str, survey: str) -> str:
         return "Chosen nights"
     kind, _, number = name.partition("-")
     return f"{filter_text(kind)} {number}".strip()
+
+
+def left_by_cancelling(record: Any) -> str:
+    """Return what a job leaves that is stopped now."""
+    if record.state == "queued":
+        return "It has not begun; nothing is published."
+    return "What it has published stays in the topic, which will never be complete."
 
 
 def duration_text(seconds: float) -> str:

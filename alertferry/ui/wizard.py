@@ -273,7 +273,7 @@ class Wizard:
         steps = []
         for index, name in enumerate(NAMES):
             done = index < now or (self.record is not None and name in STEPS) or (name == "run" and self.has_data)
-            fault = name in faults and name in self.session.visited and (name != "nights" or now > 0)
+            fault = name in faults and (done or name in self.session.visited) and (name != "nights" or now > 0)
             state = "fault" if fault else "done" if done else "todo"
             closed = (name == "run" and self.record is None) or (name == "data" and not self.has_data)
             steps.append({"name": name, "label": LABELS[name], "state": state, "disabled": closed})

@@ -286,7 +286,7 @@ def test_a_sign_in_ends_with_its_password(site, now):
     async def script(page):
         file.write_text(json.dumps(PASSWORDS | ({"zoe": now} if now else {})))
         with suppress(WebSocketClosedError, StreamClosedError):
-            await page.set("Nights and ranges", "2026-03-01")
+            await page.enter("Nights and ranges", "2026-03-01")
         assert await closed(page) == 1000
 
     try:
@@ -311,7 +311,7 @@ def test_a_page_that_sends_too_much_is_closed_and_no_other(ann, bob, binary):
                     await page.socket.write_message(json.dumps({"id": str(number)}))
                     await page.socket.write_message(b"x" * 900_000, binary=True)
             else:
-                await page.set("Nights and ranges", "x" * 1_100_000)
+                await page.enter("Nights and ranges", "x" * 1_100_000)
         await closed(page)
 
     in_a_page(ann, script)
@@ -320,8 +320,8 @@ def test_a_page_that_sends_too_much_is_closed_and_no_other(ann, bob, binary):
 
 def test_what_is_too_long_is_said_and_not_kept(ann, site):
     async def script(page):
-        await page.set("Nights and ranges", "2026-03-01, " * 20_000)
-        await page.until("at most 65,536 are taken")
+        await page.enter("Nights and ranges", "2026-03-01, " * 20_000)
+        await page.until("a job file has room for 65,536")
 
     in_a_page(ann, script)
     kept = site.log.parent / "ui" / "drafts"
@@ -369,14 +369,15 @@ def test_what_no_page_sends_fills_no_log(ann, site):
 
     async def script(page):
         for value in odd * 3:
-            await page.set("Nights and ranges", value)
+            await page.enter("Nights and ranges", value)
+            await page.set("Survey", value)
         for data in odd * 3:
             await page.send("Calendar", nights=data, on=data)
             await page.event("data_event", {"model": {"id": page.models["Calendar"]}, "data": data})
             await page.event(data, {"model": {"id": page.models["Calendar"]}})
         for model in ("p1", 7, None, "z" * 100_000):
             await page.event("data_event", {"model": {"id": model}, "data": {}})
-        await page.set("Nights and ranges", "2026-03-01")
+        await page.enter("Nights and ranges", "2026-03-01")
         await page.send("Calendar", nights=["2026-03-04"], on=True)
         await page.until("2026-03-04")
 

@@ -71,7 +71,8 @@ def test_groups_are_made_and_changed_in_the_list_of_all(session):
     assert tree.at == "down 0.0"
     tree._handle_msg({"add": "sql", "place": "0"})
     assert (step.editing, step.edited.object) == ((0, 1), "<h2>Filter 1.2: Conditions</h2>")
-    until(lambda: step.problems.visible)
+    until(lambda: step._made["sql"].editor.others)
+    assert not step.problems.visible
     assert [item["value"] for item in step.tabs.items if item["fault"]] == ["all"]
     editor = step._made["sql"].editor
     editor._handle_msg({"text": "diaSource.snr > 5", "of": editor.of})

@@ -8,6 +8,7 @@ from alertferry.core.registry import default_registry
 from alertferry.core.settings import Settings
 from alertferry.ui.draft import Draft, new_draft, with_nights
 from alertferry.ui.problems import STEPS, in_words, of_step, place, problems_of
+from alertferry.ui.text import catalogue_text
 
 
 def check(job):
@@ -110,3 +111,19 @@ def test_a_problem_within_groups_belongs_to_the_filter_at_fault():
     (found,) = problems_of(draft, check)
     assert (found.kind, found.at, found.option) == ("tags", (0, 1, 0), "any_of[0]")
     assert found.text.startswith("no tag 'nonsense'")
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("say which is right with ra_unit: hour", "say which is right with “Unit of RA alone: hour”"),
+        (
+            "leave them out with on_bad_rows: drop",
+            "leave them out with “Rows that cannot be used: leave them out, and count them”",
+        ),
+        ("format: is FITS, not CSV; leave format: out", "“Format” is FITS, not CSV; leave “Format” out"),
+        ("'unit: hour' in column 'ra: x'", "'unit: hour' in column 'ra: x'"),
+    ],
+)
+def test_what_is_wrong_with_a_catalogue_is_told_in_the_words_of_the_page(message, said):
+    assert catalogue_text(message) == said

@@ -13,7 +13,7 @@ from alertferry.core.errors import UsageError
 from alertferry.core.job import Job
 from alertferry.estimates.results import Estimate
 from alertferry.ui import drafts, uploads
-from alertferry.ui.draft import Draft, first_of, new_draft, with_filter, with_name, with_nights, with_tag
+from alertferry.ui.draft import Draft, first_of, new_draft, with_filter, with_name, with_nights, with_output, with_tag
 from alertferry.ui.imports import draft_from_file
 from alertferry.ui.session import Session, Site, attempt
 from alertferry.ui.snippets import as_commands, as_python, as_yaml
@@ -159,7 +159,8 @@ def test_problems_show_at_their_step_and_bar_the_way(session):
     editor = wizard.step("filters")._made["sql"].editor
     editor._handle_msg({"text": "diaSource.snrr > 5"})
     assert editor.marks[0]["start"] == 0
-    until(lambda: wizard.step("filters").problems.visible)
+    until(lambda: session.problems)
+    assert not wizard.step("filters").problems.visible  # it stands below the editor, and pushes nothing away
     until(lambda: {step["name"]: step["state"] for step in wizard.stepper.steps}["filters"] == "fault")
     wizard.go("review")
     assert wizard.bar.next_disabled
@@ -388,6 +389,21 @@ def test_a_catalogue_is_held_against_the_footprint_of_the_survey_before_nights_a
     session.update(with_nights(session.draft, ["2026-03-01"]))
     panel.refresh()
     until(lambda: "where these nights have alerts" in panel.overlap.title)
+
+
+def test_outputs_that_a_site_refuses_are_not_offered(session, ui_home):
+    ours, theirs = session, Session("ann", Site(signed_in=True, confined=True, estimates=False), TODO.put)
+    steps = []
+    for one in (ours, theirs):
+        wizard = Wizard(one, lambda: None)
+        turn_to(wizard, "content")
+        steps.append(wizard.step("content"))
+    assert [item["value"] for item in steps[0].output.items][:2] == ["kafka", "files"]
+    assert [item["value"] for item in steps[1].output.items] == ["kafka"]
+    theirs.update(with_output(theirs.draft, "files", {"path", "packet"}))
+    steps[1].refresh()
+    assert [item["value"] for item in steps[1].output.items] == ["kafka", "files"]
+    theirs.close()
 
 
 def test_drafts_of_a_user_are_so_many_and_the_oldest_goes(ui_home, monkeypatch):

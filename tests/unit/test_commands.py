@@ -127,7 +127,7 @@ BOMB = "a: &a [x, x]\nb: [*a, *a]\n"
         ),
         (JOB.replace("packet: full", "fields: 7"), "output.fields: must be a list, got 7"),
         (JOB.replace("2026-01-01", "2026-02-01..2026-01-01"), "source.nights[0]: the range is reversed"),
-        (JOB.replace("2026-01-01", "2027-01-01"), "has none of the 1 nights asked for: 2027-01-01"),
+        (JOB.replace("2026-01-01", "2027-01-01"), "has no data for the night asked for: 2027-01-01"),
         (JOB.replace("]}", "], lake: /nowhere}", 1), "source: the lake /nowhere is not a folder"),
         (
             JOB + "filters: [{kind: sql, where: [psfFlux > 1]}]",

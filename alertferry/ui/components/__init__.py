@@ -161,7 +161,10 @@ class FilterTree(Part):
 
 
 class SqlEditor(Part):
-    """Conditions as text; the answer says by ``of`` which filter's. `insert` puts a field at the cursor."""
+    """Conditions as text; the answer says by ``of`` which filter's. `insert` puts a field at the cursor.
+
+    ``others`` are faults that no mark in the text tells.
+    """
 
     sends = ({"text": str, "of": (str, "")},)
 
@@ -169,6 +172,7 @@ class SqlEditor(Part):
     text = param.String(default="")
     placeholder = param.String(default="")
     marks = param.List(default=[])
+    others = param.List(default=[])
     count = param.Integer(default=0)
     fields = param.List(default=[])
 

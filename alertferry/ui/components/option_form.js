@@ -1,4 +1,7 @@
-// Options as entries, made from what the server says of each. What is entered is sent when it is left, or chosen.
+// Options as entries, made from what the server says of each. What is chosen is sent at once, what is typed after a
+// moment's rest, or when its entry or the page is left.
+const REST_MS = 400
+
 export function render({model}) {
   const root = element("div")
   const main = element("div", "entries")
@@ -7,6 +10,10 @@ export function render({model}) {
   details.append(element("summary", "", "More options"), rest)
   root.append(main, details)
   const id = Math.random().toString(36).slice(2)
+  const leaving = new Set()
+  const leave = () => { for (const say of leaving) { say() } }
+  window.addEventListener("pagehide", leave)
+  model.on("remove", () => window.removeEventListener("pagehide", leave))
   let parts = new Map()  // what stays keeps its elements: neither focus nor text is lost to an answer
 
   const send = (path, text) => model.send_msg({of: model.of, path, text})
@@ -60,12 +67,32 @@ export function render({model}) {
     if (long) { input.rows = 3 } else { input.type = "text" }
     input.placeholder = entry.hint
     input.spellcheck = false
-    let held = ""
-    input.onchange = () => { held = input.value; send(entry.path, input.value) }
+    let sent = ""    // what the server has of it
+    let latest = ""  // what the draft says of it, which may be written in another way
+    let touched = false
+    let timer = null
+    const say = () => {
+      clearTimeout(timer)
+      if (touched && input.value !== sent) {
+        sent = input.value
+        latest = null  // not known before the answer
+        send(entry.path, sent)
+      }
+    }
+    input.oninput = () => { touched = true; clearTimeout(timer); timer = setTimeout(say, REST_MS) }
+    input.onchange = say
+    input.onblur = () => {
+      say()
+      touched = false
+      if (latest !== null) { sent = input.value = latest }
+    }
+    leaving.add(say)
     const fill = (text, afresh) => {
-      const typing = input.getRootNode().activeElement === input && input.value !== held
-      if (!typing || afresh) { input.value = text }
-      held = text
+      latest = text
+      if (touched && !afresh) { return }  // it is being typed in: the page is ahead of what the server has heard
+      clearTimeout(timer)
+      touched = false
+      sent = input.value = text
     }
     return {target: input, fill}
   }
@@ -104,8 +131,10 @@ export function render({model}) {
     if (nodes.length !== box.children.length || nodes.some((node, at) => node !== box.children[at])) { box.replaceChildren(...nodes) }
   }
   const draw = () => {
-    root.setAttribute("role", "group")
-    root.setAttribute("aria-label", model.label)
+    if (model.entries.length > 1) {
+      root.setAttribute("role", "group")
+      root.setAttribute("aria-label", model.label)
+    }
     parts = new Map(model.entries.map((entry, index) => {
       const text = JSON.stringify([entry, index])
       const before = parts.get(entry.path)

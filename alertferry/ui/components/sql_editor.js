@@ -60,7 +60,8 @@ export function render({model}) {
       item.append(go, document.createTextNode(mark.message))
       return item
     })
-    const wrong = model.marks.some((mark) => !mark.note)
+    items.push(...model.others.map((fault) => element("li", "", fault)))
+    const wrong = model.others.length > 0 || model.marks.some((mark) => !mark.note)
     if (!wrong && area.value.trim()) {
       const found = items.length ? `no fault found, ${items.length} note${items.length === 1 ? "" : "s"}` : "no fault found"
       items.push(element("li", "fine", model.count === 1 ? `1 condition, ${found}` : `${model.count} conditions, all must hold; ${found}`))
@@ -160,6 +161,7 @@ export function render({model}) {
   const typing = () => area.getRootNode().activeElement === area
   model.on("text", () => { if (area.value !== model.text && (!typing() || typedOf !== model.of)) { area.value = model.text; paint(); tell() } })
   model.on("marks", () => { paint(); tell() })
+  model.on("others", tell)
   model.on("count", tell)
   model.on("msg:custom", (event) => {
     const gap = area.selectionStart > 0 && /[\w)\]]$/.test(area.value.slice(0, area.selectionStart)) ? "\n" : ""

@@ -12,11 +12,12 @@ export function render({model}) {
     input.accept = model.accept
     bad.textContent = model.fault
   }
+  const size = (bytes) => bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
   const fail = (words) => { bar.hidden = true; bad.textContent = words }
   const send = (file) => {
     if (!file) { return }
     bad.textContent = ""
-    if (file.size > model.max_bytes) { return fail(`This file has ${(file.size / 1e6).toFixed(1)} MB; at most ${(model.max_bytes / 1e6).toFixed(0)} MB are taken.`) }
+    if (file.size > model.max_bytes) { return fail(`This file has ${size(file.size)}; at most ${size(model.max_bytes)} are taken.`) }
     const request = new XMLHttpRequest()
     request.open("PUT", new URL(`upload/${model.ticket}`, document.baseURI))
     request.setRequestHeader("X-File-Name", encodeURIComponent(file.name))

@@ -21,6 +21,7 @@ from alertferry.ui.session import Session
 from alertferry.ui.sky import alert_positions, catalog_positions
 from alertferry.ui.spot import Spot
 from alertferry.ui.steps.options import Form, known_step
+from alertferry.ui.text import CATALOGUE_OPTIONS, catalogue_text
 from alertferry.ui.theme import card, row, stack
 
 PREVIEW_ROWS = 10
@@ -29,25 +30,6 @@ _MORE = ("pmra", "pmdec", "epoch", "table", "format", "unit", "ra_unit", "dec_un
 _KEPT = ("radius_arcsec", "keep", "on_bad_rows", "name")
 """Options that hold for another catalogue too."""
 
-_LABELS = {
-    "ra": "Right ascension",
-    "dec": "Declination",
-    "id": "Identifier",
-    "radius_arcsec": "Radius (arcsec)",
-    "radius": "Radius of each source",
-    "keep": "Matches",
-    "on_bad_rows": "Rows that cannot be used",
-    "columns": "Catalogue columns to include",
-    "pmra": "Proper motion in RA, times cos(dec) (mas/yr)",
-    "pmdec": "Proper motion in Dec (mas/yr)",
-    "epoch": "Epoch of the positions: Julian year, or its column",
-    "table": "Table: name or number",
-    "unit": "Unit of RA and Dec",
-    "ra_unit": "Unit of RA alone",
-    "dec_unit": "Unit of Dec alone",
-    "max_rows": "Most rows",
-    "name": "Name of the match in the packet",
-}
 _WORDS = {
     "keep": {"": "nearest", "all": "all", "none": "none: only alerts without a counterpart"},
     "on_bad_rows": {"": "refuse the catalogue", "drop": "leave them out, and count them"},
@@ -62,7 +44,7 @@ def entries(preview: Any) -> tuple[Entry, ...]:
     names = tuple(column.name for column in preview.columns) if preview else ()
     found = []
     for path in _SHOWN:
-        entry = replace(made[path], label=_LABELS.get(path, made[path].label), more=path in _MORE)
+        entry = replace(made[path], label=CATALOGUE_OPTIONS.get(path, made[path].label), more=path in _MORE)
         if path not in _MORE:
             entry = replace(entry, about="")
         if path in _COLUMNS:
@@ -190,7 +172,7 @@ class CataloguePanel:
         if error is not None:
             self.seen.visible = False
             self.notice.param.update(
-                visible=True, tone="error", title="This catalogue cannot be used", lines=[str(error)]
+                visible=True, tone="error", title="This catalogue cannot be used", lines=[catalogue_text(str(error))]
             )
             return
         self._preview, self.seen.visible = preview, True
@@ -234,13 +216,13 @@ def _read_with(step: Mapping[str, Any]) -> dict[str, Any]:
 
 def _summary(preview: Any) -> dict[str, Any]:
     """Return what the notice says of a catalogue."""
-    lines = [str(line) for line in preview.warnings]
+    lines = [catalogue_text(str(line)) for line in preview.warnings]
     if preview.problem:
         return {
             "visible": True,
             "tone": "error",
             "title": "This catalogue cannot be used as it stands",
-            "lines": [preview.problem],
+            "lines": [catalogue_text(preview.problem)],
         }
     if preview.bad_row_count:
         lines.insert(

@@ -22,6 +22,9 @@ _EXAMPLES = {
 class ConditionsPanel:
     """The editor and the field finder."""
 
+    tells_problems = True
+    """Every fault of its filter stands below the editor, where nothing is pushed away while one types."""
+
     def __init__(self, session: Session) -> None:
         self.session, self.spot = session, Spot(session, "sql")
         self.editor = SqlEditor(placeholder=_EXAMPLES.get(session.draft.survey, "field > 1"))
@@ -50,6 +53,11 @@ class ConditionsPanel:
             self._means = text
             self.editor.param.update(of=self.spot.name, text=text)
         self._mark(self.editor.text)
+        self._tell_others()
+
+    def _tell_others(self) -> None:
+        told = tuple(mark["message"] for mark in self.editor.marks)
+        self.editor.others = [item.text for item in self.spot.problems if not item.problem.message.endswith(told)]
 
     def _mark(self, text: str) -> None:
         survey = self.session.draft.survey
@@ -58,6 +66,7 @@ class ConditionsPanel:
         def show(found: Any, error: Any) -> None:
             if error is None and text == self.editor.text:
                 self.editor.param.update(marks=found[0], count=found[1])
+                self._tell_others()
 
         self.session.read("marks", len(text), lambda: (mark_data(marks(text, types, values)), len(pieces(text))), show)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import panel_material_ui as pmui
-
+from alertferry.core.access import Access
 from alertferry.core.registry import default_registry
+from alertferry.policy import may_deliver_by
 from alertferry.ui import lakes
 from alertferry.ui.components import FieldTree, Notice, Segments
 from alertferry.ui.draft import with_fields, with_limit, with_output, with_packet
 from alertferry.ui.gauges import size_text
 from alertferry.ui.problems import of_step, texts
 from alertferry.ui.session import Session, light_packet
-from alertferry.ui.steps.options import PartForm, known_step
+from alertferry.ui.steps.options import PartForm, TextForm, known_step
 from alertferry.ui.theme import card, heading, stack
 
 OWN = "own"
@@ -34,17 +34,11 @@ class ContentStep:
         self.fields = card(
             self.tree, title="Fields", hint="Sizes are those of the lake, uncompressed, for one alert.", visible=False
         )
-        self.limit = pmui.TextInput(
-            size="small", label="At most so many alerts (optional)", placeholder="all", width=280, margin=0
-        )
-        self.limit.param.watch(lambda event: session.update(with_limit(session.draft, event.new or "")), "value")
+        self.limit = TextForm("At most so many alerts (optional)", self._limited, "all")
+        self.limit.view.max_width = 300
         self.limit_fault = Notice(tone="error", title="This limit cannot be used", visible=False)
         self.problems = Notice(tone="error", title="This content cannot be delivered", visible=False)
-        kinds = sorted(
-            default_registry().steps["output"], key=lambda kind: (kind not in _OUTPUTS, kind != "kafka", kind)
-        )
-        labels = [(kind, _OUTPUTS.get(kind, kind.replace("_", " ").capitalize())) for kind in kinds]
-        self.output = Segments(label="Deliver to", items=[{"value": kind, "label": label} for kind, label in labels])
+        self.output = Segments(label="Deliver to")
         self.output.on_choice(self._to_output)
         self.delivery = PartForm(session, "output", ("packet", "fields"), "Delivery")
         self.packets = card(self.packet, title="Packet")
@@ -55,7 +49,7 @@ class ContentStep:
             self.packets,
             self.problems,
             self.fields,
-            card(self.limit, self.limit_fault, title="Limit", hint=few),
+            card(self.limit.view, self.limit_fault, title="Limit", hint=few),
             card(self.output, self.delivery.view, title="Delivery", hint="All can be left as it is."),
         )
         self._shown: Any = None
@@ -70,16 +64,20 @@ class ContentStep:
             self._shown = (draft.survey, schema)
             fields = lakes.fields_of(draft.survey, schema, self.session.lake)
             self.tree.fields = [vars(field) for field in fields]
-        self.limit.value = "" if draft.limit is None else str(draft.limit)
         self.tree.chosen = list(draft.output.get("fields") or [])
         found = of_step(self.session.problems, "content")
         kind = str(draft.output.get("kind"))
-        self.output.value = kind
+        self.output.param.update(items=_outputs(self.session.access, kind), value=kind)
         self.packets.visible = "packet" in _taken(kind)
         self.delivery.refresh(found)
         for notice, of_limit in ((self.problems, False), (self.limit_fault, True)):
             lines = texts(tuple(item for item in found if (item.problem.path == "limit") == of_limit))
             notice.param.update(visible=bool(lines), lines=lines)
+        limit = "" if draft.limit is None else str(draft.limit)
+        self.limit.show(self.session.draft_id, limit, fault=self.limit_fault.visible)
+
+    def _limited(self, text: str) -> None:
+        self.session.update(with_limit(self.session.draft, text))
 
     def _to_output(self, kind: str) -> None:
         draft = self.session.draft
@@ -121,6 +119,16 @@ class ContentStep:
         elif not message.get("on"):
             chosen = [item for item in chosen if item != path]
         self.session.update(with_fields(self.session.draft, chosen))
+
+
+def _outputs(access: Access, chosen: str) -> list[dict[str, str]]:
+    """Return the outputs that may be used, and the one that a job file names: its fault stands beside it."""
+    kinds = sorted(default_registry().steps["output"], key=lambda kind: (kind not in _OUTPUTS, kind != "kafka", kind))
+    return [
+        {"value": kind, "label": _OUTPUTS.get(kind, kind.replace("_", " ").capitalize())}
+        for kind in kinds
+        if kind == chosen or may_deliver_by(kind, access)
+    ]
 
 
 def _taken(kind: str) -> set[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import panel as pn
 
 from alertferry import service
-from alertferry.core.errors import AlertferryError
+from alertferry.core.errors import AlertferryError, UnknownJobError, UsageError
 from alertferry.core.job import Job
 from alertferry.core.pandas_types import pandas_call
 from alertferry.core.settings import load_settings
@@ -15,6 +16,7 @@ from alertferry.ui import photometry, plots, reasons, results
 from alertferry.ui.components import CodeBlock, DataTable, Meter, Notice
 from alertferry.ui.components.results import Downloads
 from alertferry.ui.gauges import size_text
+from alertferry.ui.problems import told
 from alertferry.ui.session import Session
 from alertferry.ui.snippets import Place, fetch_commands, fetch_python
 from alertferry.ui.steps.alert import AlertCard
@@ -121,7 +123,7 @@ class DataStep:
         else:
             self._offer(record)
             self._show_code(None)
-            self.session.later("result", lambda: _look(record), self._fetched)
+            self.session.later("result", lambda: _of_job(record, lambda: _look(record)), self._fetched)
 
     def _show_match(self, record: Any) -> None:
         found = record.receipt.crossmatch if record.receipt else ()
@@ -178,7 +180,7 @@ class DataStep:
     def _fetched(self, found: Any, error: AlertferryError | None) -> None:
         if error is not None:
             self.table.empty = "The alerts are not shown here."
-            self.fault.param.update(visible=True, lines=[str(error)])
+            self.fault.param.update(visible=True, lines=[told(error)])
             return
         first, overview = found
         self._first = first
@@ -239,12 +241,28 @@ class DataStep:
             self.downloads.busy = [item for item in self.downloads.busy if item != kind]
             if error is not None:
                 title = f"The {results.FORMATS[kind]} file could not be made"
-                self.notice.param.update(visible=True, tone="error", title=title, lines=[str(error)])
+                self.notice.param.update(visible=True, tone="error", title=title, lines=[told(error)])
                 return
             name = results.saved_as(record, path)
             self.downloads.save(self.session.offer(path, name), name)
 
-        self.session.later(f"file {kind}", lambda: results.lay_out(record, kind), done)
+        self.session.later(f"file {kind}", lambda: _of_job(record, lambda: results.lay_out(record, kind)), done)
+
+
+def _of_job(record: Any, work: Callable[[], Any]) -> Any:
+    """Do something with the files of a job. Raises `UnknownJobError` where it was deleted, also meanwhile."""
+    service.show_job(record.id)
+    try:
+        found = work()
+    except FileNotFoundError:
+        service.show_job(record.id)
+        raise UsageError("its files are not kept here any more; open the job again from Jobs") from None
+    try:
+        service.show_job(record.id)
+    except UnknownJobError:
+        results.forget(record.id)
+        raise
+    return found
 
 
 def _look(record: Any) -> tuple[results.First, photometry.Overview]:

@@ -96,8 +96,6 @@ class FiltersStep:
             self.show("tags")
         else:
             self._show_panel()
-        lines = [item.said for item in of_step(self.session.problems, "filters")]
-        self.problems.param.update(visible=bool(lines), lines=lines)
 
     def _show_panel(self) -> None:
         step = step_at(self.session.draft, self.editing) if self.editing else None
@@ -107,6 +105,9 @@ class FiltersStep:
         if hasattr(panel, "spot"):
             panel.spot.place = self.editing
         panel.refresh()
+        told = panel.spot.problems if getattr(panel, "tells_problems", False) else ()
+        lines = [item.said for item in of_step(self.session.problems, "filters") if item not in told]
+        self.problems.param.update(visible=bool(lines), lines=lines)
         self.body.show(self.kind if step is None else str(step.get("kind")), panel.view)
         self.crumb.visible = step is not None
         if self.editing and step:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 import panel as pn
-import panel_material_ui as pmui
 from bokeh.models import ColumnDataSource
 
 from alertferry.core.errors import AlertferryError
@@ -21,6 +20,7 @@ from alertferry.ui.opening import JobUpload
 from alertferry.ui.plots import nightly_chart, nightly_source
 from alertferry.ui.problems import of_step, texts
 from alertferry.ui.session import Session, light_packet
+from alertferry.ui.steps.options import TextForm
 from alertferry.ui.theme import card, grid, heading, heading_text, stack
 
 TITLE = "Survey and nights"
@@ -38,14 +38,7 @@ class NightsStep:
         self.survey.on_choice(self._to_survey)
         self.calendar = Calendar()
         self.calendar.on_message = self._toggled
-        self.text = pmui.TextInput(
-            size="small",
-            label="Nights and ranges",
-            placeholder="2026-03-01..2026-03-07, 2026-03-12",
-            sizing_mode="stretch_width",
-            margin=0,
-        )
-        self.text.param.watch(self._typed, "value")
+        self.text = TextForm("Nights and ranges", self._typed, "2026-03-01..2026-03-07, 2026-03-12")
         self.source = ColumnDataSource(nightly_source({}, ()))
         self.notice = Notice(visible=False)
         self.problems = Notice(tone="error", visible=False)
@@ -71,7 +64,7 @@ class NightsStep:
 
     def _chart_card(self) -> pn.Column:
         chart = pn.pane.Bokeh(nightly_chart(self.source), sizing_mode="stretch_width", margin=0)
-        return card(chart, self.text, title="Alerts per night")
+        return card(chart, self.text.view, title="Alerts per night")
 
     def refresh(self) -> None:
         """Show the draft."""
@@ -85,9 +78,9 @@ class NightsStep:
         self.looks[0].visible = bool(lake.nights)
         with_data = {str(item.night): item.alerts for item in lake.nights}
         self.calendar.param.update(counts=with_data, chosen=[str(night) for night in chosen])
-        self.text.value = ", ".join(draft.nights)
         self.session.soon(partial(self._draw, counts, chosen))
         lines = texts(of_step(self.session.problems, "nights")) if draft.nights or draft.source.get("times") else []
+        self.text.show(self.session.draft_id, ", ".join(draft.nights), fault=bool(lines))
         self.problems.param.update(visible=bool(lines), title="These nights cannot be asked for", lines=lines)
 
     def _look_for_examples(self, look: lakes.Lake) -> None:
@@ -126,9 +119,8 @@ class NightsStep:
         else:
             self.session.update(toggled_nights(draft, message["nights"], message["on"]))
 
-    def _typed(self, event: Any) -> None:
-        if event.new != ", ".join(self.session.draft.nights):
-            self.session.update(with_nights(self.session.draft, parse_nights(event.new or "")))
+    def _typed(self, text: str) -> None:
+        self.session.update(with_nights(self.session.draft, parse_nights(text)))
 
 
 def _sentence(text: str) -> str:

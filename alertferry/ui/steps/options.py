@@ -58,6 +58,20 @@ class Form:
         self._put(with_text(entry, self.options, message["text"]))
 
 
+class TextForm:
+    """One text that stands by itself; ``put`` takes it as it was typed."""
+
+    def __init__(self, label: str, put: Callable[[str], None], hint: str = "") -> None:
+        self._form = Form(label, lambda options: put(options.get("text", "")))
+        self._entries = (Entry("text", label, hint=hint),)
+        self.view = self._form.view
+
+    def show(self, of: str, text: str, *, fault: bool = False) -> None:
+        """Show a text; ``of`` says which draft's."""
+        self._form.show(of, self._entries, {"text": text} if text else {}, ())
+        self.view.faults = ["text"] if fault else []
+
+
 class OptionsPanel:
     """A filter that has no panel of its own: all its options in a form, and uploads for those that name a file."""
 

@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 import numpy as np
-import panel_material_ui as pmui
 
 from alertferry import service
 from alertferry.core.errors import AlertferryError
-from alertferry.core.job import MAX_NAME, Job
+from alertferry.core.job import Job
 from alertferry.ui import lakes
 from alertferry.ui.components import CodeBlock, DataTable, Funnel, Notice, Segments
 from alertferry.ui.draft import with_name
@@ -19,6 +18,7 @@ from alertferry.ui.problems import STEPS, in_words
 from alertferry.ui.sentence import file_name, sentence
 from alertferry.ui.session import Session
 from alertferry.ui.snippets import Place, written
+from alertferry.ui.steps.options import TextForm
 from alertferry.ui.text import step_text
 from alertferry.ui.theme import card, heading, heading_text, stack
 from alertferry.uploads import named
@@ -33,10 +33,7 @@ class ReviewStep:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.name = pmui.TextInput(
-            size="small", label="Name of the job (optional)", max_length=MAX_NAME, sizing_mode="stretch_width", margin=0
-        )
-        self.name.param.watch(lambda event: session.update(with_name(session.draft, event.new or "")), "value")
+        self.name = TextForm("Name of the job (optional)", self._named)
         forms = [{"value": value, "label": label} for label, value in FORMS.items()]
         self.form = Segments(items=forms, value="yaml", label="Form")
         self.form.on_choice(lambda _: self._show_form())
@@ -55,7 +52,7 @@ class ReviewStep:
         self.view = stack(
             heading("Review", "Everything you asked for. Submit it here, or take it to a terminal or a notebook.", 1),
             self.problems,
-            card(self.sentence, self.name),
+            card(self.sentence, self.name.view),
             card(
                 self.funnel,
                 self.notes,
@@ -82,7 +79,8 @@ class ReviewStep:
 
     def refresh(self) -> None:
         """Show the draft."""
-        self.name.value = self.session.draft.name or ""
+        faults = any(item.problem.path == "name" for item in self.session.problems)
+        self.name.show(self.session.draft_id, self.session.draft.name or "", fault=faults)
         self.opening.refresh()
         self._show_form()
         self._show_sentence()
@@ -107,6 +105,9 @@ class ReviewStep:
                 rows=[], columns=[], empty="There is nothing to show until the request is complete."
             )
             self.preview_notice.visible = False
+
+    def _named(self, text: str) -> None:
+        self.session.update(with_name(self.session.draft, text))
 
     def _show_sentence(self) -> None:
         owner, draft = self.session.owner, self.session.draft

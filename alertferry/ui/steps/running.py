@@ -18,7 +18,7 @@ from alertferry.ui.gauges import size_text
 from alertferry.ui.problems import in_words, place, told
 from alertferry.ui.sentence import title_of
 from alertferry.ui.session import Session
-from alertferry.ui.text import clean_log, duration_text, step_text, time_text
+from alertferry.ui.text import clean_log, duration_text, left_by_cancelling, step_text, time_text
 from alertferry.ui.theme import card, heading, heading_text, row, stack
 
 _TITLES = {
@@ -146,8 +146,9 @@ class RunningStep:
         self.session.go(self._faulty[0] if self._faulty else "review")
 
     def _ask(self) -> None:
-        lines = ["What it has published stays in the topic, which will never be complete."]
-        self.question.ask("Stop this job?", lines, (STOP, GO_ON), self._cancel, danger=True)
+        self.question.ask(
+            "Stop this job?", [left_by_cancelling(self._record)], (STOP, GO_ON), self._cancel, danger=True
+        )
 
     def _cancel(self) -> None:
         self.cancel.param.update(disabled=True, label="Cancelling …")

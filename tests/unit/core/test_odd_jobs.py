@@ -114,7 +114,7 @@ def test_deep_data_is_refused_before_it_is_walked():
     deep = {"kind": "sql", "where": ["ra > 1"]}
     for _ in range(5000):
         deep = {"kind": "not", "of": [deep]}
-    with pytest.raises(JobError, match="nested more than 20 levels deep"):
+    with pytest.raises(JobError, match="nested more than 48 levels deep"):
         Job.from_dict({"source": SOURCE, "filters": [deep], "output": OUTPUT})
 
 

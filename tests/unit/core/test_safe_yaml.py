@@ -55,7 +55,7 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n"
         ("- a\n- b", "must be a mapping of keys to values, got a list"),
         ("", "must be a mapping of keys to values, got nothing"),
         ("1: a", "keys must be text, got 1"),
-        ("a: " + "[" * 30 + "]" * 30, "nested more than 20 levels deep"),
+        ("a: " + "[" * 60 + "]" * 60, "nested more than 48 levels deep"),
         ("a: b\n---\nc: d", "not valid YAML"),
         ("a: " + "x" * 70_000, "is too long: at most 65,536 bytes are read"),
         (b"\xff\xfe", "is not UTF-8 text"),
