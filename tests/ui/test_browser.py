@@ -310,6 +310,28 @@ def test_no_quick_click_on_a_night_is_lost(tab, lonely):
     assert tab.complaints == []
 
 
+def test_a_press_that_outlasts_an_answer_is_a_click(tab, lonely):
+    page = tab.page
+    tab.open(lonely.url)
+    all_nights(tab)
+    tab.next("Filters")
+
+    def pressed(target):
+        """Press, let the page be told what changes the place that is pressed, and let go."""
+        target.hover()
+        page.mouse.down()
+        page.evaluate("new Promise((done) => setTimeout(done, 1500))")
+        page.mouse.up()
+
+    tags = page.get_by_role("radiogroup", name="is_solar_system", exact=True)
+    tags.get_by_text("exclude").click()  # the tabs tell how many tags are chosen
+    pressed(page.get_by_role("group", name="Kind of filter").get_by_text("All filters", exact=True))
+    page.get_by_label("Add a filter", exact=True).select_option("sql")  # and the steps that something is wrong
+    pressed(page.get_by_role("button", name="Content", exact=True))
+    tab.heading("Content").wait_for()
+    assert tab.complaints == []
+
+
 def test_a_restarted_server_goes_on_where_it_was(tab, tmp_path, ui_lakes):
     with serving(tmp_path, ui_lakes, "localhost:1", "--no-estimates") as found:
         tab.open(found.url)

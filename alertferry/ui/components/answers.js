@@ -32,7 +32,7 @@ export function render({model}) {
     links.append(...model.links.map(link))
     root.replaceChildren(...groups, ...(model.links.length ? [links] : []))
   }
-  for (const name of ["groups", "links"]) { model.on(name, draw) }
+  for (const name of ["groups", "links"]) { model.on(name, unpressed(draw)) }
   draw()
   return root
 }

@@ -139,7 +139,7 @@ export function render({model}) {
       mark()
     }
   }
-  model.on("counts", draw)
+  model.on("counts", unpressed(draw))
   model.on("chosen", heard)
   model.on("turn", heard)
   draw()

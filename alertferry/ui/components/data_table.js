@@ -121,8 +121,8 @@ export function render({model}) {
     draw()
   }
   input.oninput = () => { pages = 1; draw() }
-  for (const name of ["columns", "actions", "sortable"]) { model.on(name, drawHead) }
-  for (const name of ["keys", "rows", "title", "empty", "opens", "searchable"]) { model.on(name, drawAll) }
+  for (const name of ["columns", "actions", "sortable"]) { model.on(name, unpressed(drawHead)) }
+  for (const name of ["keys", "rows", "title", "empty", "opens", "searchable"]) { model.on(name, unpressed(drawAll)) }
   model.on("current", mark)
   drawHead()
   return root

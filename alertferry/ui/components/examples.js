@@ -13,7 +13,7 @@ export function render({model}) {
       return line
     }))
   }
-  model.on("items", draw)
+  model.on("items", unpressed(draw))
   draw()
   return root
 }

@@ -51,7 +51,7 @@ export function render({model}) {
     if (!parts.length) { groups.append(element("p", "none", model.groups.length ? "Nothing here has these words." : model.empty)) }
   }
   search.input.oninput = draw
-  for (const name of ["groups", "empty"]) { model.on(name, draw) }
+  for (const name of ["groups", "empty"]) { model.on(name, unpressed(draw)) }
   draw()
   return root
 }

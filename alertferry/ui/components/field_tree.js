@@ -85,7 +85,7 @@ export function render({model}) {
     }))
   }
   search.input.oninput = draw
-  model.on("fields", () => { index(); draw(); mark() })
+  model.on("fields", unpressed(() => { index(); draw(); mark() }))
   model.on("chosen", mark)
   index()
   draw()

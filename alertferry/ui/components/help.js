@@ -15,7 +15,7 @@ export function render({model}) {
     details.replaceChildren(summary, text)
   }
   details.ontoggle = () => details.getRootNode().host.classList.toggle("open", details.open)
-  for (const name of ["title", "lines", "more", "docs"]) { model.on(name, draw) }
+  for (const name of ["title", "lines", "more", "docs"]) { model.on(name, unpressed(draw)) }
   draw()
   return details
 }

@@ -12,7 +12,7 @@ export function render({model}) {
       return found
     }))
   }
-  for (const name of ["links", "title"]) { model.on(name, draw) }
+  for (const name of ["links", "title"]) { model.on(name, unpressed(draw)) }
   draw()
   return root
 }

@@ -17,7 +17,7 @@ export function render({model, view}) {
     }
     nav.replaceChildren(...items)
   }
-  for (const name of ["items", "active", "user"]) { model.on(name, draw) }
+  for (const name of ["items", "active", "user"]) { model.on(name, unpressed(draw)) }
   // light or dark: what was chosen here before, else what the system prefers
   const system = matchMedia("(prefers-color-scheme: dark)").matches
   const kept = localStorage.getItem("alertferry-dark")

@@ -18,7 +18,7 @@ export function render({model}) {
     tools.append(...model.actions.map((action) => button(action, () => model.send_msg({action}))))
     box.replaceChildren(...(model.title ? [title] : []), ...(model.lines.length ? [list] : []), tools)
   }
-  for (const name of ["tone", "title", "lines", "actions"]) { model.on(name, draw) }
+  for (const name of ["tone", "title", "lines", "actions"]) { model.on(name, unpressed(draw)) }
   draw()
   return box
 }

@@ -10,6 +10,28 @@ const button = (label, press, className = "button small") => {
   found.onclick = press
   return found
 }
+// A browser makes a click of a press only where what was pressed is still there when it is let go: drawing waits for that.
+const pressed = (() => {
+  const now = window.alertferryPress ||= {on: false}
+  if (!now.heard) {
+    now.heard = true
+    window.addEventListener("pointerdown", () => { now.on = true }, true)
+    for (const end of ["pointerup", "pointercancel", "blur"]) { window.addEventListener(end, () => { now.on = false }, true) }
+  }
+  return now
+})()
+const unpressed = (draw) => {
+  let waits = false
+  const later = () => {
+    if (pressed.on) { return setTimeout(later, 20) }
+    waits = false
+    draw()
+  }
+  return () => {
+    if (!pressed.on && !waits) { return draw() }
+    if (!waits) { waits = true; setTimeout(later, 20) }
+  }
+}
 const wordsOf = (text) => text.toLowerCase().split(/\s+/).filter(Boolean)
 const searchBar = (label) => {
   const [top, input, count] = [element("div", "top"), element("input", "search"), element("span", "soft")]

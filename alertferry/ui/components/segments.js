@@ -34,7 +34,7 @@ export function render({model}) {
       set.replaceChildren(...wanted)
     }
   }
-  for (const name of ["items", "value", "label"]) { model.on(name, draw) }
+  for (const name of ["items", "value", "label"]) { model.on(name, unpressed(draw)) }
   draw()
   return set
 }

@@ -28,8 +28,8 @@ export function render({model}) {
     }))
     if (focused) { list.querySelector(`[data-name="${focused}"]`)?.focus() }
   }
-  model.on("steps", draw)
-  model.on("active", draw)
+  model.on("steps", unpressed(draw))
+  model.on("active", unpressed(draw))
   draw()
   return nav
 }

@@ -57,7 +57,7 @@ export function render({model}) {
     }
   }
   search.input.oninput = draw
-  model.on("items", draw)
+  model.on("items", unpressed(draw))
   model.on("choices", mark)
   draw()
   return root
