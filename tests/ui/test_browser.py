@@ -237,6 +237,14 @@ def test_a_reload_in_the_middle_loses_nothing(tab, lonely):
     tab.heading("Filters").wait_for()
     chosen = tab.page.get_by_role("radiogroup", name="is_solar_system", exact=True).get_by_label("exclude")
     playwright.expect(chosen).to_be_checked()
+    for heading in ("Content", "Review"):
+        tab.next(heading)
+    name = tab.page.get_by_role("textbox", name="Name of the job (optional)")
+    name.press_sequentially("My SNe")  # the entry is not left
+    tab.page.reload()
+    tab.heading("Review").wait_for()
+    name.wait_for()
+    playwright.expect(name).to_have_value("My SNe")
     assert tab.complaints == []
 
 

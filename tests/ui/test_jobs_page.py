@@ -9,14 +9,16 @@ import pytest
 
 from alertferry import service
 from alertferry.core.access import Access
+from alertferry.core.errors import UnknownJobError
 from alertferry.core.jobs.entry import Context
 from alertferry.core.jobs.store import NewJob
-from alertferry.ui import jobs_page, lakes
+from alertferry.ui import jobs_page, lakes, results
 from alertferry.ui.app import App
 from alertferry.ui.draft import Draft
 from alertferry.ui.jobs_page import AGAIN, CANCEL, DELETE, EDIT, NEWER, OPEN, JobsPage
 from alertferry.ui.session import Session, Site
 from alertferry.ui.steps.alert import AlertCard
+from alertferry.ui.steps.data import _of_job
 from alertferry.ui.steps.running import CORRECT, page_title
 from alertferry.ui.wizard import Wizard
 from tests import waiting
@@ -99,6 +101,22 @@ def test_an_alert_whose_files_are_gone_says_so(desk, tmp_path):
     assert shown.told.lines == [
         "its files are not kept here any more; open the job again from Jobs, if it is still there"
     ]
+
+
+def test_files_that_are_fetched_while_their_job_is_deleted_go_with_it(desk, installation):
+    job = put(installation, state="complete", alerts=3)
+    record = service.show_job(job)
+
+    def work():
+        service.delete_job(job)
+        results.folder(job).mkdir(parents=True)
+        return "made"
+
+    with pytest.raises(UnknownJobError):
+        _of_job(record, work)
+    assert not results.folder(job).exists()
+    with pytest.raises(UnknownJobError):
+        _of_job(record, lambda: pytest.fail("its job was gone"))
 
 
 def test_the_list_follows_the_store_and_sends_nothing_while_nothing_changes(desk, installation, monkeypatch):

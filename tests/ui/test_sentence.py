@@ -65,6 +65,14 @@ def test_nights(source, expected):
         ({"kind": "blocks", "all_of": "b_good_quality", "none_of": ["b_is_new"]}, "good quality, not new"),
         ({"kind": "tags", "all_of": [f"t{index}" for index in range(9)]}, "t0, t1, t2, t3 and 5 more"),
         ({"kind": "sql", "where": "candidate.magpsf < 18; candidate.rb > 0.5"}, "magpsf < 18, rb > 0.5"),
+        ({"kind": "sql", "where": ["target_name != ';' OR snr > 3"]}, "target_name != ';' OR S/N > 3"),
+        (
+            {
+                "kind": "any",
+                "of": [{"kind": "all", "of": [{"kind": "tags", "all_of": ["x"]}]}, {"kind": "class", "any_of": ["y"]}],
+            },
+            "either x or class y",
+        ),
         ({"kind": "sql", "where": ["diaSource.band = 'diaSource.snr'"]}, "band = 'diaSource.snr'"),
         ({"kind": "sql", "where": ["a > 1", "b > 2", "c > 3", "d > 4"]}, "a > 1, b > 2, c > 3 and 1 more condition"),
         ({"kind": "sql", "where": ["x" * 90]}, "x" * 60 + "…"),

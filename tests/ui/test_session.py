@@ -168,6 +168,14 @@ def test_problems_show_at_their_step_and_bar_the_way(session):
     until(lambda: not session.problems and not wizard.bar.next_disabled)
 
 
+def test_a_step_behind_the_page_that_is_at_fault_is_never_shown_as_done(session):
+    wizard = Wizard(session, lambda: None)
+    session.update(with_filter(with_nights(session.draft, ["2026-03-01"]), "tags", {"all_of": ["no_such_tag"]}))
+    wizard.go("review")  # by its address, or after a job file was opened: the filters were never looked at
+    until(lambda: session.problems)
+    assert {step["name"]: step["state"] for step in wizard.stepper.steps}["filters"] == "fault"
+
+
 def test_nothing_that_a_browser_sends_is_trusted(session):
     wizard = Wizard(session, lambda: None)
     turn_to(wizard, "filters")

@@ -1,5 +1,6 @@
 """Whatever is called a job file: it makes a job, or sentences that say what is wrong; never anything else."""
 
+import json
 import random
 from datetime import date
 
@@ -108,6 +109,14 @@ def test_what_no_job_may_hold(change, expected):
     job = {"source": SOURCE, "output": OUTPUT} | change
     found = said(lambda: check_job(Job.from_dict(job), default_registry(), Settings()))
     assert any(expected in sentence for sentence in found) or not expected, found
+
+
+def test_groups_go_to_twenty_levels():
+    step = {"kind": "sql", "where": ["ra > 1"]}
+    for level in range(20):
+        step = {"kind": ("any", "all", "not")[level % 3], "of": [step]}
+    text = json.dumps({"version": 1, "source": SOURCE, "filters": [step], "output": OUTPUT})
+    assert Job.from_yaml(text).to_dict()["filters"] == [step]
 
 
 def test_deep_data_is_refused_before_it_is_walked():
