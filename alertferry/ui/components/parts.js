@@ -16,7 +16,8 @@ const pressed = (() => {
   if (!now.heard) {
     now.heard = true
     window.addEventListener("pointerdown", () => { now.on = true }, true)
-    for (const end of ["pointerup", "pointercancel", "blur"]) { window.addEventListener(end, () => { now.on = false }, true) }
+    for (const end of ["pointerup", "pointercancel"]) { window.addEventListener(end, () => { now.on = false }, true) }
+    window.addEventListener("blur", () => { now.on = false })  // of the window: those of elements do not rise to it
   }
   return now
 })()
