@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePath
 
 _NAMES_SHOWN = 40
+_OPTION = re.compile(
+    r"'(?:[^'\\]|\\.)*'|(?P<start>^|: )?(?<![\w.-])"
+    r"(?P<name>ra|dec|id|radius|columns|pmra|pmdec|epoch|table|format|unit|ra_unit|dec_unit|on_bad_rows|max_rows):"
+    r"(?: (?P<value>deg|hour|rad|drop)\b)?(?P<both> and)?(?!\S*//)"
+)
+
+
+def options_called(message: str, call: Callable[[str, str, bool], str]) -> str:
+    """Return a message about a catalogue with other words for the options of a job that it names (``ra_unit: hour``).
+
+    ``call`` gets the name of an option, the value that the message proposes or an empty text, and whether the message
+    is about this option. What stands in quotes is what the file says, and is left alone.
+    """
+
+    def called(found: re.Match[str]) -> str:
+        if not found["name"]:
+            return found[0]
+        heads = found["start"] is not None and not found["both"]
+        return (found["start"] or "") + call(found["name"], found["value"] or "", heads) + (found["both"] or "")
+
+    return _OPTION.sub(called, message)
 
 
 def shown(text: object, limit: int = 60) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import typer
 from rich.markup import escape
 
 from alertferry.catalogs.angle_units import spoken
+from alertferry.catalogs.display import options_called
 from alertferry.catalogs.model import MAX_BYTES, repeats_text
 from alertferry.commands.output import MODE, Json, answer, note, out, say
 from alertferry.commands.paths import a_path
@@ -106,23 +106,18 @@ def _in_options() -> Iterator[None]:
         raise UsageError(as_options(str(error))) from None
 
 
-_QUOTED_OR_OPTION = re.compile(
-    r"'(?:[^'\\]|\\.)*'|(?P<start>^|: )?(?<![\w.-])(?P<name>ra|dec|id|radius|table|format|unit|ra_unit|dec_unit):"
-    r"(?P<both> and)?(?!\S*//)"
-)
+_OPTIONS = ("ra", "dec", "id", "radius", "table", "format", "unit", "ra_unit", "dec_unit")
 
 
 def as_options(text: str) -> str:
     """Return a message about a catalogue with the options of a job (``ra_unit: hour``) as this command has them."""
 
-    def option(found: re.Match[str]) -> str:
-        if not found["name"]:
-            return found[0]  # quoted: what the file says
-        start, both = found["start"], found["both"] or ""
-        label = ":" if start is not None and not both else ""
-        return f"{start or ''}--{found['name'].replace('_', '-')}{label}{both}"
+    def option(name: str, value: str, heads: bool) -> str:
+        if name not in _OPTIONS:
+            return f"{name}: {value}".rstrip()
+        return f"--{name.replace('_', '-')}{':' if heads else ''} {value}".rstrip()
 
-    return _QUOTED_OR_OPTION.sub(option, text)
+    return options_called(text, option)
 
 
 def _overlaps(seen: Preview, survey: str | None, lake: str | None, nights: str | None) -> dict[str, float]:

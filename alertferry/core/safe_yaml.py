@@ -18,6 +18,8 @@ from alertferry.core.problems import shown
 
 MAX_BYTES = 64 * 1024
 MAX_DEPTH = 48
+"""Levels of lists and mappings: two for each of 20 groups of filters, and what is around and within them."""
+
 MAX_BITS = 256
 """Of a whole number: more than any id or count has."""
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from alertferry import service
 from alertferry.consumer import consume
-from alertferry.core.errors import IncompleteError, UsageError
+from alertferry.core.errors import IncompleteError, UnknownJobError, UsageError
 from alertferry.core.pandas_types import pandas_call
 from alertferry.core.settings import load_settings
 from alertferry.current import current_settings
@@ -58,6 +59,22 @@ def folder(job_id: str) -> Path:
 def forget(job_id: str) -> None:
     """Remove the files of a job that is deleted."""
     shutil.rmtree(folder(job_id), ignore_errors=True)
+
+
+def of_job(record: Any, work: Callable[[], Any]) -> Any:
+    """Do something with the files of a job. Raises `UnknownJobError` where it was deleted, also meanwhile."""
+    service.show_job(record.id)
+    try:
+        found = work()
+    except FileNotFoundError:
+        service.show_job(record.id)
+        raise UsageError("its files are not kept here any more; open the job again from Jobs") from None
+    try:
+        service.show_job(record.id)
+    except UnknownJobError:
+        forget(record.id)
+        raise
+    return found
 
 
 def sweep() -> None:

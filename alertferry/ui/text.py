@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from alertferry.catalogs.display import options_called
+
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]")
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -56,25 +58,17 @@ CATALOGUE_OPTIONS = {
 }
 """What pages call the options of a match with a catalogue."""
 
-_NAMED = re.compile(
-    r"'(?:[^'\\]|\\.)*'|(?<![\w.-])(?P<name>"
-    + "|".join([*CATALOGUE_OPTIONS, "format"])
-    + r"):(?P<value> (?:deg|hour|rad|drop)\b)?"
-)
 _VALUES = {"drop": "leave them out, and count them"}
 
 
 def catalogue_text(message: str) -> str:
     """Return a message about a catalogue with the page's labels for the options of a job file (``ra_unit: hour``)."""
 
-    def labelled(found: re.Match[str]) -> str:
-        if not found["name"]:
-            return found[0]  # quoted: what the file says
-        label = CATALOGUE_OPTIONS.get(found["name"], "Format").partition(":")[0]
-        value = (found["value"] or "").strip()
+    def labelled(name: str, value: str, _: bool) -> str:
+        label = CATALOGUE_OPTIONS.get(name, name.capitalize()).partition(":")[0]
         return f"“{label}: {_VALUES.get(value, value)}”" if value else f"“{label}”"
 
-    return _NAMED.sub(labelled, message)
+    return options_called(message, labelled)
 
 
 def filter_text(kind: str) -> str:

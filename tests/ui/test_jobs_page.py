@@ -18,7 +18,6 @@ from alertferry.ui.draft import Draft
 from alertferry.ui.jobs_page import AGAIN, CANCEL, DELETE, EDIT, NEWER, OPEN, JobsPage
 from alertferry.ui.session import Session, Site
 from alertferry.ui.steps.alert import AlertCard
-from alertferry.ui.steps.data import _of_job
 from alertferry.ui.steps.running import CORRECT, page_title
 from alertferry.ui.wizard import Wizard
 from tests import waiting
@@ -94,13 +93,15 @@ def test_the_search_finds_what_a_job_asks_for_as_it_was_written(desk, installati
     assert "2026-01-01" in row["text"]
 
 
-def test_an_alert_whose_files_are_gone_says_so(desk, tmp_path):
+def test_an_alert_whose_files_are_gone_says_so(desk, installation, tmp_path):
+    record = service.show_job(put(installation, state="complete"))
     shown = AlertCard(desk.session)
-    shown.open(tmp_path / "gone.parquet", "lsst", 0, by_hand=True)
+    shown.open(record, tmp_path / "gone.parquet", 0, by_hand=True)
     desk.until(lambda: shown.told.visible)
-    assert shown.told.lines == [
-        "its files are not kept here any more; open the job again from Jobs, if it is still there"
-    ]
+    assert shown.told.lines == ["its files are not kept here any more; open the job again from Jobs"]
+    service.delete_job(record.id)
+    shown.open(record, tmp_path / "gone.parquet", 0, by_hand=True)
+    desk.until(lambda: shown.told.lines == [f"There is no job {record.id}. It may have been deleted."])
 
 
 def test_files_that_are_fetched_while_their_job_is_deleted_go_with_it(desk, installation):
@@ -113,10 +114,10 @@ def test_files_that_are_fetched_while_their_job_is_deleted_go_with_it(desk, inst
         return "made"
 
     with pytest.raises(UnknownJobError):
-        _of_job(record, work)
+        results.of_job(record, work)
     assert not results.folder(job).exists()
     with pytest.raises(UnknownJobError):
-        _of_job(record, lambda: pytest.fail("its job was gone"))
+        results.of_job(record, lambda: pytest.fail("its job was gone"))
 
 
 def test_the_list_follows_the_store_and_sends_nothing_while_nothing_changes(desk, installation, monkeypatch):

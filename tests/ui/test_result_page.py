@@ -176,11 +176,16 @@ def test_the_page_of_a_result(tab, tmp_path):
     assert saved_by_a_double_click(page, "Parquet") == ["My-first-SN.parquet"]
     assert tab.complaints == tab.elsewhere == []
 
-    # a result without alerts says why, and there is nothing to save
+    leads_from_no_alerts_to_the_filters(tab)
+    assert tab.complaints == tab.elsewhere == []
+
+
+def leads_from_no_alerts_to_the_filters(tab):
+    """A result without alerts says why, and there is nothing to save."""
+    page = tab.page
     page.get_by_role("button", name="Jobs").click()
     page.get_by_role("button", name=re.compile("^Open: nothing")).click()
     page.get_by_text("Conditions left none of the 4,321 alerts that reached it.").wait_for()
     playwright.expect(page.get_by_role("button", name="Parquet", exact=True)).to_have_count(0)
     page.get_by_role("button", name="Change the filters").click()
     tab.heading("Filters").wait_for()
-    assert tab.complaints == tab.elsewhere == []

@@ -10,11 +10,10 @@ export function render({model}) {
   details.append(element("summary", "", "More options"), rest)
   root.append(main, details)
   const id = Math.random().toString(36).slice(2)
-  const leaving = new Set()
-  const leave = () => { for (const say of leaving) { say() } }
+  let parts = new Map()  // what stays keeps its elements: neither focus nor text is lost to an answer
+  const leave = () => { for (const part of parts.values()) { part.say?.() } }
   window.addEventListener("pagehide", leave)
   model.on("remove", () => window.removeEventListener("pagehide", leave))
-  let parts = new Map()  // what stays keeps its elements: neither focus nor text is lost to an answer
 
   const send = (path, text) => model.send_msg({of: model.of, path, text})
   const value = (path) => model.values[path] ?? ""
@@ -86,7 +85,6 @@ export function render({model}) {
       touched = false
       if (latest !== null) { sent = input.value = latest }
     }
-    leaving.add(say)
     const fill = (text, afresh) => {
       latest = text
       if (touched && !afresh) { return }  // it is being typed in: the page is ahead of what the server has heard
@@ -94,7 +92,7 @@ export function render({model}) {
       touched = false
       sent = input.value = text
     }
-    return {target: input, fill}
+    return {target: input, fill, say}
   }
   const make = (entry, index) => {
     const about = element("p", "about", entry.about)

@@ -7,12 +7,13 @@ from typing import Any
 
 import panel as pn
 
-from alertferry.core.errors import AlertferryError, UsageError
+from alertferry.core.errors import AlertferryError
 from alertferry.core.time_scales import label
-from alertferry.ui import outside, photometry, plots, stamps
+from alertferry.ui import outside, photometry, plots, results, stamps
 from alertferry.ui.components import Links, Notice
 from alertferry.ui.components.results import AlertHead, Cutouts
 from alertferry.ui.lakes import surveys
+from alertferry.ui.problems import told
 from alertferry.ui.session import Session
 from alertferry.ui.theme import card, stack, words, words_text
 
@@ -44,28 +45,25 @@ class AlertCard:
         self.session.forget("alert")
         self.view.visible = False
 
-    def open(self, path: Path, survey: str, row: int, *, by_hand: bool) -> None:
-        """Show the alert that a row of a file is; it comes into sight where somebody asked for it."""
+    def open(self, record: Any, path: Path, row: int, *, by_hand: bool) -> None:
+        """Show the alert that a row of a job's file is; it comes into sight where somebody asked for it."""
+        survey = record.survey
 
         def work() -> Any:
-            try:
-                return photometry.open_alert(path, survey, row), stamps.read_stamps(path, row)
-            except FileNotFoundError:  # deleted with its job in another tab, or kept for its time
-                said = "its files are not kept here any more; open the job again from Jobs, if it is still there"
-                raise UsageError(said) from None
+            return photometry.open_alert(path, survey, row), stamps.read_stamps(path, row)
 
         def done(found: Any, error: AlertferryError | None) -> None:
             if error is not None:
                 self.view.visible = True
                 self.told.param.update(
-                    visible=True, tone="error", title="This alert cannot be shown", lines=[str(error)]
+                    visible=True, tone="error", title="This alert cannot be shown", lines=[told(error)]
                 )
                 return
             self._show(found[0], found[1], survey)
             if by_hand:
                 self.head.turn += 1
 
-        self.session.later("alert", work, done)
+        self.session.later("alert", lambda: results.of_job(record, work), done)
 
     def _show(self, alert: photometry.Opened, images: Any, survey: str) -> None:
         self.view.visible = True

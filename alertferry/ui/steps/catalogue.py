@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import panel as pn
@@ -101,7 +102,7 @@ class CataloguePanel:
         self._looked: Any = None
         """What the preview is of: the file, and the options that it is read with."""
         self._drawn: Any = None
-        """The nights that the map and the overlap are of."""
+        """What of the survey the map and the overlap are of."""
 
     def refresh(self) -> None:
         """Show the draft."""
@@ -119,7 +120,7 @@ class CataloguePanel:
                 self._preview = None
             self._looked = file, _read_with(step)
             self._look(step)
-        elif self._preview is not None and chosen_nights(self.session.draft) != self._drawn:
+        elif self._preview is not None and self._sky() != self._drawn:
             self._draw()
         self._fill()
 
@@ -189,15 +190,19 @@ class CataloguePanel:
         self.notice.param.update(**_summary(preview))
         self._draw()
 
-    def _draw(self) -> None:
-        draft, lake = self.session.draft, self.session.lake
-        step, access = dict(self.spot.step or {}), self.session.access
+    def _sky(self) -> tuple[str, str | None, tuple[date, ...]]:
+        """Return the survey, its lake, and the nights asked for."""
+        draft = self.session.draft
+        return draft.survey, self.session.lake, chosen_nights(draft)
 
-        nights = self._drawn = chosen_nights(draft)
+    def _draw(self) -> None:
+        step, access = dict(self.spot.step or {}), self.session.access
+        self._drawn = self._sky()
+        survey, lake, nights = self._drawn
         self.overlap.visible = False
 
         def work() -> Any:
-            return alert_positions(draft.survey, nights, lake), catalog_positions(step, access)
+            return alert_positions(survey, nights, lake), catalog_positions(step, access)
 
         def done(result: Any, error: AlertferryError | None) -> None:
             if error is None:

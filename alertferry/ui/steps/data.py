@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import panel as pn
 
 from alertferry import service
-from alertferry.core.errors import AlertferryError, UnknownJobError, UsageError
+from alertferry.core.errors import AlertferryError
 from alertferry.core.job import Job
 from alertferry.core.pandas_types import pandas_call
 from alertferry.core.settings import load_settings
@@ -123,7 +122,7 @@ class DataStep:
         else:
             self._offer(record)
             self._show_code(None)
-            self.session.later("result", lambda: _of_job(record, lambda: _look(record)), self._fetched)
+            self.session.later("result", lambda: results.of_job(record, lambda: _look(record)), self._fetched)
 
     def _show_match(self, record: Any) -> None:
         found = record.receipt.crossmatch if record.receipt else ()
@@ -224,7 +223,7 @@ class DataStep:
         if self._map is not None:
             x, y = self._map.data["x"][row], self._map.data["y"][row]
             self.session.soon(lambda: self._circle(float(x), float(y)))
-        self.alert.open(self._first.path, self._record.survey, row, by_hand=by_hand)
+        self.alert.open(self._record, self._first.path, row, by_hand=by_hand)
 
     def _circle(self, x: float, y: float) -> None:
         if self._map is not None:
@@ -246,23 +245,7 @@ class DataStep:
             name = results.saved_as(record, path)
             self.downloads.save(self.session.offer(path, name), name)
 
-        self.session.later(f"file {kind}", lambda: _of_job(record, lambda: results.lay_out(record, kind)), done)
-
-
-def _of_job(record: Any, work: Callable[[], Any]) -> Any:
-    """Do something with the files of a job. Raises `UnknownJobError` where it was deleted, also meanwhile."""
-    service.show_job(record.id)
-    try:
-        found = work()
-    except FileNotFoundError:
-        service.show_job(record.id)
-        raise UsageError("its files are not kept here any more; open the job again from Jobs") from None
-    try:
-        service.show_job(record.id)
-    except UnknownJobError:
-        results.forget(record.id)
-        raise
-    return found
+        self.session.later(f"file {kind}", lambda: results.of_job(record, lambda: results.lay_out(record, kind)), done)
 
 
 def _look(record: Any) -> tuple[results.First, photometry.Overview]:
