@@ -52,6 +52,7 @@ _WORDS_IN_NAMES_OF_RADII = {
 }
 _WORDS_IN_NAMES = {word: unit for word, unit in _UNIT_OF.items() if word.isalpha() and word != "as"}
 
+_MULTIPLE = re.compile(r"(?P<factor>\d*\.?\d+(?:e[+-]?\d+)?)\s*[*.]?\s*(?P<of>[^\d\s].*)")
 _JOINED = re.compile(r"(?i)_?(?:ra|decl?|de)(deg|degrees?|hours?|hr|rad|radians?)$")
 _MOTION_NAME = re.compile(r"(?<![a-z])(deg|arcsec|mas|uas)[_ ]?(?:per[_ ]?)?(?:yr|year|a)$")
 _PER_YEAR = re.compile(
@@ -190,8 +191,14 @@ def require_years(column: Column) -> None:
 
 
 def _known(unit: str) -> str:
+    """Return the unit that a text spells, also as a multiple of another: astropy writes hours as ``15deg``."""
     bare = _bare(unit)
-    return _UNIT_OF.get(bare.lower(), _UNIT_OF.get(unit.strip(), ""))
+    known = _UNIT_OF.get(bare.lower(), _UNIT_OF.get(unit.strip(), ""))
+    multiple = _MULTIPLE.fullmatch(bare.lower())
+    if known or not multiple or multiple["of"] not in _UNIT_OF:
+        return known
+    degrees = float(multiple["factor"]) * _DEGREES_IN[_UNIT_OF[multiple["of"]]]
+    return next((name for name, size in _DEGREES_IN.items() if math.isclose(size, degrees, rel_tol=1e-9)), "")
 
 
 def _bare(unit: str) -> str:
@@ -203,5 +210,6 @@ def _bare(unit: str) -> str:
 
 
 def _wrong(column: Column, role: Role, wanted: str) -> str:
-    say = f"; if the file is wrong, say what it is: {role}_unit: deg" if role in ("ra", "dec") else ""
+    say = f"; if the file is wrong, say which is right with {role}_unit: deg, {role}_unit: hour or {role}_unit: rad"
+    say = say if role in ("ra", "dec") else ""
     return f"column {shown(column.name)!r} has the unit {shown(column.unit)!r}, which is not {wanted}{say}"

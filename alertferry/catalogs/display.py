@@ -24,7 +24,7 @@ def options_called(message: str, call: Callable[[str, str, bool], str]) -> str:
     def called(found: re.Match[str]) -> str:
         if not found["name"]:
             return found[0]
-        heads = found["start"] is not None and not found["both"]
+        heads = found["start"] is not None and not found["both"] and not found["value"]
         return (found["start"] or "") + call(found["name"], found["value"] or "", heads) + (found["both"] or "")
 
     return _OPTION.sub(called, message)

@@ -74,7 +74,8 @@ def unit_warnings(ra: Measured, dec: Measured) -> list[str]:
         if column.read_as.why == BY_NAME and column.read_as.unit != "deg"
     ]
     ras = ra.values[~ra.bad()]
-    if ra.read_as.why == ASSUMED and len(ras) >= _MANY and ras.max() <= 24 and np.ptp(ras) > 12:
+    taken = ra.read_as.why in (ASSUMED, BY_JOB) and ra.read_as.unit == "deg"
+    if taken and len(ras) >= _MANY and ras.max() <= 24 and np.ptp(ras) > 12:
         found.append(
             f"every right ascension in {shown(ra.column)!r} is between 0 and 24 and was taken as degrees; "
             "if they are hours, say ra_unit: hour"

@@ -15,7 +15,7 @@ from typing import Any
 
 from alertferry import service
 from alertferry.consumer import consume
-from alertferry.core.errors import IncompleteError, UnknownJobError, UsageError
+from alertferry.core.errors import AlertferryError, IncompleteError, UnknownJobError, UsageError
 from alertferry.core.pandas_types import pandas_call
 from alertferry.core.settings import load_settings
 from alertferry.current import current_settings
@@ -64,16 +64,20 @@ def forget(job_id: str) -> None:
 def of_job(record: Any, work: Callable[[], Any]) -> Any:
     """Do something with the files of a job. Raises `UnknownJobError` where it was deleted, also meanwhile."""
     service.show_job(record.id)
+    found, error = None, None
     try:
         found = work()
-    except FileNotFoundError:
-        service.show_job(record.id)
-        raise UsageError("its files are not kept here any more; open the job again from Jobs") from None
+    except (AlertferryError, FileNotFoundError) as caught:
+        error = caught
     try:
         service.show_job(record.id)
     except UnknownJobError:
         forget(record.id)
         raise
+    if isinstance(error, FileNotFoundError):
+        raise UsageError("its files are not kept here any more; open the job again from Jobs")
+    if error is not None:
+        raise error
     return found
 
 

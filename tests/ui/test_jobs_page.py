@@ -9,7 +9,7 @@ import pytest
 
 from alertferry import service
 from alertferry.core.access import Access
-from alertferry.core.errors import UnknownJobError
+from alertferry.core.errors import IncompleteError, UnknownJobError
 from alertferry.core.jobs.entry import Context
 from alertferry.core.jobs.store import NewJob
 from alertferry.ui import jobs_page, lakes, results
@@ -104,13 +104,16 @@ def test_an_alert_whose_files_are_gone_says_so(desk, installation, tmp_path):
     desk.until(lambda: shown.told.lines == [f"There is no job {record.id}. It may have been deleted."])
 
 
-def test_files_that_are_fetched_while_their_job_is_deleted_go_with_it(desk, installation):
+@pytest.mark.parametrize("breaks", [False, True])
+def test_files_that_are_fetched_while_their_job_is_deleted_go_with_it(desk, installation, breaks):
     job = put(installation, state="complete", alerts=3)
     record = service.show_job(job)
 
     def work():
         service.delete_job(job)
         results.folder(job).mkdir(parents=True)
+        if breaks:
+            raise IncompleteError("cannot write")
         return "made"
 
     with pytest.raises(UnknownJobError):

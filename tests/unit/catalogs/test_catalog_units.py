@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from astropy.io import fits
-from astropy.table import Table
+from astropy.table import QTable, Table
+from astropy.units import UnitScaleError
 
 from alertferry.core.errors import UsageError
 from tests.unit.catalogs.in_process import Reader
@@ -131,7 +132,7 @@ def test_the_job_has_the_last_word(read: Reader) -> None:
         (
             ecsv("pix"),
             "column 'ra' has the unit 'pix', which is not an angle (deg, hourangle, rad, arcmin, arcsec); if the "
-            "file is wrong, say what it is: ra_unit: deg",
+            "file is wrong, say which is right with ra_unit: deg, ra_unit: hour or ra_unit: rad",
         ),
     ],
 )
@@ -261,3 +262,27 @@ def test_fits_units_and_names_must_agree(read: Reader) -> None:
     fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU.from_columns(columns)]).writeto(out)
     with pytest.raises(UsageError, match=r"ra_unit: hour or ra_unit: deg"):
         read(out.getvalue())
+
+
+@pytest.mark.parametrize("kind", ["votable", "fits", "ascii.ecsv"])
+@pytest.mark.parametrize("unit", ["deg", "hourangle", "rad", "arcmin", "arcsec", "mas"])
+def test_units_are_read_as_astropy_writes_them(read: Reader, kind: str, unit: str) -> None:
+    found = Table({"id": ["a", "b", "c", "d"], "ra": [a for a, _ in SKY], "dec": [d for _, d in SKY]})
+    found["ra"].unit = found["dec"].unit = "deg"
+    found = QTable(found)
+    found["ra"] = found["ra"].to(unit)
+    content = io.BytesIO()
+    text = io.StringIO()
+    if (kind, unit) == ("fits", "hourangle"):
+        with pytest.raises(UnitScaleError):  # FITS cannot say it, and astropy refuses to
+            Table(found).write(content, format=kind)
+        return
+    Table(found).write(text if kind == "ascii.ecsv" else content, format=kind)
+    assert agrees(read(content.getvalue() or text.getvalue().encode()))
+
+
+def test_degrees_that_the_job_says_are_doubted_where_all_are_hours(read: Reader) -> None:
+    many = [(15.0 * hour, 3.0 * hour - 30) for hour in range(24)]
+    content = "id,ra,dec\n" + "".join(f"s{index},{a / 15},{d}\n" for index, (a, d) in enumerate(many))
+    found = read(content, ra_unit="deg")
+    assert any("is between 0 and 24 and was taken as degrees" in line for line in found.report.warnings)
